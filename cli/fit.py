@@ -1,0 +1,55 @@
+"""`nfgen fit`: shapes become a field set."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options
+
+
+@click.command(context_settings=options.FREE_SETTINGS)
+@click.argument("shapes", nargs=1)
+@options.settings
+@click.option("--spec", default="talk", show_default=True,
+              help="Architecture: talk, talk-2d, mnist, hyperdiffusion, or a JSON file.")
+@click.option("--init", default="shared", show_default=True,
+              help="Where fits start: random (unconditioned), first (conditioned), shared, or the path of a field.")
+@click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many shapes.")
+@click.option("--strict", is_flag=True, help="Stop at the first unusable shape instead of skipping it.")
+@click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that sample shapes. [default: one a processor]")
+@options.seed
+@options.resume
+@options.overwrite
+@options.quiet
+@options.out
+def fit(
+    shapes: str, settings: tuple[str, ...], spec: str, init: str, limit: int | None, strict: bool, cache: Path | None,
+    workers: int | None, seed: int, resume: bool, overwrite: bool, out: Path,
+) -> None:
+    """Fit one field to each shape of SHAPES: a file, a folder or a quoted glob of meshes, voxel grids or images.
+
+    Settings such as --steps 600, --points 1024, --pull 1e-5, --tolerance, --near, --uniform, --augment 2 or
+    --normalize none are options too.
+
+    \b
+    nfgen fit chairs -o fields
+    nfgen fit train-images-idx3-ubyte.gz --spec mnist -n 1000 -o digits
+    """
+    from nfgen.shape_fitting import fit_fields, sort_settings
+
+    fit_config, sample_config = sort_settings({"seed": seed, **options.parse_settings(settings)})
+    fields = fit_fields(shapes, out, spec=options.load_spec(spec), init=init, config=fit_config, samples=sample_config,
+                        limit=limit, strict=strict, workers=workers, cache=cache, resume=resume, overwrite=overwrite)
+    if fields.skipped:
+        click.echo(f"warning: {len(fields.skipped)} shapes were skipped:", err=True)
+        for entry in fields.skipped:
+            click.echo(f"  {entry['id']}: {entry['reason']}", err=True)
+    click.echo(f"{len(fields)} fields of {fields.spec.size} weights are in {out}; {_figures(fields.report)}")
+    click.echo(f"next: nfgen train {out} -o RUN")
+
+
+def _figures(report: tuple[dict[str, Any], ...]) -> str:
+    mean = {key: sum(entry[key] for entry in report) / len(report) for key in ("iou", "seconds")}
+    return f"mean IoU {mean['iou']:.3f} at {mean['seconds']:.2f} s a field"

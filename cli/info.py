@@ -1,0 +1,33 @@
+"""`nfgen info`: what an artifact is."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--tokenizers", is_flag=True, help="List the tokenizers and their settings.")
+@click.option("--models", is_flag=True, help="List the models and their settings.")
+@options.as_json
+def info(path: Path | None, tokenizers: bool, models: bool, as_json: bool) -> None:
+    """Explain PATH: what it is, how it was made, how large it is, and what to do next.
+
+    \b
+    nfgen info run
+    nfgen info --tokenizers
+    """
+    import json
+
+    from nfgen.explain import describe, describe_components, lines
+
+    if path is None and not tokenizers and not models:
+        raise click.UsageError("give a PATH, --tokenizers or --models")
+    described = describe(path) if path is not None else describe_components(tokenizers, models)
+    if as_json:
+        click.echo(json.dumps(described, allow_nan=False))
+        return
+    for line in lines(described):
+        click.echo(line)

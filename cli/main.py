@@ -1,0 +1,61 @@
+"""`nfgen`: the group of all commands, and how a mistake is told."""
+
+import sys
+from typing import Any
+
+import click
+
+from nfgen import __version__
+from nfgen.errors import NfgenError
+
+from .demo import demo
+from .evaluate import evaluate
+from .fit import fit
+from .generate import generate
+from .info import info
+from .report import report
+from .shapes import shapes
+from .tokenize import tokenize
+from .train import train
+
+INTERRUPTED = 130  # what shells give for SIGINT
+MISTAKE = 2
+
+
+class Group(click.Group):
+    """Commands in the order of the work, errors as a line of problem and a line of remedy."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        debug = "--debug" in sys.argv
+        try:
+            return super().main(*args, **kwargs)
+        except NfgenError as error:
+            if debug:
+                raise
+            click.echo(f"nfgen: {error.problem}", err=True)
+            if error.remedy:
+                click.echo(f"       {error.remedy}", err=True)
+            sys.exit(MISTAKE)
+        except KeyboardInterrupt:
+            click.echo("nfgen: interrupted; the same command with --resume goes on where it stopped", err=True)
+            sys.exit(INTERRUPTED)
+        except Exception as error:
+            if debug:
+                raise
+            click.echo(f"nfgen: unexpected {type(error).__name__}: {error}", err=True)
+            click.echo("       run it again with --debug to see where", err=True)
+            sys.exit(1)
+
+
+@click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="nfgen")
+@click.option("--debug", is_flag=True, help="Show the traceback of an error.")
+def main(debug: bool) -> None:
+    """Generate neural fields: shapes → fields → tokens → transformer → new fields and meshes."""
+
+
+for command in (shapes, fit, tokenize, train, generate, evaluate, report, info, demo):
+    main.add_command(command)

@@ -1,0 +1,70 @@
+"""Options that mean the same in every command, and settings given as options of their own name."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+out = click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all random numbers.")
+overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact that is there already.")
+resume = click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
+device = click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …")
+as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+
+
+def _set_quiet(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> None:
+    from nfgen.progress import show_progress
+
+    show_progress(not quiet)
+
+
+quiet = click.option("--quiet", is_flag=True, expose_value=False, is_eager=True, callback=_set_quiet,
+                     help="Print results only, no progress.")
+
+FREE_SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
+"""Context settings of a command that takes settings as options it does not declare."""
+
+settings = click.argument("settings", nargs=-1, type=click.UNPROCESSED, metavar="[--SETTING VALUE]…")
+
+
+def parse_settings(words: tuple[str, ...]) -> dict[str, Any]:
+    """`--codes 64 --levels 8,5,5,5 --target delta` as a dict; values are JSON, lists by comma, or texts.
+
+    Raises:
+        click.UsageError: if a word is no option, or has no value.
+    """
+    found: dict[str, Any] = {}
+    rest = list(words)
+    while rest:
+        word = rest.pop(0)
+        if not word.startswith("--"):
+            raise click.UsageError(f"{word!r} is one argument too many")
+        name, equals, value = word[2:].partition("=")
+        if not equals:
+            if not rest:
+                raise click.UsageError(f"{word} needs a value")
+            value = rest.pop(0)
+        found[name.replace("-", "_")] = _value(value)
+    return found
+
+
+def _value(text: str) -> Any:
+    for attempt in (text, f"[{text}]" if "," in text else text):
+        try:
+            return json.loads(attempt)
+        except ValueError:
+            continue
+    return text
+
+
+def load_spec(name: str) -> Any:
+    """A field spec by the name of a preset, or from a JSON file."""
+    from nfgen.artifact import read_json
+    from nfgen.spec import FieldSpec
+
+    return FieldSpec.from_json(read_json(Path(name))) if name.endswith(".json") else name

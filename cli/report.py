@@ -1,0 +1,23 @@
+"""`nfgen report`: a page to look at."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write. [default: index.html in the first PATH]")
+@options.quiet
+def report(paths: tuple[Path, ...], out: Path | None) -> None:
+    """Write a web page that shows artifacts: samples, runs, tokens, field sets.
+
+    \b
+    nfgen report out
+    nfgen report out run fields -o report.html
+    """
+    from nfgen.report import write_report
+
+    click.echo(f"{write_report(paths, out)} is ready: open it in a browser")

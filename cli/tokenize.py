@@ -1,0 +1,57 @@
+"""`nfgen tokenize`: a field set becomes tokens."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from . import options
+
+
+@click.command(context_settings=options.FREE_SETTINGS)
+@click.argument("fields", type=click.Path(path_type=Path))
+@options.settings
+@click.option("--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, or a plug-in.")
+@click.option("--heldout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
+              help="Share of fields that nothing is learned from.")
+@click.option("--views", type=click.IntRange(0), default=0, show_default=True,
+              help="Token sequences of augmented copies to store for each field (vq).")
+@options.seed
+@options.overwrite
+@options.quiet
+@options.as_json
+@options.out
+def tokenize(
+    fields: Path, settings: tuple[str, ...], tokenizer: str, heldout: float, views: int, seed: int, overwrite: bool,
+    as_json: bool, out: Path,
+) -> None:
+    """Fit a tokenizer on FIELDS and encode them; print what the round trip keeps.
+
+    Settings of the tokenizer are options too: `nfgen info --tokenizers` lists them.
+
+    \b
+    nfgen tokenize fields --tokenizer vq --codes 64 -o tokens
+    nfgen tokenize fields --tokenizer histogram --bins 64 --kind quantile -o tokens
+    """
+    import json
+
+    from nfgen.pipeline import tokenize
+
+    tokens = tokenize(fields, out, tokenizer, heldout=heldout, seed=seed, views=views, overwrite=overwrite,
+                      **options.parse_settings(settings))
+    if as_json:
+        click.echo(json.dumps(tokens.report))
+        return
+    click.echo(f"{len(tokens)} fields are {tokens.vocabulary.length} tokens each, in {out}")
+    for line in table(tokens.report):
+        click.echo(line)
+    click.echo(f"next: nfgen train {out} -o RUN")
+
+
+def table(report: dict[str, dict[str, Any]]) -> list[str]:
+    """The figures of a round trip as lines of text."""
+    def number(value: float | None) -> str:
+        return "-" if value is None else f"{value:.4g}"
+
+    head = f"{'':18}{'train':>12}{'heldout':>12}"
+    return [head, *(f"{key:18}{number(of['train']):>12}{number(of['heldout']):>12}" for key, of in report.items())]

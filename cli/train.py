@@ -1,0 +1,48 @@
+"""`nfgen train`: tokens become a model that writes new ones."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command(context_settings=options.FREE_SETTINGS)
+@click.argument("source", type=click.Path(path_type=Path), metavar="FIELDS|TOKENS")
+@options.settings
+@click.option("--tokenizer", help="For FIELDS: the tokenizer to fit first. [default: vq]")
+@click.option("--model", help="gpt or regression. [default: as the tokens are, discrete or continuous]")
+@click.option("--size", default="tiny", show_default=True, help="tiny, small, medium or big.")
+@click.option("--steps", type=click.IntRange(1), help="Optimizer steps. [default: 2000]")
+@click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so much time instead.")
+@click.option("--heldout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
+              help="For FIELDS: share of fields that nothing is learned from.")
+@click.option("--views", type=click.IntRange(0), default=0, show_default=True,
+              help="For FIELDS: augmented token sequences of each field (vq).")
+@options.seed
+@options.device
+@options.resume
+@options.overwrite
+@options.quiet
+@options.out
+def train(
+    source: Path, settings: tuple[str, ...], tokenizer: str | None, model: str | None, size: str, steps: int | None,
+    minutes: float | None, heldout: float, views: int, seed: int, device: str, resume: bool, overwrite: bool, out: Path,
+) -> None:
+    """Train a model on TOKENS, or on FIELDS by a tokenizer that is fitted first.
+
+    Settings of training, model and tokenizer are options too, as --dropout 0.2, --batch-size 32 or --codes 64;
+    --tokenizer-steps is the tokenizer's where --steps is the training's.
+
+    \b
+    nfgen train fields --tokenizer vq --minutes 10 -o run
+    nfgen train tokens --size small --steps 5000 --dropout 0.2 -o run
+    """
+    from nfgen.pipeline import train_from_settings
+
+    given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
+    given = {key: value for key, value in given.items() if value is not None} | options.parse_settings(settings)
+    run = train_from_settings(source, out, given, tokenizer=tokenizer, model=model, size=size, heldout=heldout,
+                              views=views, resume=resume, overwrite=overwrite)
+    click.echo(f"a {run.model.name} model of {run.model.parameter_count:,} parameters is in {out}; {run.summary}")
+    click.echo(f"next: nfgen generate {out} -n 16 -o OUT")

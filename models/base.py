@@ -1,0 +1,146 @@
+"""The base of every model: a loss over token sequences, and a way to generate them."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nfgen.configuration import Configuration
+from nfgen.errors import ConfigError
+from nfgen.vocabulary import Vocabulary
+
+from .draw import SamplingConfig
+
+
+class SequenceModel(nn.Module, ABC):
+    """A model of token sequences of one vocabulary.
+
+    A subclass names itself and its `Config`, and implements `accepts`, `loss` and `generate`. Tokens are int64
+    [N, length], or float32 [N, length, width] if the vocabulary is continuous; labels are int64 [N], -1 = none.
+
+    Attributes:
+        vocabulary: what tokens there are and where each may stand.
+        config: the settings.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Configuration]]
+    low_precision: ClassVar[bool] = True
+    """Whether training in bfloat16 does the model no harm."""
+
+    def __init__(self, vocabulary: Vocabulary, config: Configuration) -> None:
+        super().__init__()
+        if not self.accepts(vocabulary):
+            kind = "continuous" if vocabulary.continuous else "discrete"
+            raise ConfigError(
+                f"the {self.name} model does not model {kind} tokens",
+                "leave --model out: the tokenizer then decides which model it is",
+            )
+        self.vocabulary, self.config = vocabulary, config
+
+    @classmethod
+    @abstractmethod
+    def accepts(cls, vocabulary: Vocabulary) -> bool:
+        """Whether the model is for vocabularies of this kind."""
+
+    @abstractmethod
+    def loss(self, tokens: Tensor, labels: Int[Tensor, "fields"]) -> Float[Tensor, ""]:
+        """What training minimises, a mean over tokens; in eval mode without dropout and other noise.
+
+        Nats a token of the `length` codes if the vocabulary is discrete (EOS is certain and counts for nothing).
+        """
+
+    @abstractmethod
+    def generate(
+        self,
+        labels: Int[Tensor, "fields"],
+        randoms: list[np.random.Generator],
+        settings: SamplingConfig,
+        prefix: Tensor | None = None,
+        advance: Callable[[], None] | None = None,
+    ) -> Tensor:
+        """New tokens [N, length (, width)], sample i drawn with `randoms[i]` alone.
+
+        Args:
+            labels: the class of each sample, -1 = any.
+            randoms: a generator for each sample.
+            settings: how to draw.
+            prefix: first tokens [N, m (, width)] that are given.
+            advance: called after each token.
+        """
+
+    @property
+    def learning_rate(self) -> float:
+        """A peak learning rate for AdamW that suits this model."""
+        return 1e-3
+
+    @property
+    def bytes_per_sample(self) -> int:
+        """Memory that generating one sample takes."""
+        return 4 * self.vocabulary.length * self.vocabulary.width
+
+    @property
+    def parameter_count(self) -> int:
+        """Number of learned numbers."""
+        return sum(parameter.numel() for parameter in self.parameters())
+
+    def describe(self) -> dict[str, Any]:
+        """Name, settings and vocabulary as JSON values: all that is needed to build the model again."""
+        return {"model": self.name, "settings": self.config.to_json(), "vocabulary": self.vocabulary.to_json()}
+
+
+def check_tokens(vocabulary: Vocabulary, tokens: Tensor, labels: Tensor, length: int | None = None) -> None:
+    """Refuse tokens and labels that are not sequences of a vocabulary.
+
+    Args:
+        vocabulary: what may stand where.
+        tokens: int64 [N, length], or float [N, length, width] if continuous.
+        labels: int64 [N], -1 or an index into the vocabulary's classes.
+        length: number of leading tokens that are given; None = all.
+
+    Raises:
+        ConfigError: on a wrong shape or type, a token where it may not stand, a number that is not finite, or a label
+            that is no class.
+    """
+    length = vocabulary.length if length is None else length
+    item = (length, vocabulary.width) if vocabulary.continuous else (length,)
+    if tuple(tokens.shape[1:]) != item or tokens.is_floating_point() != vocabulary.continuous:
+        kind = "numbers" if vocabulary.continuous else "codes"
+        raise ConfigError(
+            f"tokens of shape {tuple(tokens.shape)} and type {tokens.dtype} are not {kind} of shape [N, "
+            f"{', '.join(map(str, item))}]",
+            "give what the tokenizer's encode returns",
+        )
+    if labels.shape != tokens.shape[:1] or labels.is_floating_point():
+        raise ConfigError(
+            f"labels of shape {tuple(labels.shape)} are not one whole number for each of {len(tokens)} sequences",
+            "give -1 for a sequence without a class",
+        )
+    classes = len(vocabulary.classes)
+    if len(labels) and not -1 <= int(labels.min()) <= int(labels.max()) < classes:
+        raise ConfigError(
+            f"labels lie in {int(labels.min())} … {int(labels.max())}, but there are {classes} classes",
+            "use -1 for none, and the index of the class otherwise",
+        )
+    if vocabulary.continuous:
+        if not torch.isfinite(tokens).all():
+            raise ConfigError("tokens hold numbers that are not finite", "fit the fields again")
+        return
+    low, high = torch.tensor(allowed_ranges(vocabulary)[:length]).reshape(-1, 2).to(tokens.device).T
+    wrong = ((tokens < low) | (tokens >= high)).nonzero()
+    if len(wrong):
+        row, place = wrong[0].tolist()
+        raise ConfigError(
+            f"token {int(tokens[row, place])} of sequence {row} may not stand at place {place}",
+            "tokenize the fields with the tokenizer that the vocabulary is from",
+        )
+
+
+def allowed_ranges(vocabulary: Vocabulary) -> list[tuple[int, int]]:
+    """Codes [low, high) that may stand at each of the `length` places of a discrete vocabulary."""
+    cycle = vocabulary.ranges or ((0, vocabulary.codes or 0),)
+    return [cycle[place % len(cycle)] for place in range(vocabulary.length)]

@@ -1,0 +1,101 @@
+"""Which rows each step of training sees: a function of the seed and the step alone, so a resumed run sees the same."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from nfgen.errors import ConfigError
+from nfgen.vocabulary import Vocabulary
+
+from .base import check_tokens
+
+Augment = Callable[[int], Tensor]
+"""Fresh tokens of the training rows for an epoch; must give the same for the same epoch, or no resume is exact."""
+
+HELDOUT_ROWS = 1024
+"""Most held-out rows that are evaluated: their mean is then known to a few thousandths of a nat."""
+
+
+class Batches:
+    """Training rows in shuffled batches of equal size (give or take one), and the held-out rows.
+
+    Args:
+        vocabulary: of the tokens.
+        tokens: [N, length (, width)].
+        labels: [N], -1 = none.
+        heldout: [N], the rows not to learn from.
+        size: rows of a batch.
+        seed: of the order.
+        augment: gives the training rows' tokens for each epoch; None = always `tokens`.
+
+    Raises:
+        ConfigError: if tokens, labels and mask are not those of the vocabulary, or no row is left to learn from.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        tokens: Tensor,
+        labels: Int[Tensor, "fields"],
+        heldout: Bool[Tensor, "fields"],
+        size: int,
+        seed: int,
+        augment: Augment | None = None,
+    ) -> None:
+        check_tokens(vocabulary, tokens, labels)
+        if heldout.shape != labels.shape or heldout.dtype != torch.bool:
+            raise ConfigError(
+                f"heldout of shape {tuple(heldout.shape)} is not one truth value for each of {len(labels)} rows",
+                "give a bool mask",
+            )
+        self.vocabulary, self.seed, self.augment = vocabulary, seed, augment
+        self.tokens, self.labels = tokens[~heldout], labels[~heldout]
+        self.heldout_tokens = tokens[heldout][:HELDOUT_ROWS]
+        self.heldout_labels = labels[heldout][:HELDOUT_ROWS]
+        if not len(self.tokens):
+            raise ConfigError("there are no rows to learn from", "hold out fewer fields, or give more")
+        self.per_epoch = math.ceil(len(self.tokens) / size)
+        self._epoch = -1
+        self._augmented = self.tokens
+
+    def at(self, step: int) -> tuple[Tensor, Int[Tensor, "batch"]]:
+        """Tokens and labels of a step."""
+        epoch, index = divmod(step, self.per_epoch)
+        if self.augment is not None and epoch != self._epoch:
+            self._augmented, self._epoch = self._checked(self.augment(epoch)), epoch
+        shuffled = torch.randperm(len(self.tokens), generator=torch.Generator().manual_seed(mixed(self.seed, epoch)))
+        rows = shuffled.tensor_split(self.per_epoch)[index]
+        return self._augmented[rows], self.labels[rows]
+
+    def _checked(self, tokens: Tensor) -> Tensor:
+        if tokens.shape != self.tokens.shape:
+            raise ConfigError(
+                f"augmented tokens of shape {tuple(tokens.shape)} do not stand for training rows "
+                f"{tuple(self.tokens.shape)}",
+                "give one sequence for each training row, in their order",
+            )
+        check_tokens(self.vocabulary, tokens, self.labels)
+        return tokens
+
+    def digest(self) -> str:
+        """A fingerprint of the data, by which a resumed run knows that it is the same."""
+        digest = hashlib.sha256(b"augmented" if self.augment else b"plain")
+        for tensor in (self.tokens, self.labels, self.heldout_tokens, self.heldout_labels):
+            digest.update(str(tuple(tensor.shape)).encode())
+            digest.update(tensor.contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+def parts(tokens: Tensor, labels: Int[Tensor, "fields"], size: int) -> Iterator[tuple[Tensor, Int[Tensor, "part"]]]:
+    """Tokens and labels, `size` rows at a time."""
+    for start in range(0, len(tokens), size):
+        yield tokens[start : start + size], labels[start : start + size]
+
+
+def mixed(seed: int, count: int) -> int:
+    """One seed from two numbers; torch's CPU generator keeps its lower 32 bits, which the odd factor spreads."""
+    return (seed * 0x9E3779B1 + count * 0x85EBCA6B) % (1 << 32)

@@ -1,0 +1,161 @@
+"""A training on disk: weights to use, and all that is needed to go on as if never interrupted. No pickle.
+
+RUN/model.json           name, settings and vocabulary of the model
+RUN/best.safetensors     averaged weights of lowest held-out loss (the latest ones where nothing is held out)
+RUN/last.safetensors     averaged weights of the last checkpoint
+RUN/training/            state.json and the state-STEP.safetensors that it names
+RUN/log.jsonl            a line a logged step
+"""
+
+import contextlib
+import json
+import signal
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from nfgen import artifact
+from nfgen.configuration import Configuration
+from nfgen.errors import ArtifactError, ConfigError
+
+LOG = "log.jsonl"
+STATE = Path("training") / "state.json"
+
+FREE_ON_RESUME = ("steps", "minutes", "patience", "learning_rate", "sample_every")
+"""Settings that a resumed training may change: to go on for longer, or more carefully."""
+
+
+@dataclass(frozen=True)
+class TrainingState(Configuration):
+    """Where a training stands; with the tensors beside it, everything that the next step depends on."""
+
+    step: int = 0
+    """Steps done. Order, dropout and learning rate follow from it and the seed."""
+    seconds: float = 0.0
+    """Time spent."""
+    best_loss: float | None = None
+    """Lowest held-out loss so far."""
+    best_step: int = 0
+    """Step of the best weights."""
+    stale: int = 0
+    """Evaluations since."""
+
+
+def save_state(
+    run: Path,
+    state: TrainingState,
+    about: dict[str, Any],
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+) -> None:
+    """Write the last weights and the training state; the JSON file, written last, makes the new state the valid one."""
+    artifact.write_tensors(run / "last.safetensors", average.state_dict())
+    tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
+    tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
+    for index, slots in optimizer.state_dict()["state"].items():
+        tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
+    file = f"state-{state.step}.safetensors"
+    (run / STATE).parent.mkdir(exist_ok=True)
+    artifact.write_tensors(run / STATE.parent / file, tensors)
+    artifact.write_json(run / STATE, {"file": file, "state": state.to_json(), **about})
+    for old in (run / STATE.parent).glob("state-*.safetensors"):
+        if old.name != file:
+            old.unlink()
+
+
+def load_state(
+    run: Path, about: dict[str, Any], model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+) -> TrainingState:
+    """Put model, average and optimizer back to where `save_state` left them.
+
+    Raises:
+        ConfigError: if data, model or settings are not those of the interrupted training.
+        ArtifactError: if the state is damaged.
+    """
+    stored = artifact.read_json(run / STATE)
+    try:
+        _same(stored, about)
+        tensors = artifact.read_tensors(run / STATE.parent / stored["file"])
+        model.load_state_dict(_below("model", tensors))
+        average.load_state_dict(_below("average", tensors))
+        slots: dict[int, dict[str, Tensor]] = {}
+        for name, tensor in _below("optimizer", tensors).items():
+            index, _, slot = name.partition("/")
+            slots.setdefault(int(index), {})[slot] = tensor
+        optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+        return TrainingState.from_json(stored["state"])
+    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(
+            f"the training state in {run} is damaged: {reason}", "train again without --resume"
+        ) from error
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    return {
+        name.removeprefix(prefix + "/"): tensor for name, tensor in tensors.items() if name.startswith(prefix + "/")
+    }
+
+
+def _same(stored: dict[str, Any], about: dict[str, Any]) -> None:
+    """Refuse to resume on other data or under other settings: the result would be neither one's."""
+    if stored["data"] != about["data"]:
+        raise ConfigError(
+            "the training data are not those of the interrupted training",
+            "give the same fields and tokenizer, or train without --resume",
+        )
+    for part in ("config", "model"):
+        now = json.loads(json.dumps(about[part]))  # tuples become lists, as in the file
+        for key, value in now.items():
+            before = stored[part].get(key)
+            if key not in FREE_ON_RESUME and before != value:
+                raise ConfigError(
+                    f"{key} was {before!r} in the interrupted training, not {value!r}",
+                    f"resume with the same {key}, or train without --resume",
+                )
+
+
+def append_log(run: Path, line: dict[str, Any]) -> None:
+    """Add a line to the log."""
+    with (run / LOG).open("a") as file:
+        file.write(json.dumps(line, allow_nan=False) + "\n")
+
+
+def cut_log(run: Path, step: int) -> None:
+    """Drop the lines after a step, which a resumed training writes again."""
+    if not (run / LOG).exists():
+        return
+    kept = []
+    for line in (run / LOG).read_text().splitlines():
+        # A killed process may leave half a line.
+        with contextlib.suppress(ValueError, KeyError, TypeError):
+            if json.loads(line)["step"] <= step:
+                kept.append(line + "\n")
+    artifact.write_atomically(run / LOG, "".join(kept).encode())
+
+
+@contextlib.contextmanager
+def uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until the block ends, so that a step or a checkpoint is done wholly or not at all."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets signals
+        return
+    pressed = False
+
+    def remember(*_: object) -> None:
+        nonlocal pressed
+        pressed = True
+
+    before = signal.signal(signal.SIGINT, remember)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if pressed:
+        raise KeyboardInterrupt

@@ -1,0 +1,131 @@
+"""`gpt`: the cross-entropy transformer over codes, in nanoGPT's shape."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nfgen.configuration import require
+from nfgen.errors import ConfigError
+from nfgen.vocabulary import Vocabulary
+
+from .base import allowed_ranges
+from .causal import CausalModel
+from .draw import SamplingConfig, draw, uniforms
+from .heads import OWN_VECTORS_UP_TO, CodeEmbedding, DigitHead, Head, TableHead
+from .transformer import TransformerConfig
+
+
+@dataclass(frozen=True)
+class GPTConfig(TransformerConfig):
+    """Settings of GPT."""
+
+    head: Literal["auto", "tied", "untied", "digits"] = "auto"
+    """How codes are read off: `tied` by the embedding's own vectors, `untied` by others, `digits` digit after digit of
+    an FSQ code; `auto` = digits where a code has several and there are too many codes for a table, else tied."""
+    label_smoothing: float = 0.0
+    """Share of each target's probability that goes evenly to all codes allowed there."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 <= self.label_smoothing < 1, "label_smoothing", "must lie in [0, 1)", self.label_smoothing)
+
+
+class GPT(CausalModel):
+    """p(token_i | token_1 … token_{i-1}, class), only over codes that may stand at place i.
+
+    Logits of other codes are never computed, so that no probability is wasted on them and every sample decodes.
+    """
+
+    name = "gpt"
+    Config = GPTConfig
+    config: GPTConfig
+
+    def __init__(self, vocabulary: Vocabulary, config: GPTConfig) -> None:
+        super().__init__(vocabulary, config)
+        self.embedding = CodeEmbedding(vocabulary, config.width)
+        self.head = _head(vocabulary, config, self.embedding)
+        self.ranges = allowed_ranges(vocabulary)
+        self.groups = [
+            (low, high, torch.tensor([i for i, other in enumerate(self.ranges) if other == (low, high)]))
+            for low, high in dict.fromkeys(self.ranges)
+        ]
+        self.order = torch.cat([places for _, _, places in self.groups]).argsort()
+
+    @classmethod
+    def accepts(cls, vocabulary: Vocabulary) -> bool:
+        return not vocabulary.continuous
+
+    def embed(self, tokens: Tensor) -> Float[Tensor, "b t c"]:
+        embedded: Tensor = self.embedding(tokens)
+        return embedded
+
+    def token_losses(self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"]) -> Float[Tensor, "b t"]:
+        """Nats of each token given those before it; smoothed in training."""
+        hidden = self.hidden(tokens, labels)
+        smoothing = self.config.label_smoothing if self.training else 0.0
+        parts = []
+        for low, high, places in self.groups:
+            every = len(self.groups) == 1
+            read, targets = (hidden, tokens) if every else (hidden[:, places], tokens[:, places])
+            losses = self.head.losses(read.flatten(0, 1), targets.flatten(), low, high, smoothing)
+            parts.append(losses.view(targets.shape))
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)[:, self.order]
+
+    def loss(self, tokens: Tensor, labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
+        """Mean nats a token (cross-entropy)."""
+        return self.token_losses(tokens, labels).mean()
+
+    def logits(self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"]) -> list[Float[Tensor, "b codes"]]:
+        """For each place, logits of the codes allowed there, given all tokens before it; computed without a cache."""
+        hidden, read = self.hidden(tokens, labels), self.head.readout()
+        return [read(hidden[:, i], low, high) for i, (low, high) in enumerate(self.ranges)]
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        labels: Int[Tensor, "fields"],
+        randoms: list[np.random.Generator],
+        settings: SamplingConfig,
+        prefix: Tensor | None = None,
+        advance: Callable[[], None] | None = None,
+    ) -> Int[Tensor, "fields tokens"]:
+        count, given = len(labels), 0 if prefix is None else prefix.shape[1]
+        numbers = uniforms(randoms, self.vocabulary.length).to(labels.device)
+        tokens = labels.new_empty(count, self.vocabulary.length)
+        x = self.opening(labels, prefix)
+        guided = settings.guidance != 1
+        if guided:
+            x = torch.cat([x, self.opening(torch.full_like(labels, -1), prefix)])
+        if prefix is not None:
+            tokens[:, :given] = prefix
+        cache, read = self.transformer.cache(len(x)), self.head.readout()
+        for place in range(given, self.vocabulary.length):
+            low, high = self.ranges[place]
+            logits = read(self.transformer(x, cache)[:, -1], low, high)
+            if guided:
+                of_class, of_any = logits.log_softmax(dim=-1).chunk(2)
+                logits = of_any + settings.guidance * (of_class - of_any)
+            tokens[:, place] = low + draw(logits, numbers[place], settings)
+            x = self.embed(tokens[:, place : place + 1])
+            x = torch.cat([x, x]) if guided else x
+            if advance is not None:
+                advance()
+        return tokens
+
+
+def _head(vocabulary: Vocabulary, config: GPTConfig, embedding: CodeEmbedding) -> Head:
+    everywhere = set(allowed_ranges(vocabulary)) == {(0, vocabulary.codes)}
+    able = len(vocabulary.levels) > 1 and everywhere
+    if config.head == "digits" and not able:
+        raise ConfigError(
+            "the head cannot go by digits: codes of this vocabulary have no digits, or differ by place", "use head auto"
+        )
+    if config.head == "digits" or (config.head == "auto" and able and (vocabulary.codes or 0) > OWN_VECTORS_UP_TO):
+        return DigitHead(vocabulary, config.width)
+    tied = config.head != "untied"
+    return TableHead(embedding if tied else CodeEmbedding(vocabulary, config.width), tied)

@@ -1,0 +1,154 @@
+"""Codes to vectors, and vectors to codes, plain or over the digits of mixed-radix codes (FSQ).
+
+An FSQ code (https://arxiv.org/abs/2309.15505) is a number of several digits, first digit fastest. Codes that share
+digits mean similar things: here they share weights.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nfgen.vocabulary import Vocabulary
+
+OWN_VECTORS_UP_TO = 4096
+"""Most codes that have a vector of their own beside their digits' ones: beyond, most codes are too rare to learn it."""
+
+Readout = Callable[[Tensor, int, int], Tensor]
+"""(hidden [n, c], low, high) -> logits [n, high - low] of the codes low … high - 1."""
+
+
+class CodeEmbedding(nn.Module):
+    """A vector for each code: its own, plus those of its digits where codes have digits."""
+
+    rows: Tensor
+
+    def __init__(self, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        codes, levels = vocabulary.codes or 0, vocabulary.levels
+        self.factored = len(levels) > 1
+        self.own = nn.Embedding(codes, width) if not self.factored or codes <= OWN_VECTORS_UP_TO else None
+        self.digits = nn.Embedding(sum(levels), width) if self.factored else None
+        self.register_buffer("rows", digit_rows(levels), persistent=False)
+        for table in (self.own, self.digits):
+            if table is not None:
+                nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, codes: Int[Tensor, "*n"]) -> Float[Tensor, "*n c"]:
+        if self.digits is None:
+            assert self.own is not None
+            plain: Tensor = self.own(codes)
+            return plain
+        summed = F.embedding_bag(self.rows[codes.flatten()], self.digits.weight, mode="sum").view(*codes.shape, -1)
+        return summed if self.own is None else summed + self.own(codes)
+
+    def table(self) -> Float[Tensor, "codes c"]:
+        """The vectors of all codes."""
+        if self.digits is None:
+            assert self.own is not None
+            return self.own.weight
+        summed = F.embedding_bag(self.rows, self.digits.weight, mode="sum")
+        return summed if self.own is None else summed + self.own.weight
+
+
+class Head(nn.Module, ABC):
+    """Reads the next code's distribution off the transformer."""
+
+    @abstractmethod
+    def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
+        """Nats of each target in low … high - 1, given hidden [n, c]; smoothed as in arXiv 1512.00567."""
+
+    @abstractmethod
+    def readout(self) -> Readout:
+        """What reads logits off hidden vectors, with all that does not depend on them computed beforehand."""
+
+
+class TableHead(Head):
+    """The product of the hidden vector with the vector of every code; the vectors may be those of the embedding.
+
+    Args:
+        embedding: what has the vectors.
+        tied: whether they belong to another module, which then trains and saves them.
+    """
+
+    def __init__(self, embedding: CodeEmbedding, tied: bool) -> None:
+        super().__init__()
+        self.embedding = None if tied else embedding
+        # In a tuple torch does not see a module: tied weights must not be saved a second time.
+        self._vectors = (embedding,)
+
+    def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
+        logits = self.readout()(hidden, low, high).float()
+        return F.cross_entropy(logits, targets - low, reduction="none", label_smoothing=smoothing)
+
+    def readout(self) -> Readout:
+        table = self._vectors[0].table()
+        return lambda hidden, low, high: F.linear(hidden, table[low:high])
+
+
+class DigitHead(Head):
+    """The digits one after the other, each given those before it: exact, and cheap for any number of codes.
+
+    p(code | h) = Π_k p(digit_k | h, digit_1 … digit_{k-1}), with logits_k = W_k silu(U_k h + Σ_{j<k} E_kj[digit_j]).
+    """
+
+    rows: Tensor
+
+    def __init__(self, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        self.levels = vocabulary.levels
+        self.register_buffer("rows", digit_rows(self.levels), persistent=False)
+        inner = min(width, 128)  # digits have few values: more would only cost time
+        self.read = nn.ModuleList(nn.Linear(width, inner) for _ in self.levels)
+        self.earlier = nn.ModuleList(nn.Embedding(sum(self.levels), inner) for _ in self.levels)
+        self.write = nn.ModuleList(nn.Linear(inner, level) for level in self.levels)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+
+    def _earlier(self, k: int, rows: Tensor) -> Tensor:
+        """Σ_{j<k} E_kj[digit_j] for codes whose digits are at `rows`."""
+        weight = self.earlier.get_parameter(f"{k}.weight")
+        if k == 0:
+            return weight.new_zeros(1, weight.shape[1])
+        return F.embedding_bag(rows[:, :k].contiguous(), weight, mode="sum")
+
+    def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
+        rows = self.rows[targets]
+        total = torch.zeros(len(hidden), device=hidden.device)
+        offset = 0
+        for k, level in enumerate(self.levels):
+            logits = self.write[k](F.silu(self.read[k](hidden) + self._earlier(k, rows))).float()
+            total = total + F.cross_entropy(logits, rows[:, k] - offset, reduction="none", label_smoothing=smoothing)
+            offset += level
+        return total
+
+    def readout(self) -> Readout:
+        earlier, prefixes = [], 1
+        for k, level in enumerate(self.levels):
+            earlier.append(self._earlier(k, self.rows[:prefixes]))
+            prefixes *= level
+
+        def read(hidden: Tensor, low: int, high: int) -> Tensor:
+            joint = hidden.new_zeros(len(hidden), 1)
+            for k in range(len(self.levels)):
+                inner = F.silu(self.read[k](hidden)[:, None] + earlier[k])
+                # [n, prefixes, level] to [n, level, prefixes]: the digits before are the faster ones.
+                conditional = self.write[k](inner).log_softmax(dim=-1).transpose(1, 2)
+                joint = (conditional + joint[:, None]).flatten(1)
+            return joint[:, low:high]
+
+        return read
+
+
+def digit_rows(levels: tuple[int, ...]) -> Int[Tensor, "codes digits"]:
+    """Where each code's digits stand in a table of the vectors of all values of the first digit, then the second …"""
+    if not levels:
+        return torch.zeros(0, 0, dtype=torch.int64)
+    sizes = torch.tensor(levels)
+    radix = torch.cat([torch.ones(1, dtype=torch.int64), sizes.cumprod(0)[:-1]])
+    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)[:-1]])
+    return torch.arange(int(sizes.prod()))[:, None] // radix % sizes + offsets

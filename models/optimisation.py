@@ -1,0 +1,37 @@
+"""The optimizer, the moving average of weights, and the precision of their arithmetic."""
+
+import torch
+from torch import nn
+
+from .base import SequenceModel
+from .train_config import TrainConfig
+
+
+def optimizer(model: SequenceModel, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (https://arxiv.org/abs/1711.05101) that decays matrices, not gains and biases."""
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, config.beta2), fused=True)
+
+
+def low_precision(model: SequenceModel, config: TrainConfig, device: torch.device) -> bool:
+    """Whether matrix products are done in bfloat16."""
+    if config.precision != "auto":
+        return config.precision == "bfloat16"
+    if not model.low_precision:
+        return False
+    if device.type != "cpu":
+        return True
+    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not say
+    # Without these instructions bfloat16 is emulated, and slower than float32.
+    return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move averaged weights towards the current ones; the decay rises with the steps, to forget the random start."""
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)

@@ -1,0 +1,97 @@
+"""Names of models; only the one that is asked for is imported."""
+
+from importlib import import_module
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+
+from nfgen import artifact
+from nfgen.configuration import Configuration
+from nfgen.errors import ArtifactError, ConfigError
+from nfgen.vocabulary import Vocabulary
+
+from .base import SequenceModel
+
+BUILT_IN = {
+    "gpt": "nfgen.models.gpt:GPT",
+    "regression": "nfgen.models.regression:RegressionTransformer",
+}
+GROUP = "nfgen.models"
+"""Entry-point group in which other packages offer theirs."""
+
+MODEL = "model.json"
+
+
+def names() -> list[str]:
+    """Names of all models, built-in ones first."""
+    return [*BUILT_IN, *sorted({entry.name for entry in entry_points(group=GROUP)} - set(BUILT_IN))]
+
+
+def find(name: str) -> type[SequenceModel]:
+    """The class of a model.
+
+    Raises:
+        ConfigError: if there is none of that name, or another package's cannot be imported.
+    """
+    if name in BUILT_IN:
+        module, _, attribute = BUILT_IN[name].partition(":")
+        found: type[SequenceModel] = getattr(import_module(module), attribute)
+        return found
+    for entry in entry_points(group=GROUP):
+        if entry.name == name:
+            try:
+                found = entry.load()
+            except Exception as error:  # another package's import may fail in any way
+                raise ConfigError(
+                    f"the model {name} of {entry.value} does not load: {error}", "mend or remove that package"
+                ) from error
+            return found
+    raise ConfigError(f"there is no model {name!r}", f"known are: {', '.join(names())}")
+
+
+def model_for(vocabulary: Vocabulary) -> str:
+    """The name of the model that a vocabulary asks for: regression if it is continuous, else gpt."""
+    return "regression" if vocabulary.continuous else "gpt"
+
+
+def create(name: str, vocabulary: Vocabulary, config: Configuration | None = None, **settings: Any) -> SequenceModel:
+    """A new model with random weights (torch's global generator).
+
+    Args:
+        name: one of `names`.
+        vocabulary: of the tokens that it is for.
+        config: its settings; None = those in `settings`, defaults otherwise.
+        settings: single settings of its `Config`.
+
+    Raises:
+        ConfigError: if the model is not for such a vocabulary, or a setting is wrong.
+    """
+    found = find(name)
+    return found(vocabulary, config if config is not None else found.Config.from_json(settings))
+
+
+def load_model(run: str | Path, which: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
+    """The trained model of a run folder, in eval mode.
+
+    Args:
+        run: a folder with `model.json`, `best.safetensors` and `last.safetensors`.
+        which: the weights of lowest held-out loss, or the latest.
+        device: where to put it.
+
+    Raises:
+        ArtifactError: if the folder holds no model, or a damaged one.
+    """
+    run = Path(run)
+    described = artifact.read_json(run / MODEL)
+    tensors = artifact.read_tensors(run / f"{which}.safetensors")
+    try:
+        vocabulary = Vocabulary.from_json(described["vocabulary"])
+        found = find(described["model"])
+        model = found(vocabulary, found.Config.from_json(described["settings"]))
+        model.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError, ConfigError) as error:
+        reason = str(error).splitlines()[0]
+        raise ArtifactError(f"the model in {run} is damaged: {reason}", "train it again") from error
+    return model.to(torch.device(device)).eval()

@@ -1,0 +1,88 @@
+"""`regression`: the talk's transformer over continuous tokens, with the L1 norm as its loss."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nfgen.configuration import require
+from nfgen.vocabulary import Vocabulary
+
+from .causal import CausalModel
+from .draw import SamplingConfig
+from .transformer import TransformerConfig
+
+
+@dataclass(frozen=True)
+class RegressionConfig(TransformerConfig):
+    """Settings of the regression transformer."""
+
+    dropout: float = 0.0
+    """As in the transformer, but none by default: dropout noises the values that are to be predicted."""
+    input_noise: float = 0.0
+    """Standard deviation of Gaussian noise on the tokens that are read in training, in units of a token's numbers. It
+    teaches the model to recover from its own small errors, which add up over a rolled-out sequence."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.input_noise >= 0, "input_noise", "must not be negative", self.input_noise)
+
+
+class RegressionTransformer(CausalModel):
+    """θ_i = Transformer(θ_{i-1} … θ_0): an MLP embeds the numbers, a linear layer gives the next ones.
+
+    It predicts one value, not a distribution. Generation is therefore **deterministic**: a start (BOS, a class, or a
+    prefix) always gives the same field, near the median of those that it was trained on. Variety needs `gpt`.
+    """
+
+    name = "regression"
+    Config = RegressionConfig
+    config: RegressionConfig
+    # bfloat16 keeps three digits: the error would exceed what a rolled-out sequence can bear.
+    low_precision = False
+
+    def __init__(self, vocabulary: Vocabulary, config: RegressionConfig) -> None:
+        super().__init__(vocabulary, config)
+        width = config.width
+        self.embedding = nn.Sequential(nn.Linear(vocabulary.width, width), nn.GELU(), nn.Linear(width, width))
+        self.head = nn.Linear(width, vocabulary.width)
+
+    @classmethod
+    def accepts(cls, vocabulary: Vocabulary) -> bool:
+        return vocabulary.continuous
+
+    def embed(self, tokens: Tensor) -> Float[Tensor, "b t c"]:
+        if self.training and self.config.input_noise:
+            tokens = tokens + self.config.input_noise * torch.randn_like(tokens)
+        embedded: Tensor = self.embedding(tokens)
+        return embedded
+
+    def loss(self, tokens: Float[Tensor, "b t w"], labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
+        """Mean absolute error of the predicted numbers (L1)."""
+        predicted: Tensor = self.head(self.hidden(tokens, labels))
+        return (predicted - tokens).abs().mean()
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        labels: Int[Tensor, "fields"],
+        randoms: list[np.random.Generator],
+        settings: SamplingConfig,
+        prefix: Tensor | None = None,
+        advance: Callable[[], None] | None = None,
+    ) -> Float[Tensor, "fields tokens width"]:
+        """The one field that follows each start; `randoms` and `settings` change nothing."""
+        given = 0 if prefix is None else prefix.shape[1]
+        tokens = torch.empty(len(labels), self.vocabulary.length, self.vocabulary.width, device=labels.device)
+        if prefix is not None:
+            tokens[:, :given] = prefix
+        x, cache = self.opening(labels, prefix), self.transformer.cache(len(labels))
+        for place in range(given, self.vocabulary.length):
+            tokens[:, place] = self.head(self.transformer(x, cache)[:, -1])
+            x = self.embed(tokens[:, place : place + 1])
+            if advance is not None:
+                advance()
+        return tokens

@@ -1,0 +1,263 @@
+"""Training a model on tokens: the loop, its losses, its checkpoints."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from nfgen import artifact
+from nfgen.configuration import Configuration
+from nfgen.errors import ArtifactError, NfgenError
+from nfgen.progress import Progress, progress
+from nfgen.vocabulary import Vocabulary
+
+from .base import SequenceModel
+from .batches import Augment, Batches, mixed, parts
+from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, uninterrupted
+from .optimisation import low_precision, optimizer, update_average
+from .registry import MODEL, create
+from .train_config import TrainConfig
+
+OnSample = Callable[[SequenceModel, int], None]
+"""Called on the way with the averaged model, in eval mode, and the step."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training ended."""
+
+    steps: int
+    """Steps done."""
+    best_step: int
+    """Step of the best weights."""
+    loss: float | None
+    """Training loss of the last logged steps: nats a token, or mean absolute error."""
+    val_loss: float | None
+    """Held-out loss of the best weights; None where nothing is held out."""
+    bits_per_field: float | None
+    """Held-out loss in bits for the tokens of one field; None if tokens are continuous or nothing is held out."""
+    seconds: float
+    """Time of training, that before interruptions included."""
+    stopped: str
+    """What ended it: steps, minutes or patience."""
+
+
+def train(
+    model: str,
+    settings: Configuration,
+    vocabulary: Vocabulary,
+    tokens: Tensor,
+    labels: Int[Tensor, "fields"],
+    heldout: Bool[Tensor, "fields"],
+    run: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    resume: bool = False,
+    augment: Augment | None = None,
+    on_sample: OnSample | None = None,
+) -> TrainResult:
+    """Train a new model and leave it, its checkpoints and its log in a folder (layout: `checkpoint.py`).
+
+    On CPU an interrupted and resumed training ends with the very bits of one never interrupted, unless `minutes` sets
+    its pace. Torch's global random state is left as it was.
+
+    Args:
+        model: name of the model.
+        settings: its configuration.
+        vocabulary: of the tokens.
+        tokens: int64 [N, length], or float32 [N, length, width].
+        labels: [N], -1 = none.
+        heldout: [N], rows that are not learned from but judge when to stop.
+        run: the folder; made if it is missing.
+        config: settings of the training.
+        resume: go on from the folder's checkpoint, if there is one.
+        augment: gives fresh tokens of the training rows (in their order) for an epoch, as a function of it alone.
+        on_sample: called every `sample_every` steps.
+
+    Raises:
+        ConfigError: if model, data and settings do not fit each other or the interrupted training.
+        ArtifactError: if the folder holds a training already, or cannot be written.
+        NfgenError: if the loss stops being finite; the last checkpoint is kept.
+        KeyboardInterrupt: on Ctrl-C, after a checkpoint.
+    """
+    run, config = Path(run), config or TrainConfig()
+    batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
+    with torch.random.fork_rng():
+        torch.manual_seed(config.seed)
+        trainer = _Trainer(create(model, vocabulary, settings), batches, config, run)
+        trainer.open(resume)
+        return trainer.train(on_sample)
+
+
+class _Trainer:
+    """A model in training with its average, optimizer and state; `run` is its folder."""
+
+    def __init__(self, model: SequenceModel, batches: Batches, config: TrainConfig, run: Path) -> None:
+        self.device = torch.device(config.device)
+        self.model = model.to(self.device).train()
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        self.batches, self.config, self.run = batches, config, run
+        self.peak = config.learning_rate or model.learning_rate
+        self.optimizer = optimizer(self.model, config)
+        self.low_precision = low_precision(self.model, config, self.device)
+        self.rows = max(1, config.tokens_per_pass // model.vocabulary.length)
+        self.state = TrainingState()
+        self.loss: float | None = None
+        self.seen, self.spent, self.losses = 0, 0.0, list[float]()
+
+    def about(self) -> dict[str, Any]:
+        return {"config": self.config.to_json(), "model": self.model.describe(), "data": self.batches.digest()}
+
+    def open(self, resume: bool) -> None:
+        """Begin in the folder, or go on with what is there."""
+        try:
+            self.run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArtifactError(
+                f"cannot write {self.run}: {error.strerror}", "check the folder's name and rights"
+            ) from error
+        if (self.run / STATE).exists():
+            if not resume:
+                raise ArtifactError(f"{self.run} holds a training already", "say --resume, or choose another --out")
+            self.state = load_state(self.run, self.about(), self.model, self.average, self.optimizer)
+            cut_log(self.run, self.state.step)
+            return
+        (self.run / LOG).unlink(missing_ok=True)
+        artifact.write_json(self.run / MODEL, self.model.describe())
+
+    def stopped(self) -> str | None:
+        """What ends the training now, if anything does."""
+        config, state = self.config, self.state
+        if config.last_step is not None and state.step >= config.last_step:
+            return "steps"
+        if config.minutes is not None and state.seconds >= 60 * config.minutes:
+            return "minutes"
+        return "patience" if config.patience and state.stale >= config.patience else None
+
+    def train(self, on_sample: OnSample | None) -> TrainResult:
+        config = self.config
+        # A training that time ends is shown in seconds: its steps are not known beforehand.
+        total, unit = (math.ceil(60 * config.minutes), "s") if config.minutes else (config.last_step or 0, "step")
+        with progress(total, "train", unit) as bar:
+            try:
+                self._show(bar)
+                while (reason := self.stopped()) is None:
+                    self.step()
+                    step = self.state.step
+                    ending = self.stopped() is not None
+                    due = ending or step % config.evaluate_every == 0
+                    val_loss = self.evaluate() if due else None
+                    if due or step % config.log_every == 0:
+                        self.log(val_loss)
+                    if due:
+                        self.save()
+                    if on_sample is not None and config.sample_every and step % config.sample_every == 0:
+                        on_sample(self.average, step)
+                    self._show(bar)
+            except KeyboardInterrupt:
+                self.save()
+                raise
+        return self.result(reason)
+
+    def step(self) -> None:
+        """One step of the optimizer. All of its randomness comes from the seed and the number of the step."""
+        started = time.monotonic()
+        config, state = self.config, self.state
+        torch.manual_seed(mixed(config.seed, state.step))
+        tokens, labels = self.batches.at(state.step)
+        rate = config.rate(self.peak, state.step, state.seconds)
+        self.optimizer.zero_grad()
+        loss = 0.0
+        for some, of in parts(tokens, labels, self.rows):
+            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
+                part = self.model.loss(some.to(self.device), of.to(self.device)) * (len(some) / len(tokens))
+            part.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            loss += part.item()
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        if not math.isfinite(loss) or not torch.isfinite(norm):
+            raise NfgenError(
+                f"the loss is no longer finite at step {state.step} (learning rate {rate:.2g})",
+                f"{self._kept()}; train with a learning rate of {self.peak / 3:.1g}, or in float32",
+            )
+        with uninterrupted():
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+            update_average(self.average, self.model, config.average, state.step)
+            seconds = time.monotonic() - started
+            self.state = replace(state, step=state.step + 1, seconds=state.seconds + seconds)
+        self.losses.append(loss)
+        self.seen += len(tokens) * self.model.vocabulary.length
+        self.spent += seconds
+
+    @torch.inference_mode()
+    def evaluate(self) -> float | None:
+        """Held-out loss of the averaged weights; keeps the best ones, or the latest if nothing is held out."""
+        started = time.monotonic()
+        tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
+        loss = None
+        if len(tokens):
+            total = 0.0
+            for some, of in parts(tokens, labels, self.rows):
+                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
+                    total += self.average.loss(some.to(self.device), of.to(self.device)).item() * len(some)
+            loss = total / len(tokens)
+        best = self.state.best_loss
+        improved = loss is None or best is None or loss < best
+        with uninterrupted():
+            if improved:
+                artifact.write_tensors(self.run / "best.safetensors", self.average.state_dict())
+                self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
+            else:
+                self.state = replace(self.state, stale=self.state.stale + 1)
+            self.state = replace(self.state, seconds=self.state.seconds + time.monotonic() - started)
+        return loss
+
+    def log(self, val_loss: float | None) -> None:
+        """Write a line of the log: the mean since the last one."""
+        self.loss = sum(self.losses) / len(self.losses) if self.losses else self.loss
+        rate = self.config.rate(self.peak, self.state.step - 1, self.state.seconds)
+        line = {
+            "step": self.state.step,
+            "loss": self.loss,
+            "val_loss": val_loss,
+            "tokens_per_second": round(self.seen / max(self.spent, 1e-9)),
+            "lr": rate,
+        }
+        append_log(self.run, line)
+        self.seen, self.spent, self.losses = 0, 0.0, []
+
+    def save(self) -> None:
+        """Write a checkpoint from which the training can go on."""
+        with uninterrupted():
+            save_state(self.run, self.state, self.about(), self.model, self.average, self.optimizer)
+            if not (self.run / "best.safetensors").exists():
+                artifact.write_tensors(self.run / "best.safetensors", self.average.state_dict())
+
+    def result(self, stopped: str) -> TrainResult:
+        state, vocabulary = self.state, self.model.vocabulary
+        bits = None
+        if state.best_loss is not None and not vocabulary.continuous:
+            bits = state.best_loss * vocabulary.length / math.log(2)
+        return TrainResult(state.step, state.best_step, self.loss, state.best_loss, bits, state.seconds, stopped)
+
+    def _kept(self) -> str:
+        if not (self.run / STATE).exists():
+            return "no checkpoint was reached"
+        return f"the checkpoint of step {artifact.read_json(self.run / STATE)['state']['step']} is kept in {self.run}"
+
+    def _show(self, bar: Progress) -> None:
+        now = int(self.state.seconds) if self.config.minutes is not None else self.state.step
+        figures = {"loss": self.losses[-1]} if self.losses else {"loss": self.loss} if self.loss is not None else {}
+        if self.state.best_loss is not None:
+            figures["val"] = self.state.best_loss
+        if self.spent:
+            figures["tokens/s"] = self.seen / self.spent
+        bar.update(min(now, bar.total) - bar.done, **figures)

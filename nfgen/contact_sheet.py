@@ -1,0 +1,87 @@
+"""Many pictures on one sheet, and pictures on disk."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw, ImageFont
+
+from nfgen.errors import ArtifactError, ConfigError
+
+Picture = NDArray[np.uint8]
+
+INK = (70, 70, 78)
+
+
+def contact_sheet(
+    pictures: Sequence[Picture], columns: int | None = None, captions: Sequence[str] | None = None
+) -> Picture:
+    """Lay pictures out row by row.
+
+    Args:
+        pictures: [H, W, 3] each, uint8, all of one size; at least one.
+        columns: pictures in a row; about a square sheet by default.
+        captions: a line under each picture, cut where it is too long; none by default.
+
+    Returns:
+        [rows * H, columns * W, 3], uint8, with a line's height more a row for captions; places left over have the
+        colour of the first picture's upper left corner.
+
+    Raises:
+        ConfigError: for no pictures, pictures of several sizes, columns below 1, or captions of another number.
+    """
+    if len(pictures) == 0:
+        raise ConfigError("a contact sheet of no pictures", "give at least one picture")
+    sizes = {picture.shape for picture in pictures}
+    if len(sizes) > 1 or pictures[0].ndim != 3 or pictures[0].shape[2] != 3:
+        found = ", ".join(str(size) for size in sorted(sizes))
+        raise ConfigError(f"a contact sheet's pictures have shapes {found}", "give all pictures one shape, [H, W, 3]")
+    if columns is not None and columns < 1:
+        raise ConfigError(f"a contact sheet cannot have {columns} columns", "give at least 1")
+    if captions is not None and len(captions) != len(pictures):
+        raise ConfigError(f"{len(captions)} captions for {len(pictures)} pictures", "give one caption a picture")
+    height, width, _ = pictures[0].shape
+    columns = columns or math.ceil(math.sqrt(len(pictures)))
+    letters = max(width // 16, 9)  # below 9 pixels no letter is legible
+    line = 0 if captions is None else round(1.6 * letters)
+    rows = math.ceil(len(pictures) / columns)
+    sheet = np.empty((rows * (height + line), columns * width, 3), dtype=np.uint8)
+    sheet[:] = pictures[0][0, 0]
+    for index, picture in enumerate(pictures):
+        top, left = index // columns * (height + line), index % columns * width
+        sheet[top : top + height, left : left + width] = picture
+        if captions is not None:
+            strip = Image.fromarray(sheet[top + height : top + height + line, left : left + width])
+            place = (width / 2, line / 2)
+            font = ImageFont.load_default(letters)
+            text = _cut(captions[index], font, width)
+            ImageDraw.Draw(strip).text(place, text, fill=INK, font=font, anchor="mm")
+            sheet[top + height : top + height + line, left : left + width] = np.asarray(strip)
+    return sheet
+
+
+def save_png(path: str | Path, picture: Picture) -> None:
+    """Write a picture [H, W, 3], uint8, as PNG; missing folders are made.
+
+    Raises:
+        ConfigError: for an array that is no picture.
+        ArtifactError: if the file cannot be written.
+    """
+    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.size == 0:
+        raise ConfigError(f"an array {picture.shape} of {picture.dtype} is no picture", "give [H, W, 3] of uint8")
+    try:
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(picture).save(path, format="PNG", optimize=True)
+    except OSError as error:
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
+
+
+def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
+    text = " ".join(text.split())
+    whole = text
+    while text and font.getlength(text) > width - 4:
+        text = text[:-1] if text == whole else text[:-2]
+        text += "…"
+    return text

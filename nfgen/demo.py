@@ -1,0 +1,1 @@
+"""The whole path on a built-in family, and a page of what came out."""

@@ -1,0 +1,35 @@
+"""The errors that nfgen raises for mistakes of its users: a line of problem and a line of remedy."""
+
+
+class NfgenError(Exception):
+    """A mistake that the user can mend.
+
+    Args:
+        problem: one line that says what is wrong and names the thing it is wrong with.
+        remedy: one line that says what to do about it; may be empty where there is nothing to advise.
+    """
+
+    def __init__(self, problem: str, remedy: str = "") -> None:
+        super().__init__(problem)
+        self.problem = problem
+        self.remedy = remedy
+
+    def __reduce__(self) -> tuple[type["NfgenError"], tuple[str, str]]:
+        # Errors travel between processes when shapes are sampled in parallel.
+        return type(self), (self.problem, self.remedy)
+
+
+class ShapeError(NfgenError):
+    """A shape that cannot be used (unreadable, empty, not finite); the others go on without it."""
+
+
+class ArtifactError(NfgenError):
+    """A folder that is not the nfgen artifact it should be, or that cannot be written."""
+
+
+class ConfigError(NfgenError):
+    """A setting that is unknown, of the wrong type, out of range, or at odds with another one."""
+
+
+class CollapsedCodebookWarning(UserWarning):
+    """A codebook uses few of its codes, so its tokens say little."""

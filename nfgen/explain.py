@@ -1,0 +1,138 @@
+"""What an artifact is, in words: for `nfgen info`."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from . import artifact
+from .errors import ConfigError
+from .field import Field
+from .field_set import FieldSet
+from .samples import read_list
+from .token_set import TokenSet
+
+NEXT = {
+    "shapes": "nfgen fit {path} -o FIELDS",
+    "fields": "nfgen train {path} --tokenizer vq -o RUN",
+    "tokens": "nfgen train {path} -o RUN",
+    "tokenizer": "",
+    "run": "nfgen generate {path} -n 16 -o OUT",
+    "samples": "nfgen report {path}",
+    "field": "",
+    "mesh": "nfgen fit {path} -o FIELDS",
+}
+WHAT = {
+    "shapes": "meshes of a built-in family",
+    "fields": "a field set: neural fields of one architecture",
+    "tokens": "tokens of a field set, with their tokenizer",
+    "tokenizer": "a fitted tokenizer",
+    "run": "a trained model with its tokenizer",
+    "samples": "generated fields with their meshes and pictures",
+    "field": "one neural field",
+    "mesh": "a shape",
+}
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """An artifact, a field file or a shape as a dict: what it is, its figures, where its bytes are, the next command.
+
+    Raises:
+        ArtifactError: if there is nothing of the kind at the path.
+    """
+    path = Path(path)
+    if path.is_file():
+        kind, facts = _file(path)
+    else:
+        config = artifact.read_config(path)
+        kind = artifact.kind_of(path) or ""
+        facts = _FACTS.get(kind, lambda path, config: config)(path, config)
+    size = path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+    return {"path": str(path), "type": kind, "what": WHAT.get(kind, kind), **facts, "bytes": size,
+            "next": NEXT.get(kind, "").format(path=path)}
+
+
+def _file(path: Path) -> tuple[str, dict[str, Any]]:
+    if path.suffix == ".safetensors":
+        field = Field.load(path)
+        return "field", {"weights": field.spec.size, "spec": field.spec.to_json()}
+    from .shapes import find_shapes
+
+    refs = find_shapes(path)
+    if len(refs) > 1:
+        return "mesh", {"shapes": len(refs)}
+    shape = refs[0].load()
+    facts: dict[str, Any] = {"shapes": 1, "dims": shape.dims, "transform": shape.transform.to_json()}
+    if shape.dims == 3:
+        mesh = shape.mesh()
+        facts |= {"vertices": len(mesh.vertices), "faces": len(mesh.faces), "watertight": bool(mesh.is_watertight)}
+    return "mesh", facts
+
+
+def _fields(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    fields = FieldSet.load(path)
+    ious = [entry["iou"] for entry in fields.report]
+    return {"fields": len(fields), "weights": fields.spec.size, "classes": list(fields.classes),
+            "mean_iou": sum(ious) / len(ious) if ious else None, "skipped": len(fields.skipped),
+            "spec": fields.spec.to_json(), "made": fields.settings}
+
+
+def _tokens(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    tokens = TokenSet.load(path)
+    return {"fields": len(tokens), "heldout": int(tokens.heldout.sum()), "vocabulary": _vocabulary(config["vocabulary"]),
+            "report": tokens.report, "made": tokens.settings}
+
+
+def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    model = artifact.read_json(path / "model.json")
+    parameters = sum(t.numel() for t in artifact.read_tensors(path / "best.safetensors").values())
+    return {"model": model["model"], "parameters": parameters, "vocabulary": _vocabulary(model["vocabulary"]),
+            "trained_on": len(config["train_ids"]), "tokenizer": config["tokenizer"], "result": config["result"],
+            "report": config["report"]}
+
+
+def _vocabulary(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: settings[key] for key in ("length", "codes", "width", "classes")}
+
+
+def _tokenizer(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    return {"tokenizer": config["tokenizer"], "settings": config["settings"], "spec": config["spec"]}
+
+
+def _samples(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    entries = read_list(path)
+    return {"samples": len(entries), "empty": sum(entry["empty"] for entry in entries), "made": config}
+
+
+_FACTS = {"fields": _fields, "tokens": _tokens, "run": _run, "tokenizer": _tokenizer, "samples": _samples}
+
+
+def describe_components(tokenizers: bool, models: bool) -> dict[str, Any]:
+    """The tokenizers, the models, or both, with their settings and defaults; a broken plug-in is named, not fatal."""
+    described: dict[str, Any] = {}
+    for wanted, kind in ((tokenizers, "tokenizers"), (models, "models")):
+        if wanted:
+            registry = import_module(f"nfgen.{kind}.registry")
+            described[kind] = {name: _component(registry, name) for name in registry.names()}
+    return described
+
+
+def _component(registry: Any, name: str) -> dict[str, Any]:
+    try:
+        found = registry.find(name)
+        return {"what": (found.__doc__ or "").strip().splitlines()[0], "settings": found.Config().to_json()}
+    except ConfigError as error:
+        return {"what": f"broken: {error.problem}", "settings": {}}
+
+
+def lines(described: dict[str, Any], indent: int = 0) -> list[str]:
+    """A description as indented lines of text."""
+    pad, text = "  " * indent, []
+    for key, value in described.items():
+        if isinstance(value, dict):
+            text += [f"{pad}{key}", *lines(value, indent + 1)]
+        elif value not in ("", None, []):
+            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+            text.append(f"{pad}{key:<{max(1, 20 - len(pad))}} {shown}")
+    return text
+
+

@@ -1,0 +1,187 @@
+"""`FieldSet`: N fields of one spec, and what is known of the shapes that they were fitted to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from . import artifact
+from .errors import ArtifactError, ConfigError
+from .field import Field
+from .spec import FieldSpec
+
+KIND = "fields"
+SHARD = "shard-{:05d}"
+BASE = "base.safetensors"
+
+
+@dataclass(frozen=True)
+class FieldSet:
+    """N fields of one spec.
+
+    `checks` are points at which the true shape is known: they judge a fit and a tokenizer's round trip.
+    """
+
+    spec: FieldSpec
+    weights: Float[Tensor, "fields weights"]
+    ids: tuple[str, ...]
+    labels: Int[Tensor, "fields"]
+    """Index into `classes`, or -1 where there is none."""
+    classes: tuple[str, ...] = ()
+    base: Float[Tensor, "weights"] | None = None
+    """The weights that deltas are taken from: where the fits started (None if each started somewhere else)."""
+    transforms: Float[Tensor, "fields dims_and_one"] | None = None
+    """Centre and scale of each: field frame = (file frame - centre) * scale."""
+    check_points: Float[Tensor, "fields checks dims"] | None = None
+    """In the field frame; the first `uniform_checks` are uniform in [-1, 1]^d, the others near the surface."""
+    check_values: Float[Tensor, "fields checks"] | None = None
+    """True signed distance (or brightness) at the check points."""
+    uniform_checks: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    """How the fields were made."""
+    report: tuple[dict[str, Any], ...] = ()
+    """One entry a field: id, iou, sdf_l1, loss, steps, seconds."""
+    skipped: tuple[dict[str, str], ...] = ()
+    """Shapes that could not be used: id, reason."""
+
+    def __post_init__(self) -> None:
+        count = len(self.ids)
+        if self.weights.shape != (count, self.spec.size) or self.labels.shape != (count,):
+            raise ConfigError(f"{count} ids do not fit weights {tuple(self.weights.shape)} of a spec of {self.spec.size}")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def __getitem__(self, index: int) -> Field:
+        return Field(self.spec, self.weights[index])
+
+    @property
+    def deltas(self) -> Float[Tensor, "fields weights"]:
+        """Weights minus the base; the weights themselves where there is no base."""
+        return self.weights if self.base is None else self.weights - self.base
+
+    def select(self, indices: Int[Tensor, "chosen"]) -> "FieldSet":
+        """The fields at some indices, in that order."""
+        chosen = indices.tolist()
+
+        def pick(tensor: Tensor | None) -> Tensor | None:
+            return None if tensor is None else tensor[indices]
+
+        return replace(
+            self,
+            weights=self.weights[indices],
+            ids=tuple(self.ids[i] for i in chosen),
+            labels=self.labels[indices],
+            transforms=pick(self.transforms),
+            check_points=pick(self.check_points),
+            check_values=pick(self.check_values),
+            report=tuple(self.report[i] for i in chosen) if self.report else (),
+        )
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the set as an artifact of one shard."""
+        with artifact.writing(path, KIND, overwrite=overwrite) as folder:
+            write_shard(folder, 0, self)
+            write_index(folder, self)
+
+    @classmethod
+    def load(cls, path: str | Path) -> "FieldSet":
+        """Read a field set.
+
+        Raises:
+            ArtifactError: if the folder is not a field set or is damaged.
+        """
+        path = Path(path)
+        config = artifact.read_config(path, KIND)
+        try:
+            spec = FieldSpec.from_json(config["spec"])
+            base = artifact.read_tensors(path / BASE)["weights"] if config["has_base"] else None
+            parts = [read_shard(path, i, spec) for i in range(config["shards"])]
+            return cls.joined(parts, spec=spec, classes=tuple(config["classes"]), base=base,
+                              uniform_checks=config["uniform_checks"], settings=config["settings"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            raise ArtifactError(f"{path} is damaged: {error!r}", "make it again with nfgen fit") from error
+
+    @classmethod
+    def joined(cls, parts: Sequence["FieldSet"], **common: Any) -> "FieldSet":
+        """One set of the fields of several; `common` are the attributes that belong to the whole."""
+
+        def join(key: str) -> Tensor | None:
+            tensors = [getattr(part, key) for part in parts if len(part)]
+            return None if not tensors or tensors[0] is None else torch.cat(tensors)
+
+        weights, labels = join("weights"), join("labels")
+        return cls(
+            weights=torch.empty(0, common["spec"].size) if weights is None else weights,
+            ids=tuple(id for part in parts for id in part.ids),
+            labels=torch.empty(0, dtype=torch.long) if labels is None else labels,
+            transforms=join("transforms"),
+            check_points=join("check_points"),
+            check_values=join("check_values"),
+            report=tuple(entry for part in parts for entry in part.report),
+            skipped=tuple(entry for part in parts for entry in part.skipped),
+            **common,
+        )
+
+
+def shard_exists(folder: Path, number: int) -> bool:
+    """Whether a shard is complete: its JSON is written last."""
+    return (folder / f"{SHARD.format(number)}.json").is_file()
+
+
+def write_shard(folder: Path, number: int, fields: FieldSet) -> None:
+    """Write a part of a set: its tensors, then its ids and reports."""
+    tensors = {"weights": fields.weights, "labels": fields.labels}
+    for key in ("transforms", "check_points", "check_values"):
+        tensor = getattr(fields, key)
+        if tensor is not None:
+            # Half precision moves a check point by at most 2.4e-4, a hundredth of the thinnest part a fit can hold.
+            tensors[key] = tensor.half() if key.startswith("check") else tensor
+    artifact.write_tensors(folder / f"{SHARD.format(number)}.safetensors", tensors)
+    entries = {"ids": list(fields.ids), "fields": list(fields.report), "skipped": list(fields.skipped)}
+    artifact.write_json(folder / f"{SHARD.format(number)}.json", entries)
+
+
+def read_shard(folder: Path, number: int, spec: FieldSpec) -> FieldSet:
+    """Read what `write_shard` wrote."""
+    name = SHARD.format(number)
+    tensors, entries = artifact.read_tensors(folder / f"{name}.safetensors"), artifact.read_json(folder / f"{name}.json")
+
+    def full(key: str) -> Tensor | None:
+        return tensors[key].float() if key in tensors else None
+
+    return FieldSet(
+        spec=spec,
+        weights=tensors["weights"],
+        ids=tuple(entries["ids"]),
+        labels=tensors["labels"],
+        transforms=tensors.get("transforms"),
+        check_points=full("check_points"),
+        check_values=full("check_values"),
+        report=tuple(entries["fields"]),
+        skipped=tuple(entries["skipped"]),
+    )
+
+
+def write_index(folder: Path, fields: FieldSet, shards: int = 1) -> None:
+    """Write all of a set but its shards."""
+    if fields.base is not None:
+        artifact.write_tensors(folder / BASE, {"weights": fields.base})
+    artifact.write_json(folder / "fit_report.json", {"fields": list(fields.report), "skipped": list(fields.skipped)})
+    artifact.write_config(
+        folder,
+        KIND,
+        {
+            "spec": fields.spec.to_json(),
+            "count": len(fields),
+            "shards": shards,
+            "classes": list(fields.classes),
+            "has_base": fields.base is not None,
+            "uniform_checks": fields.uniform_checks,
+            "settings": fields.settings,
+        },
+    )

@@ -1,0 +1,40 @@
+"""The built-in families as a folder of meshes."""
+
+import json
+from pathlib import Path
+
+from . import artifact
+from .contact_sheet import contact_sheet, save_png
+from .families import make_shapes
+from .progress import progress
+from .render import render_mesh
+
+KIND = "shapes"
+PICTURED = 64  # shapes on the contact sheet: more would be too small to look at
+
+
+def write_shapes(
+    kind: str, n: int, out: str | Path, *, seed: int = 0, resolution: int = 96, overwrite: bool = False
+) -> None:
+    """Make n shapes of a family and write them as OBJ, with their parameters and a contact sheet.
+
+    Args:
+        kind: airplane, chair, mug, table or vase.
+        seed: shape i depends on it and on i alone, not on n.
+        resolution: marching cubes cells along each axis.
+
+    Raises:
+        ConfigError: if there is no such family.
+    """
+    shapes = make_shapes(kind, n, seed, resolution)
+    parameters, pictures = {}, []
+    with artifact.writing(out, KIND, overwrite=overwrite) as folder, progress(n, f"make {kind}s", "shape") as bar:
+        for id, mesh, values in shapes:
+            artifact.write_atomically(folder / f"{id}.obj", mesh.export(file_type="obj").encode())
+            parameters[id] = values
+            if len(pictures) < PICTURED:
+                pictures.append(render_mesh(mesh, 160))
+            bar.update()
+        artifact.write_atomically(folder / "parameters.json", json.dumps(parameters, indent=1).encode())
+        save_png(folder / "contact_sheet.png", contact_sheet(pictures))
+        artifact.write_config(folder, KIND, {"kind": kind, "n": n, "seed": seed, "resolution": resolution})

@@ -1,0 +1,77 @@
+"""Judging generated and reconstructed shapes: quality, coverage, novelty, validity.
+
+Names are imported when they are first used, so that `import nfgen.metrics` costs nothing.
+"""
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from nfgen.metrics.chamfer import chamfer_matrix
+    from nfgen.metrics.clouds import as_clouds, surface_clouds, thin, z_score
+    from nfgen.metrics.emd import emd_matrix
+    from nfgen.metrics.evaluate import emd_scores, evaluate_clouds
+    from nfgen.metrics.frechet import CloudClassifier, feature_distance, frechet_distance, train_classifier
+    from nfgen.metrics.novelty import nearest_weights, noise_baseline, novelty_scores
+    from nfgen.metrics.occupancy import jsd
+    from nfgen.metrics.protocols import PROTOCOLS, Protocol, protocol_named
+    from nfgen.metrics.reconstruction import compare_meshes, comparison_summary, iou, surface_agreement, volume_iou
+    from nfgen.metrics.scores import Score, Scores, cov, mmd, one_nna, score
+    from nfgen.metrics.validity import Validity, mesh_validity, validity_summary
+
+_HOMES = {
+    "chamfer": ("chamfer_matrix",),
+    "clouds": ("as_clouds", "surface_clouds", "thin", "z_score"),
+    "emd": ("emd_matrix",),
+    "evaluate": ("emd_scores", "evaluate_clouds"),
+    "frechet": ("CloudClassifier", "feature_distance", "frechet_distance", "train_classifier"),
+    "novelty": ("nearest_weights", "noise_baseline", "novelty_scores"),
+    "occupancy": ("jsd",),
+    "protocols": ("PROTOCOLS", "Protocol", "protocol_named"),
+    "reconstruction": ("compare_meshes", "comparison_summary", "iou", "surface_agreement", "volume_iou"),
+    "scores": ("Score", "Scores", "cov", "mmd", "one_nna", "score"),
+    "validity": ("Validity", "mesh_validity", "validity_summary"),
+}
+_HOME = {name: module for module, names in _HOMES.items() for name in names}
+
+__all__ = [
+    "PROTOCOLS",
+    "CloudClassifier",
+    "Protocol",
+    "Score",
+    "Scores",
+    "Validity",
+    "as_clouds",
+    "chamfer_matrix",
+    "compare_meshes",
+    "comparison_summary",
+    "cov",
+    "emd_matrix",
+    "emd_scores",
+    "evaluate_clouds",
+    "feature_distance",
+    "frechet_distance",
+    "iou",
+    "jsd",
+    "mesh_validity",
+    "mmd",
+    "nearest_weights",
+    "noise_baseline",
+    "novelty_scores",
+    "one_nna",
+    "protocol_named",
+    "score",
+    "surface_agreement",
+    "surface_clouds",
+    "thin",
+    "train_classifier",
+    "validity_summary",
+    "volume_iou",
+    "z_score",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

@@ -1,0 +1,87 @@
+"""Is it a solid that could be printed: closed, in one piece, right side out?"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from nfgen.errors import NfgenError
+
+if TYPE_CHECKING:
+    import trimesh
+
+
+@dataclass(frozen=True)
+class Validity:
+    """What one mesh is."""
+
+    nonempty: bool
+    """It has a face of positive area."""
+    watertight: bool
+    """Every edge has exactly two faces."""
+    outward: bool
+    """Faces agree on which side is out, and the volume is positive: the field's sign is consistent with itself."""
+    bodies: int
+    """Separate solids; of an open mesh, separate surfaces."""
+    cavities: int
+    """Closed surfaces that bound a hollow inside a solid."""
+    largest_share: float
+    """The largest body's share of all bodies' volume (of an open mesh: of the area)."""
+    genus: int | None
+    """Handles, summed over all surfaces: a ring has one; None for an open mesh."""
+    volume: float | None
+    """In cubed units of the coordinates, cavities taken off; None for an open mesh."""
+
+    @property
+    def single(self) -> bool:
+        """One body, with or without cavities."""
+        return self.bodies == 1
+
+
+def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
+    """Examine one mesh; None stands for a field without a surface."""
+    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+        return Validity(False, False, False, 0, 0, 0.0, None, None)
+    surfaces = list(mesh.split(only_watertight=False))
+    if not mesh.is_watertight:
+        areas = np.array([surface.area for surface in surfaces])
+        return Validity(True, False, False, len(surfaces), 0, float(areas.max() / areas.sum()), None, None)
+    volumes = np.array([surface.volume for surface in surfaces])
+    total = float(volumes.sum())
+    outward = bool(mesh.is_winding_consistent and total > 0)
+    # Of a mesh that is inside out as a whole, the bodies are the negative volumes.
+    solids = volumes[volumes > 0] if total > 0 else -volumes[volumes < 0]
+    genus = sum((2 - int(surface.euler_number)) // 2 for surface in surfaces)
+    share = float(solids.max() / solids.sum()) if len(solids) else 0.0
+    return Validity(True, True, outward, len(solids), len(surfaces) - len(solids), share, genus, total)
+
+
+def validity_summary(meshes: "Sequence[trimesh.Trimesh | None]") -> dict[str, Any]:
+    """Shares and medians over meshes, and every mesh's own figures under `meshes`.
+
+    All shares are of the number of meshes, the empty ones included.
+
+    Raises:
+        NfgenError: no meshes.
+    """
+    if not meshes:
+        raise NfgenError("no meshes to examine", "give one mesh at least, None for an empty one")
+    each = [mesh_validity(mesh) for mesh in meshes]
+    filled = [v for v in each if v.nonempty]
+    closed = [v for v in each if v.watertight]
+
+    def share(chosen: list[bool]) -> float:
+        return sum(chosen) / len(each)
+
+    return {
+        "nonempty": share([v.nonempty for v in each]),
+        "watertight": share([v.watertight for v in each]),
+        "outward": share([v.outward for v in each]),
+        "single_body": share([v.single for v in each]),
+        "valid": share([v.watertight and v.outward and v.single for v in each]),
+        "largest_share": float(np.mean([v.largest_share for v in filled])) if filled else None,
+        "median_genus": float(np.median([v.genus for v in closed if v.genus is not None])) if closed else None,
+        "median_volume": float(np.median([v.volume for v in closed if v.volume is not None])) if closed else None,
+        "meshes": [asdict(v) for v in each],
+    }

@@ -1,0 +1,116 @@
+"""Generated samples on disk: of each a mesh (or image), its field and a picture; of all a list and a contact sheet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from . import artifact
+from .contact_sheet import contact_sheet, save_png
+from .errors import ArtifactError, ConfigError
+from .field import Field
+from .render import render_image, render_mesh
+from .shapes.shape import Transform
+
+if TYPE_CHECKING:
+    import trimesh
+
+KIND = "samples"
+LIST = "samples.json"
+FORMATS = ("glb", "obj", "ply", "stl", "off")
+PICTURE_SIZE = 256  # pixels
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One generated sample as `samples.json` lists it; paths are relative to its folder."""
+
+    file: str | None
+    """Mesh or image; None if the field has no surface."""
+    field: str
+    """The field itself, a safetensors file."""
+    picture: str
+    tokens: list[Any]
+    seed: int
+    index: int
+    """With the seed it determines the sample."""
+    label: str | None
+    empty: bool
+    nearest: dict[str, Any] | None
+    """The training field of most similar values: its id, and the root mean square difference of truncated distances."""
+
+    def to_json(self) -> dict[str, Any]:
+        values = dict(self.__dict__)
+        values["class"] = values.pop("label")
+        return values
+
+
+def surface_or_none(field: Field, resolution: int) -> "trimesh.Trimesh | None":
+    """The mesh of a 3-D field, None if it has no surface."""
+    mesh = field.mesh(resolution)
+    return mesh if len(mesh.faces) else None
+
+
+def write_sample(
+    folder: Path, name: str, field: Field, mesh: "trimesh.Trimesh | None", frame: Transform | None, format: str
+) -> tuple[str | None, str, np.ndarray]:
+    """Write one sample's files.
+
+    Args:
+        mesh: in the field's frame; put into `frame` (that of the shapes' files) in the mesh file.
+
+    Returns:
+        Names of the mesh (or image) and field files, and the picture [h, w, 3], which is written too.
+
+    Raises:
+        ConfigError: if the mesh format is unknown.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"there is no mesh format {format!r}", f"known are: {', '.join(FORMATS)}")
+    field.save(folder / f"{name}.safetensors")
+    file: str | None = None
+    if field.spec.dims == 2:
+        picture = image_picture(field)
+        file = f"{name}.image.png"
+        save_png(folder / file, np.uint8(255 * field.image(64).numpy().round(3)))
+    else:
+        import trimesh
+
+        picture = render_mesh(mesh if mesh is not None else trimesh.Trimesh(), PICTURE_SIZE)
+        if mesh is not None:
+            file = f"{name}.{format}"
+            placed = mesh.copy()
+            if frame is not None:
+                placed.vertices = frame.invert(placed.vertices)
+            placed.export(folder / file)
+    save_png(folder / f"{name}.png", picture)
+    return file, f"{name}.safetensors", picture
+
+
+def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
+    """A picture [size, size, 3] of a 2-D field."""
+    if field.spec.output == "brightness":
+        return np.repeat(np.uint8(255 * field.image(size).numpy())[..., None], 3, axis=2)
+    return render_image(field.signed_image(size).numpy(), size)
+
+
+def write_list(folder: Path, samples: list[Sample], pictures: list[np.ndarray], settings: dict[str, Any]) -> None:
+    """Write the list, the contact sheet and, last, the config."""
+    artifact.write_json(folder / LIST, [sample.to_json() for sample in samples])
+    save_png(folder / "contact_sheet.png", contact_sheet(pictures))
+    artifact.write_config(folder, KIND, settings)
+
+
+def read_list(path: str | Path) -> list[dict[str, Any]]:
+    """The entries of `samples.json`.
+
+    Raises:
+        ArtifactError: if the folder holds no samples.
+    """
+    path = Path(path)
+    artifact.read_config(path, KIND)
+    entries = artifact.read_json(path / LIST)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "field" in entry for entry in entries):
+        raise ArtifactError(f"{path / LIST} is not a list of samples", "generate them again")
+    return entries

@@ -1,0 +1,51 @@
+"""Shapes in: meshes, voxel grids and images, found, checked, put into [-1, 1]^d and sampled.
+
+`find_shapes` lists what lies in files and folders without loading it, `ShapeRef.load` gives one `Shape`, and
+`sample_shapes` samples many of them over processes. Shapes made in memory are `MeshShape`, `VoxelShape`, `ImageShape`.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from nfgen.shapes.images import ImageShape
+    from nfgen.shapes.mesh import MeshShape
+    from nfgen.shapes.sampling import Sampled, Skipped, sample_shapes
+    from nfgen.shapes.shape import Samples, Shape, Transform
+    from nfgen.shapes.sources import ShapeRef, find_shapes
+    from nfgen.shapes.voxels import VoxelShape
+
+__all__ = [
+    "ImageShape",
+    "MeshShape",
+    "Sampled",
+    "Samples",
+    "Shape",
+    "ShapeRef",
+    "Skipped",
+    "Transform",
+    "VoxelShape",
+    "find_shapes",
+    "sample_shapes",
+]
+
+# Loaded on first use: scipy, trimesh and libigl cost a second that `nfgen --help` should not pay.
+_HOME = {
+    "ImageShape": "images",
+    "MeshShape": "mesh",
+    "Sampled": "sampling",
+    "Samples": "shape",
+    "Shape": "shape",
+    "ShapeRef": "sources",
+    "Skipped": "sampling",
+    "Transform": "shape",
+    "VoxelShape": "voxels",
+    "find_shapes": "sources",
+    "sample_shapes": "sampling",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(importlib.import_module(f"{__name__}.{_HOME[name]}"), name)

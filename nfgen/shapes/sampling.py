@@ -1,0 +1,195 @@
+"""Sampling many shapes: over processes, with a cache, each shape by its own seed, the unusable ones named."""
+
+import contextlib
+import hashlib
+import multiprocessing
+import os
+import signal
+import sys
+import time
+import types
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from nfgen.errors import ShapeError
+from nfgen.progress import Progress, progress
+from nfgen.shapes.cache import SampleCache
+from nfgen.shapes.shape import Samples, Transform
+from nfgen.shapes.sources import ShapeRef
+
+CHUNK = 16  # shapes handed to a process at once: enough to hide the hand-over, few enough to end together
+ALONE_SECONDS = 1.0  # other processes need about so long to start; what is done by then needs none
+
+
+class Sampled(NamedTuple):
+    """One shape that was sampled."""
+
+    ref: ShapeRef
+    """Which shape."""
+    transform: Transform
+    """From its file's frame to the field's."""
+    samples: Samples
+    """Its points and values."""
+
+
+class Skipped(NamedTuple):
+    """One shape that could not be used."""
+
+    id: str
+    """Which shape."""
+    reason: str
+    """Why, in one line."""
+
+
+Outcome = tuple[Transform, Samples] | ShapeError
+
+
+def sample_shapes(
+    refs: Sequence[ShapeRef],
+    near: int,
+    uniform: int,
+    seed: int,
+    workers: int | None = None,
+    strict: bool = False,
+    cache: Path | None = None,
+) -> tuple[list[Sampled], list[Skipped]]:
+    """Sample shapes, `near` points about each surface and `uniform` in the cube (see `Shape.sample`).
+
+    The points of a shape depend on `seed` and its id alone, not on the number of workers or on the other shapes.
+
+    Args:
+        refs: the shapes, from `find_shapes`.
+        near: points about the surface of each shape.
+        uniform: points in [-1, 1]^d for each shape.
+        seed: of all random numbers.
+        workers: processes; one for each processor if None, none but this one if 1.
+        strict: raise the error of the first unusable shape that is met instead of skipping it.
+        cache: folder in which samples are kept for the next time, by the file's content and the arguments.
+
+    Returns:
+        The sampled shapes, in the order of the refs, and the skipped ones with their reasons.
+
+    Raises:
+        ShapeError: a shape is unusable and `strict` is set.
+    """
+    kept = None if cache is None else SampleCache(cache)
+    outcomes: dict[int, Outcome] = {}
+    with progress(len(refs), "sample", "shape") as bar:
+        if kept is not None:
+            for i, ref in enumerate(refs):
+                found = kept.read(ref, near, uniform, seed)
+                if found is not None:
+                    outcomes[i] = found
+            bar.update(len(outcomes))
+        missing = [i for i in range(len(refs)) if i not in outcomes]
+        processes = _processors() if workers is None else max(workers, 1)
+        job = _Job(near, uniform, seed, strict, kept)
+        started = time.monotonic()
+        while missing and (processes == 1 or time.monotonic() - started < ALONE_SECONDS):
+            i = missing.pop(0)
+            outcomes[i] = job.sample(refs[i])
+            bar.update()
+        if missing:
+            _sample_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar)
+    done, skipped = [], []
+    for i, ref in enumerate(refs):
+        outcome = outcomes[i]
+        if isinstance(outcome, ShapeError):
+            if strict:
+                raise outcome
+            skipped.append(Skipped(ref.id, outcome.problem))
+        else:
+            done.append(Sampled(ref, *outcome))
+    return done, skipped
+
+
+class _Job(NamedTuple):
+    near: int
+    uniform: int
+    seed: int
+    strict: bool
+    cache: SampleCache | None
+
+    def sample(self, ref: ShapeRef) -> Outcome:
+        try:
+            shape = ref.load()
+            samples = shape.sample(self.near, self.uniform, shape_rng(self.seed, ref.id))
+        except ShapeError as error:
+            if self.strict:
+                raise
+            return error
+        if self.cache is not None:
+            self.cache.write(ref, self.near, self.uniform, self.seed, shape.transform, samples)
+        return shape.transform, samples
+
+    def sample_all(self, refs: list[ShapeRef]) -> list[Outcome]:
+        return [self.sample(ref) for ref in refs]
+
+
+def shape_rng(seed: int, id: str) -> np.random.Generator:
+    """Give the random numbers of one shape."""
+    return np.random.default_rng([seed, *hashlib.sha256(id.encode()).digest()])
+
+
+def _processors() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _sample_over_processes(
+    job: _Job, refs: Sequence[ShapeRef], missing: list[int], processes: int, outcomes: dict[int, Outcome], bar: Progress
+) -> None:
+    size = max(1, min(CHUNK, len(missing) // (4 * processes)))
+    chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
+    with contextlib.suppress(BrokenProcessPool), _pool(processes) as pool:
+        for chunk, results in _finished(pool, job, refs, chunks):
+            outcomes.update(zip(chunk, results, strict=True))
+            bar.update(len(chunk))
+    # Only after a process died: each remaining shape in a process of its own, so that the one to blame is found.
+    for i in missing:
+        if i not in outcomes:
+            try:
+                with _pool(1) as pool, _hidden_main():
+                    outcomes[i] = pool.submit(job.sample, refs[i]).result()
+            except BrokenProcessPool:
+                outcomes[i] = ShapeError(f"{refs[i].id}: ended the process that sampled it", "is there enough memory?")
+            bar.update()
+
+
+def _finished(
+    pool: Executor, job: _Job, refs: Sequence[ShapeRef], chunks: list[list[int]]
+) -> Iterator[tuple[list[int], list[Outcome]]]:
+    with _hidden_main():
+        futures = {pool.submit(job.sample_all, [refs[i] for i in chunk]): chunk for chunk in chunks}
+    for future in as_completed(futures):
+        yield futures[future], future.result()
+
+
+@contextlib.contextmanager
+def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
+    # Spawned, not forked: a fork of a process whose libraries have threads (torch) can hang.
+    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_begin_worker)
+    try:
+        yield pool
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _begin_worker() -> None:
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers in order
+    os.environ["IGL_NUM_THREADS"] = "1"  # the processes are the parallelism
+
+
+@contextlib.contextmanager
+def _hidden_main() -> Iterator[None]:
+    """Keep spawned processes from running the caller's script again: they need none of it, and it may lack a guard."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main

@@ -1,0 +1,116 @@
+"""What every shape can do: give its signed distance (or brightness), points of its surface, and samples to fit."""
+
+import abc
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nfgen.errors import ShapeError
+
+if TYPE_CHECKING:
+    import trimesh
+
+Floats = NDArray[np.float64]
+Kind = Literal["sdf", "brightness"]
+Normalize = Literal["each", "none"]
+
+MARGIN_SCALE = 0.95  # leaves 0.05 of free space on every side, so that the zero level closes inside [-1, 1]^d
+NEAR_SIGMAS = (0.05, 0.0158)  # DeepSDF, section 5: variances 0.0025 and 0.00025, half of the near points each
+
+
+@dataclass(frozen=True)
+class Transform:
+    """From the frame of the file to the frame of the field: field = (file - center) * scale."""
+
+    center: tuple[float, ...]
+    """The point of the file that becomes the origin, one number a dimension."""
+    scale: float
+    """Units of the field per unit of the file; signed distances grow by it too."""
+
+    def apply(self, points: Floats) -> Floats:
+        """Take points [n, d] of the file into the field's frame."""
+        return (np.asarray(points, np.float64) - self.center) * self.scale
+
+    def invert(self, points: Floats) -> Floats:
+        """Take points [n, d] of the field's frame back to the file's."""
+        return np.asarray(points, np.float64) / self.scale + self.center
+
+    def to_json(self) -> dict[str, Any]:
+        """Give a dict that `from_json` reads."""
+        return {"center": list(self.center), "scale": self.scale}
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Transform":
+        """Rebuild a transform from the dict that `to_json` gave."""
+        return cls(tuple(float(c) for c in values["center"]), float(values["scale"]))
+
+
+class Samples(NamedTuple):
+    """Points of one shape and its values there: the near-surface ones first, then the uniform ones."""
+
+    points: NDArray[np.float32]
+    """[n, d] in the field's frame, all within [-1, 1]^d."""
+    values: NDArray[np.float32]
+    """[n] signed distance in the unit of the field's frame, or brightness."""
+
+
+class Shape(abc.ABC):
+    """One usable shape. Points are in the field's frame, [-1, 1]^d."""
+
+    dims: ClassVar[Literal[2, 3]]
+    """Dimensions of space."""
+
+    def __init__(self, id: str, label: str | None, transform: Transform) -> None:
+        self.id, self.label, self.transform = id, label, transform
+
+    @abc.abstractmethod
+    def value(self, points: Floats) -> Floats:
+        """Give the shape's value [n] at points [n, d].
+
+        A signed distance is negative inside and has the unit of the field's frame; a brightness is in [0, 1].
+        """
+
+    @abc.abstractmethod
+    def surface(self, n: int, rng: np.random.Generator) -> Floats:
+        """Draw n points [n, d] uniformly by area (2-D: by length) from the surface."""
+
+    def mesh(self) -> "trimesh.Trimesh":
+        """Give the surface as a mesh in the field's frame, faces outwards.
+
+        Raises:
+            ShapeError: the shape is not in 3-D.
+        """
+        raise ShapeError(f"{self.id} is {self.dims}-D and has no mesh")
+
+    def sample(self, near: int, uniform: int, rng: np.random.Generator) -> Samples:
+        """Draw `near` points about the surface and `uniform` points in [-1, 1]^d, with the values there.
+
+        The near points are surface points with Gaussian noise of the two NEAR_SIGMAS in turn, clipped to [-1, 1]^d
+        (DeepSDF, https://arxiv.org/abs/1901.05103, section 5).
+        """
+        sigma = np.resize(NEAR_SIGMAS, near)[:, None]
+        about = self.surface(near, rng) + rng.normal(size=(near, self.dims)) * sigma
+        points = np.concatenate([about.clip(-1, 1), rng.uniform(-1, 1, (uniform, self.dims))])
+        return Samples(points.astype(np.float32), self.value(points).astype(np.float32))
+
+
+def sample_simplices(vertices: Floats, simplices: NDArray[np.int64], n: int, rng: np.random.Generator) -> Floats:
+    """Draw n points [n, d] uniformly by measure from edges [s, 2] or triangles [s, 3] over vertices [v, d]."""
+    corners = vertices[simplices]
+    total = np.cumsum(simplex_measure(corners))
+    # The clip is for a draw that rounds up to the very end of the last simplex.
+    chosen = np.searchsorted(total, rng.random(n) * total[-1], side="right").clip(max=len(simplices) - 1)
+    # Normalised exponentials are uniform on a simplex of any dimension.
+    weights = rng.exponential(size=(n, simplices.shape[1]))
+    weights /= weights.sum(axis=1, keepdims=True)
+    return np.einsum("nc,ncd->nd", weights, corners[chosen])
+
+
+def simplex_measure(corners: Floats) -> Floats:
+    """Give the length of edges [s, 2, d] or the area of triangles [s, 3, 3]: [s]."""
+    sides = corners[:, 1:] - corners[:, :1]
+    if sides.shape[1] == 1:
+        return np.linalg.norm(sides[:, 0], axis=1)
+    return np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2

@@ -1,0 +1,170 @@
+"""Voxel files: `.npy`, `.npz` (plain or packed bits), `.binvox`; what a header claims is checked before it is read."""
+
+import zipfile
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from nfgen.errors import ShapeError
+from nfgen.shapes.voxels import MAX_VOXELS, check_grid
+
+VOXEL_SUFFIXES = frozenset({".npy", ".npz", ".binvox"})
+MAX_ARRAY_BYTES = 2**30  # of one array of an .npz unpacked; it is held in memory by every process
+MAX_HEADER_LINES, MAX_LINE = 32, 1024  # of a binvox header, which has five lines
+
+
+@dataclass(frozen=True)
+class Grids:
+    """The grids of one file, not unpacked before they are asked for."""
+
+    array: NDArray[Any]
+    """[n, x, y, z], or packed bits [n, x*y*z/8]."""
+    packed: tuple[int, ...] | None
+    """The shape of each grid if the bits are packed."""
+    labels: NDArray[np.int64] | None
+    """[n] class of each grid."""
+
+    def __len__(self) -> int:
+        return len(self.array)
+
+    def __getitem__(self, index: int) -> NDArray[Any]:
+        """Give grid [x, y, z] number `index`."""
+        if self.packed is None:
+            return np.asarray(self.array[index])
+        count = int(np.prod(self.packed))
+        return np.unpackbits(self.array[index], count=count).reshape(self.packed).astype(bool)
+
+
+def open_grids(path: Path, id: str) -> Grids:
+    """Open the voxel grids of an `.npy` or `.npz` file; the last file opened stays open for its next grid.
+
+    An `.npz` holds either one array of grids, or `voxels` as packed bits uint8 [n, x*y*z/8] (C order, most significant
+    bit first) with `shape` int64 [3]; both may come with `labels` [n]. Nothing is ever unpickled.
+
+    Raises:
+        ShapeError: unreadable, of a wrong shape or type, or claiming more than the file or the limits hold.
+    """
+    try:
+        status = path.stat()
+        if not path.is_file():
+            raise ShapeError(f"{id}: is not a regular file", "give a voxel file")
+        if status.st_size == 0:
+            raise ShapeError(f"{id}: the file is empty", "check the file")
+        return _open_grids(path, id, status.st_mtime_ns, status.st_size)
+    except ShapeError:
+        raise
+    except OSError as error:
+        raise ShapeError(f"{id}: cannot be opened ({error.strerror or error})", "check the file") from error
+    except Exception as error:  # NumPy and zipfile fail on rubbish in a dozen ways; that is the file's fault
+        reason = " ".join(str(error).split())[:120] or type(error).__name__
+        raise ShapeError(f"{id}: cannot be read as {path.suffix} ({reason})", "check the file") from error
+
+
+@lru_cache(maxsize=1)
+def _open_grids(path: Path, id: str, changed: int, size: int) -> Grids:
+    if path.suffix.lower() == ".npy":
+        return _plain(np.lib.format.open_memmap(path, mode="r"), None, id)
+    with zipfile.ZipFile(path) as archive:
+        arrays = _read_arrays(archive, id)
+    labels = arrays.pop("labels", None)
+    shape = arrays.pop("shape", None)
+    if "voxels" not in arrays and len(arrays) != 1:
+        found = ", ".join(arrays) or "none"
+        raise ShapeError(f"{id}: has no array `voxels` (found: {found})", "name the array of grids `voxels`")
+    array = arrays.get("voxels", next(iter(arrays.values())))
+    grids = _plain(array, labels, id) if shape is None or array.ndim > 2 else _packed(array, shape, labels, id)
+    if labels is not None and (labels.shape != (len(grids),) or labels.dtype.kind not in "iu"):
+        raise ShapeError(f"{id}: `labels` is not one integer for each of {len(grids)} grids", "give labels [n]")
+    return grids
+
+
+def _plain(array: NDArray[Any], labels: NDArray[Any] | None, id: str) -> Grids:
+    array = array[None] if array.ndim == 3 else array
+    check_grid(array.shape[1:], array.dtype, id)
+    if not len(array):
+        raise ShapeError(f"{id}: holds no grids", "give [n, x, y, z]")
+    return Grids(array, None, labels)
+
+
+def _packed(array: NDArray[Any], shape: NDArray[Any], labels: NDArray[Any] | None, id: str) -> Grids:
+    sides = tuple(int(side) for side in shape.ravel()) if shape.dtype.kind in "iu" else ()
+    check_grid(sides, np.dtype(bool), id)
+    expected = -(-int(np.prod(sides)) // 8)
+    if array.dtype != np.uint8 or array.ndim != 2 or array.shape[1] != expected:
+        found = f"{array.dtype} {list(array.shape)}"
+        raise ShapeError(
+            f"{id}: packed `voxels` must be uint8 [n, {expected}], not {found}", "pack with numpy.packbits"
+        )
+    if not len(array):
+        raise ShapeError(f"{id}: holds no grids", "give [n, bytes]")
+    return Grids(array, sides, labels)
+
+
+def _read_arrays(archive: zipfile.ZipFile, id: str) -> dict[str, NDArray[Any]]:
+    arrays = {}
+    for member in archive.infolist():
+        name = member.filename.removesuffix(".npy")
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read_header = (
+                np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+            )
+            shape, _, dtype = read_header(file)
+        claimed = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
+        if dtype.hasobject:
+            raise ShapeError(f"{id}: `{name}` holds Python objects, which are never loaded", "save numbers")
+        if claimed > MAX_ARRAY_BYTES or claimed > member.file_size:
+            reason = (
+                f"`{name}` claims {claimed:,} bytes; it holds {member.file_size:,}, the limit is {MAX_ARRAY_BYTES:,}"
+            )
+            raise ShapeError(f"{id}: {reason}", "split the file, or pack the bits")
+        with archive.open(member) as file:
+            arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
+    return arrays
+
+
+def read_binvox(path: Path, id: str) -> tuple[NDArray[np.bool_], tuple[tuple[float, ...], float]]:
+    """Read occupancy [x, y, z] and the grid's (center, longest side) in its world (patrickmin.com/binvox/binvox.html).
+
+    Raises:
+        ShapeError: not binvox, or runs that do not fill the grid its header claims.
+    """
+    try:
+        if not path.is_file():
+            raise ShapeError(f"{id}: is not a regular file", "give a voxel file")
+        with path.open("rb") as file:
+            if not file.readline(MAX_LINE).startswith(b"#binvox"):
+                raise ShapeError(f"{id}: is not a binvox file", "check the file")
+            header: dict[bytes, list[bytes]] = {}
+            for _ in range(MAX_HEADER_LINES):
+                word, *values = file.readline(MAX_LINE).split() or [b""]
+                if word == b"data":
+                    break
+                header[word] = values
+            else:
+                raise ShapeError(f"{id}: the binvox header does not end", "check the file")
+            depth, width, height = (int(side) for side in header[b"dim"])
+            check_grid((depth, width, height), np.dtype(bool), id)
+            # Each run is two bytes and at least one voxel long.
+            runs = np.frombuffer(file.read(2 * MAX_VOXELS), np.uint8)
+        x, y, z = (float(value) for value in header.get(b"translate", [b"0", b"0", b"0"]))
+        scale = float(header.get(b"scale", [b"1"])[0])
+    except OSError as error:
+        raise ShapeError(f"{id}: cannot be opened ({error.strerror or error})", "check the file") from error
+    except (KeyError, ValueError, IndexError) as error:
+        raise ShapeError(f"{id}: the binvox header is malformed ({error})", "check the file") from error
+    values_, counts = runs[: len(runs) // 2 * 2].reshape(-1, 2).T
+    filled = int(counts.sum(dtype=np.int64))
+    if filled != depth * width * height or values_.max(initial=0) > 1:
+        claimed = f"{depth} x {width} x {height}"
+        raise ShapeError(f"{id}: the runs give {filled:,} voxels for a grid of {claimed}", "check the file")
+    if not (np.isfinite([x, y, z, scale]).all() and scale > 0):
+        raise ShapeError(f"{id}: scale and translation are not finite and positive", "check the header")
+    # The file runs along y fastest, then z, then x.
+    grid = np.repeat(values_.astype(bool), counts).reshape(depth, width, height).transpose(0, 2, 1)
+    middle = [start + scale * side / max(grid.shape) / 2 for start, side in zip((x, y, z), grid.shape, strict=True)]
+    return grid, (tuple(middle), scale)

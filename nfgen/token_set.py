@@ -1,0 +1,122 @@
+"""`TokenSet`: the tokens of a field set, and which fields are held out."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from . import artifact
+from .errors import ArtifactError, ConfigError
+from .shapes.shape import Transform
+from .vocabulary import Vocabulary
+
+KIND = "tokens"
+TOKENIZER = "tokenizer"
+"""Folder inside tokens and runs that holds the fitted tokenizer."""
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """Tokens of N fields."""
+
+    vocabulary: Vocabulary
+    tokens: Tensor
+    """int64 [N, length], or float32 [N, length, width] if the vocabulary is continuous."""
+    ids: tuple[str, ...]
+    labels: Int[Tensor, "fields"]
+    """Index into the vocabulary's classes, or -1."""
+    heldout: Bool[Tensor, "fields"]
+    """Fields that neither tokenizer nor model learns from."""
+    views: Tensor | None = None
+    """[N, views, length]: tokens of augmented copies, one of which training takes for the field in each epoch."""
+    frame: Transform | None = None
+    """Of the shapes' files, if they have one in common: meshes are put back into it."""
+    report: dict[str, Any] = field(default_factory=dict)
+    """Figures of the round trip."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """How the tokens were made."""
+
+    def __post_init__(self) -> None:
+        if not len(self.tokens) == len(self.ids) == len(self.labels) == len(self.heldout):
+            raise ConfigError(f"{len(self.ids)} ids do not fit {len(self.tokens)} token sequences")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def write(self, folder: Path) -> None:
+        """Write into the folder of an artifact that is being written; the tokenizer is put beside by the caller."""
+        tensors = {"tokens": self.tokens, "labels": self.labels, "heldout": self.heldout}
+        if self.views is not None:
+            tensors["views"] = self.views
+        artifact.write_tensors(folder / "tokens.safetensors", {key: _small(value) for key, value in tensors.items()})
+        artifact.write_json(folder / "report.json", self.report)
+        artifact.write_config(
+            folder,
+            KIND,
+            {
+                "vocabulary": self.vocabulary.to_json(),
+                "count": len(self),
+                "frame": None if self.frame is None else self.frame.to_json(),
+                "settings": self.settings,
+                "ids": list(self.ids),
+            },
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "TokenSet":
+        """Read a token set.
+
+        Raises:
+            ArtifactError: if the folder is not one, or is damaged.
+        """
+        path = Path(path)
+        config = artifact.read_config(path, KIND)
+        try:
+            tensors = artifact.read_tensors(path / "tokens.safetensors")
+            return cls(
+                vocabulary=Vocabulary.from_json(config["vocabulary"]),
+                tokens=_full(tensors["tokens"]),
+                ids=tuple(config["ids"]),
+                labels=_full(tensors["labels"]),
+                heldout=tensors["heldout"],
+                views=_full(tensors["views"]) if "views" in tensors else None,
+                frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
+                report=artifact.read_json(path / "report.json"),
+                settings=config["settings"],
+            )
+        except (KeyError, TypeError, ConfigError) as error:
+            raise ArtifactError(f"{path} is damaged: {error!r}", "make it again with nfgen tokenize") from error
+
+
+def common_frame(transforms: Tensor | None) -> Transform | None:
+    """The frame that all fields share, from centres and scales [N, d + 1]; None if they differ or are not known."""
+    if transforms is None or len(transforms) == 0 or not (transforms == transforms[0]).all():
+        return None
+    *center, scale = transforms[0].tolist()
+    return Transform(tuple(center), scale)
+
+
+def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:
+    """Which of `count` fields are held out: a random share, at least one where there are two or more.
+
+    Raises:
+        ConfigError: if the share is not in [0, 1).
+    """
+    if not 0 <= share < 1:
+        raise ConfigError(f"heldout must lie in [0, 1), not {share}", "0.1 holds out every tenth field")
+    held = min(count - 1, max(1, round(count * share))) if share > 0 else 0
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:held]] = True
+    return mask
+
+
+def _small(tensor: Tensor) -> Tensor:
+    """Token ids as int32, which no vocabulary outgrows."""
+    return tensor.int() if tensor.dtype == torch.int64 else tensor
+
+
+def _full(tensor: Tensor) -> Tensor:
+    return tensor.long() if tensor.dtype == torch.int32 else tensor

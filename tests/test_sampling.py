@@ -1,0 +1,173 @@
+"""Laws of sampling."""
+
+import itertools
+
+import pytest
+import torch
+
+from nfgen.errors import ConfigError
+from nfgen.models.draw import SamplingConfig, draw
+from nfgen.models.gpt import GPT
+from nfgen.models.registry import create
+from nfgen.models.sampling import log_likelihood, sample
+from nfgen.vocabulary import Vocabulary
+
+PLAIN = Vocabulary(length=7, codes=10, classes=("cup", "vase"))
+PLACES = Vocabulary(length=7, codes=10, ranges=((0, 4), (4, 10)))
+NUMBERS = Vocabulary(length=7, width=3, classes=("cup", "vase"))
+LOGITS = torch.tensor([0.4, 0.1, 0.3, 0.2]).log()
+
+
+def shaken(name: str, vocabulary: Vocabulary) -> GPT:
+    torch.manual_seed(0)
+    model = create(name, vocabulary, layers=2, width=32, heads=2)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.2 * torch.randn_like(parameter))
+    return model  # type: ignore[return-value]  # the tests that need a GPT ask for one
+
+
+def frequencies(**settings: float | int) -> list[float]:
+    """How often each of four tokens is drawn, by 1,000 evenly spaced numbers."""
+    numbers = (torch.arange(1000, dtype=torch.float64) + 0.5) / 1000
+    drawn = draw(LOGITS.expand(1000, 4), numbers, SamplingConfig(**settings))  # type: ignore[arg-type]
+    return (torch.bincount(drawn, minlength=4) / 1000).tolist()
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({}, [0.4, 0.1, 0.3, 0.2]),
+        ({"temperature": 0}, [1, 0, 0, 0]),
+        ({"temperature": 0.5}, [16 / 30, 1 / 30, 9 / 30, 4 / 30]),
+        ({"top_k": 2}, [4 / 7, 0, 3 / 7, 0]),
+        ({"top_k": 9}, [0.4, 0.1, 0.3, 0.2]),
+        ({"top_p": 0.65}, [4 / 7, 0, 3 / 7, 0]),
+        ({"top_p": 0.75}, [4 / 9, 0, 3 / 9, 2 / 9]),
+        ({"top_p": 1e-6}, [1, 0, 0, 0]),
+        ({"min_p": 0.6}, [4 / 7, 0, 3 / 7, 0]),
+        ({"min_p": 1.0}, [1, 0, 0, 0]),
+    ],
+)
+def test_tokens_are_drawn_as_often_as_they_should(settings: dict[str, float], expected: list[float]) -> None:
+    assert frequencies(**settings) == pytest.approx(expected, abs=2e-3)
+
+
+def test_the_largest_number_draws_a_possible_token() -> None:
+    below_one = torch.tensor([1 - 2**-53], dtype=torch.float64)
+    logits = torch.tensor([[0.0, 1.0, -torch.inf, -torch.inf]])
+    assert draw(logits, below_one, SamplingConfig()).item() == 1
+    assert draw(logits, torch.zeros(1, dtype=torch.float64), SamplingConfig()).item() == 0
+
+
+def test_a_batch_equals_its_members_one_by_one() -> None:
+    for model in (shaken("gpt", PLAIN), shaken("gpt", PLACES)):
+        together = sample(model, 6, seed=5)
+        assert torch.equal(together, torch.cat([sample(model, 1, seed=5, first=i) for i in range(6)]))
+        assert torch.equal(together, sample(model, 6, seed=5, batch_size=4))
+        assert len(together.unique(dim=0)) == 6
+        assert not torch.equal(together, sample(model, 6, seed=6))
+
+
+def test_every_sample_decodes() -> None:
+    tokens = sample(shaken("gpt", PLACES), 50, SamplingConfig(temperature=3.0))
+    assert torch.equal(PLACES.unwrap(PLACES.wrap(tokens, torch.full((50,), -1))), tokens)
+
+
+def test_probabilities_of_all_sequences_sum_to_one() -> None:
+    vocabulary = Vocabulary(length=3, codes=5, ranges=((0, 3), (1, 5)), classes=("cup",))
+    model = shaken("gpt", vocabulary)
+    every = torch.tensor(list(itertools.product(range(3), range(1, 5), range(3))))
+    for label in (-1, 0):
+        likelihoods = log_likelihood(model, every, torch.full((36,), label))
+        assert likelihoods.exp().sum().item() == pytest.approx(1, abs=1e-5)
+
+
+def test_a_prefix_is_completed() -> None:
+    for name, vocabulary in (("gpt", PLAIN), ("regression", NUMBERS)):
+        model = shaken(name, vocabulary)
+        whole = sample(model, 3, seed=1, label=1)
+        assert torch.equal(sample(model, 3, seed=1, label=1, prefix=whole), whole)
+        torch.testing.assert_close(sample(model, 3, seed=1, label=1, prefix=whole[:, :4]), whole, rtol=1e-4, atol=1e-4)
+        other = sample(model, 2, seed=1, prefix=whole[0, :5])
+        assert torch.equal(other[:, :5], whole[0, :5].expand_as(other[:, :5]))
+
+
+def test_guidance_leads_from_any_class_to_one() -> None:
+    model = shaken("gpt", PLAIN)
+    assert torch.equal(sample(model, 8, SamplingConfig(guidance=0.0), label=1), sample(model, 8))
+    of_class = sample(model, 8, label=1)
+    assert torch.equal(sample(model, 8, SamplingConfig(guidance=1.0 + 1e-7), label=1), of_class)
+    labels = torch.ones(200, dtype=torch.int64)
+
+    def preference(guidance: float) -> float:
+        tokens = sample(model, 200, SamplingConfig(guidance=guidance), label=1)
+        return float((log_likelihood(model, tokens, labels) - log_likelihood(model, tokens, -labels)).mean())
+
+    assert preference(3.0) > preference(1.0) > preference(0.0)
+
+
+def test_labels_may_differ_in_a_batch() -> None:
+    model = shaken("gpt", PLAIN)
+    mixed = sample(model, 4, seed=2, label=torch.tensor([0, 1, 0, -1]))
+    for i, label in enumerate([0, 1, 0, None]):
+        assert torch.equal(mixed[i : i + 1], sample(model, 1, seed=2, first=i, label=label))
+
+
+def test_regression_gives_one_field_a_start() -> None:
+    model = shaken("regression", NUMBERS)
+    assert torch.equal(sample(model, 1, seed=1), sample(model, 1, SamplingConfig(temperature=2.0), seed=2))
+    assert not torch.allclose(sample(model, 1, label=0), sample(model, 1, label=1), atol=1e-3)
+
+
+def test_sampling_leaves_the_model_and_the_global_randomness_alone() -> None:
+    model = shaken("gpt", PLAIN).train()
+    torch.manual_seed(7)
+    expected = torch.rand(1)
+    torch.manual_seed(7)
+    sample(model, 2)
+    assert model.training
+    assert torch.equal(torch.rand(1), expected)
+
+
+def test_no_samples_are_an_empty_batch() -> None:
+    assert sample(shaken("gpt", PLAIN), 0).shape == (0, 7)
+    assert sample(shaken("regression", NUMBERS), 0).shape == (0, 7, 3)
+    assert log_likelihood(shaken("gpt", PLAIN), torch.zeros(0, 7).long(), torch.zeros(0).long()).shape == (0,)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        ({"n": -1}, "n must"),
+        ({"n": 1, "seed": -1}, "seed"),
+        ({"n": 1, "label": 2}, "classes"),
+        ({"n": 2, "label": torch.zeros(3, dtype=torch.int64)}, "label"),
+        ({"n": 1, "prefix": torch.tensor([10])}, "may not stand"),
+        ({"n": 1, "prefix": torch.zeros(8, dtype=torch.int64)}, "longer"),
+        ({"n": 1, "prefix": torch.tensor(3)}, "prefix"),
+        ({"n": 1, "prefix": torch.zeros(2)}, "codes"),
+        ({"n": 3, "prefix": torch.zeros(2, 4, dtype=torch.int64)}, "prefix"),
+        ({"n": 1, "settings": SamplingConfig(guidance=2.0)}, "guidance"),
+        ({"n": 1, "batch_size": 0}, "batch_size"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: dict[str, object], said: str) -> None:
+    with pytest.raises(ConfigError, match=said):
+        sample(shaken("gpt", PLAIN), **arguments)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [{"temperature": -1.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"min_p": 2.0}, {"guidance": -1.0}],
+)
+def test_wrong_settings_are_named(settings: dict[str, float]) -> None:
+    with pytest.raises(ConfigError, match=next(iter(settings))):
+        SamplingConfig(**settings)  # type: ignore[arg-type]
+
+
+def test_likelihoods_need_a_gpt_and_its_tokens() -> None:
+    with pytest.raises(ConfigError, match="gpt"):
+        log_likelihood(shaken("regression", NUMBERS), torch.zeros(1, 7, 3), torch.zeros(1).long())
+    with pytest.raises(ConfigError, match="shape"):
+        log_likelihood(shaken("gpt", PLAIN), torch.zeros(1, 6).long(), torch.zeros(1).long())

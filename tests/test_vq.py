@@ -1,0 +1,245 @@
+"""Laws of the VQ tokenizer, on fields fitted to boxes (3-D) and discs (2-D)."""
+
+import warnings
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from nfgen.errors import ConfigError
+from nfgen.field import evaluate, evaluate_in_chunks, flatten, initial_weights, inside, unflatten
+from nfgen.field_set import FieldSet
+from nfgen.fitting import FitConfig, fit_batch
+from nfgen.spec import FieldSpec
+from nfgen.symmetry import permute, random_orders
+from nfgen.tokenizers.augmentation import Warp
+from nfgen.tokenizers.bottleneck import Bottleneck, create_bottleneck, usage
+from nfgen.tokenizers.local_field import LocalField, hats
+from nfgen.tokenizers.vq import VQConfig, VQTokenizer
+from nfgen.tokenizers.vq_networks import node_positions, raster
+
+SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
+FLAT = FieldSpec(dims=2, frequencies=1, hidden=(16, 16), output="brightness", output_bias=True)
+KINDS = ("fsq", "vq", "residual", "lfq")
+SMALL = {"codes": 8, "levels": (8, 5), "codebook": 16, "probes": 8, "nodes": 4, "width": 16, "channels": 32}
+QUICK = {**SMALL, "decoder_blocks": 1, "steps": 120, "batch": 16, "points": 128, "learning_rate": 4e-3, "augment": 0.3}
+
+
+def uniform(*shape: int, seed: int) -> Tensor:
+    return torch.rand(*shape, generator=torch.Generator().manual_seed(seed)) * 2 - 1
+
+
+def boxes(count: int, points: Tensor, seed: int) -> Tensor:
+    """Signed distances of upright boxes at points [count, n, 3]."""
+    half = 0.5 + 0.25 * uniform(count, 1, 3, seed=seed)
+    outside = points.abs() - half
+    return outside.clamp(min=0).norm(dim=-1) + outside.amax(-1).clamp(max=0)
+
+
+def discs(count: int, points: Tensor, seed: int) -> Tensor:
+    """Brightness in [0, 1] of blurred discs at points [count, n, 2]."""
+    radius = 0.5 + 0.2 * uniform(count, 1, seed=seed)
+    return torch.sigmoid((radius - points.norm(dim=-1)) * 20)
+
+
+def fitted(spec: FieldSpec, count: int, seed: int) -> FieldSet:
+    points = uniform(count, 2048, spec.dims, seed=seed + 1)
+    values = (boxes if spec.dims == 3 else discs)(count, points, seed)
+    start = initial_weights(spec, 1, torch.Generator().manual_seed(0)).repeat(count, 1)
+    weights = fit_batch(spec, points, values, start, FitConfig(steps=150, points=512)).weights
+    names = tuple(f"{spec.dims}d-{i}" for i in range(count))
+    return FieldSet(spec, weights, names, torch.arange(count) % 2, classes=("even", "odd"))
+
+
+def overlap(spec: FieldSpec, weights: Tensor, other_spec: FieldSpec, other: Tensor) -> Tensor:
+    """IoU of the insides of two lots of fields, one by one."""
+    points = uniform(4000, spec.dims, seed=9)
+    a = inside(spec, evaluate_in_chunks(spec, weights, points))
+    b = inside(other_spec, evaluate_in_chunks(other_spec, other, points))
+    return (a & b).sum(1) / (a | b).sum(1).clamp(min=1)
+
+
+@pytest.fixture(scope="module")
+def fields() -> FieldSet:
+    return fitted(SPEC, 16, seed=0)
+
+
+@pytest.fixture(scope="module")
+def unseen() -> FieldSet:
+    return fitted(SPEC, 4, seed=50)
+
+
+@pytest.fixture(scope="module")
+def tokenizer(fields: FieldSet) -> VQTokenizer:
+    return VQTokenizer(**QUICK).fit(fields)
+
+
+def test_unseen_fields_survive_the_round_trip(tokenizer: VQTokenizer, unseen: FieldSet) -> None:
+    decoded = tokenizer.decode(tokenizer.encode(unseen.weights))
+    assert overlap(SPEC, unseen.weights, tokenizer.decoded_spec, decoded).mean() > 0.75
+    # What is kept is the shape of each, not one mean shape.
+    others = overlap(SPEC, unseen.weights, tokenizer.decoded_spec, decoded.roll(1, 0)).mean()
+    assert overlap(SPEC, unseen.weights, tokenizer.decoded_spec, decoded).mean() > others + 0.1
+
+
+def test_neurons_in_another_order_give_the_same_tokens(tokenizer: VQTokenizer, fields: FieldSet) -> None:
+    permuted = permute(SPEC, fields.weights, random_orders(SPEC, len(fields), torch.Generator().manual_seed(3)))
+    assert not torch.equal(permuted, fields.weights)
+    # Sums in another order may put one number in thousands on the other side of a rounding.
+    assert (tokenizer.encode(permuted) == tokenizer.encode(fields.weights)).double().mean() > 0.99
+
+
+def test_the_same_function_in_another_spec_gives_nearly_the_same_tokens(
+    tokenizer: VQTokenizer, fields: FieldSet
+) -> None:
+    wide = FieldSpec(frequencies=1, hidden=(20, 16))
+    (first, bias), (second, second_bias), last = unflatten(SPEC, fields.weights)
+    assert bias is not None
+    idle = torch.zeros(len(fields), 16, 4)
+    grown = flatten(
+        [
+            (torch.cat([first, torch.ones(len(fields), 4, first.shape[2])], 1), torch.cat([bias, idle[:, 0]], 1)),
+            (torch.cat([second, idle], 2), second_bias),
+            last,
+        ]
+    )
+    assert (tokenizer.encode(grown, wide) == tokenizer.encode(fields.weights)).double().mean() > 0.99
+
+
+def test_a_batch_equals_its_members(tokenizer: VQTokenizer, fields: FieldSet) -> None:
+    tokens = tokenizer.encode(fields.weights)
+    alone = torch.cat([tokenizer.encode(weights[None]) for weights in fields.weights])
+    assert (tokens == alone).double().mean() > 0.99
+    torch.testing.assert_close(tokenizer.decode(tokens)[3:4], tokenizer.decode(tokens[3:4]))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_bottleneck_saves_loads_and_repeats_itself(kind: str, fields: FieldSet, tmp_path: Path) -> None:
+    settings = {**QUICK, "bottleneck": kind, "codes": 16, "steps": 3, "batch": 8, "decoder_blocks": 1}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # three steps may well leave a codebook unused
+        first, second = (VQTokenizer(**settings).fit(fields) for _ in range(2))
+    first.save(tmp_path / "vq")
+    loaded = VQTokenizer.load(tmp_path / "vq")
+    tokens = first.encode(fields.weights)
+    assert torch.equal(tokens, second.encode(fields.weights))
+    assert torch.equal(tokens, loaded.encode(fields.weights))
+    assert torch.equal(first.decode(tokens), loaded.decode(tokens))
+    assert loaded.vocabulary == first.vocabulary
+    assert (loaded.codebook_usage, loaded.perplexity) == (first.codebook_usage, first.perplexity)
+    sequences = first.vocabulary.wrap(tokens, fields.labels)
+    assert torch.equal(first.vocabulary.unwrap(sequences), tokens)
+
+
+def test_fitting_leaves_the_callers_random_numbers_alone(fields: FieldSet) -> None:
+    torch.manual_seed(5)
+    expected = torch.rand(3)
+    torch.manual_seed(5)
+    VQTokenizer(**{**QUICK, "steps": 1}).fit(fields)
+    assert torch.equal(torch.rand(3), expected)
+
+
+def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
+    discs_seen, discs_unseen = fitted(FLAT, 16, seed=0), fitted(FLAT, 4, seed=50)
+    flat = VQTokenizer(**{**QUICK, "codes": 16, "probes": 16, "nodes": 8}).fit(discs_seen)
+    decoded = flat.decode(flat.encode(discs_unseen.weights))
+    assert flat.decoded_spec.output == "brightness"
+    assert overlap(FLAT, discs_unseen.weights, flat.decoded_spec, decoded).mean() > 0.75
+    with pytest.raises(ConfigError, match="2-D brightness"):
+        flat.encode(fields.weights, SPEC)
+
+
+def test_refinement_never_loses(fields: FieldSet, unseen: FieldSet, tmp_path: Path) -> None:
+    settings = {**QUICK, "steps": 40}
+    quick = VQTokenizer(**settings).fit(fields)
+    careful = VQTokenizer(**settings, refine=10).fit(fields)
+    before = overlap(SPEC, unseen.weights, quick.decoded_spec, quick.decode(quick.encode(unseen.weights)))
+    after = overlap(SPEC, unseen.weights, careful.decoded_spec, careful.decode(careful.encode(unseen.weights)))
+    assert after.mean() > before.mean()
+
+
+def test_views_are_warped_and_fresh(tokenizer: VQTokenizer, fields: FieldSet) -> None:
+    views = tokenizer.views(fields.weights, SPEC, 3, seed=1)
+    assert views.shape == (len(fields), 3, 8)
+    assert torch.equal(views, tokenizer.views(fields.weights, SPEC, 3, seed=1))
+    assert not torch.equal(views[:, 0], views[:, 1])
+    assert not torch.equal(views, tokenizer.views(fields.weights, SPEC, 3, seed=2))
+
+
+def test_wrong_input_is_refused(tokenizer: VQTokenizer, fields: FieldSet) -> None:
+    codes = tokenizer.vocabulary.codes or 0
+    with pytest.raises(ConfigError, match="finite"):
+        tokenizer.encode(torch.full((1, SPEC.size), torch.nan))
+    with pytest.raises(ConfigError, match="weights of shape"):
+        tokenizer.encode(fields.weights[:, 1:])
+    with pytest.raises(ConfigError):
+        tokenizer.decode(torch.full((1, 8), codes))
+    with pytest.raises(ConfigError, match="not fitted"):
+        VQTokenizer().vocabulary  # noqa: B018 - the property is what raises
+
+
+@pytest.mark.parametrize(
+    "setting", [{"codes": 0}, {"levels": (1, 5)}, {"bottleneck": "lfq", "codebook": 1000}, {"augment": 2.0}]
+)
+def test_wrong_settings_are_refused(setting: dict[str, object]) -> None:
+    with pytest.raises(ConfigError, match=next(reversed(setting))):
+        VQConfig(**setting)  # type: ignore[arg-type]  # wrong on purpose
+
+
+def test_a_collapsed_codebook_is_named_with_its_remedy(fields: FieldSet, monkeypatch: pytest.MonkeyPatch) -> None:
+    def constant(self: Bottleneck, latents: Tensor) -> object:
+        return original(self, latents * 0)
+
+    quantizer = type(create_bottleneck("fsq", 1, (8, 5), 16))
+    original = quantizer.forward
+    monkeypatch.setattr(quantizer, "forward", constant)
+    with pytest.warns(UserWarning, match=r"collapsed.*use bottleneck fsq"):
+        VQTokenizer(**{**QUICK, "steps": 1}).fit(fields)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_bottleneck_looks_up_what_it_quantised(kind: str) -> None:
+    torch.manual_seed(0)
+    bottleneck = create_bottleneck(kind, 2, (8, 5), 16)  # type: ignore[arg-type]  # a plain str is one of the kinds
+    latents = torch.randn(8, 4, bottleneck.width)
+    bottleneck(latents)  # learned codebooks start from their first batch
+    quantised = bottleneck.eval()(latents)
+    assert quantised.indices.shape == (8, 4, 2)
+    torch.testing.assert_close(bottleneck.lookup(quantised.indices), quantised.latents)
+    assert 0 <= quantised.indices.min() <= quantised.indices.max() < bottleneck.codes
+
+
+def test_usage_and_perplexity_of_known_tokens() -> None:
+    assert usage(torch.tensor([[0, 1], [0, 1]]), 4) == (0.5, pytest.approx(2.0))
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+@pytest.mark.parametrize("output", ["sdf", "occupancy"])
+def test_decoded_weights_are_the_local_field_exactly(dims: int, output: str) -> None:
+    torch.manual_seed(0)
+    nodes = node_positions(2, 2, dims)
+    field = LocalField(nodes, 4, 8, output, 0.1)  # type: ignore[arg-type]  # a plain str is one of the outputs
+    rows, points = torch.randn(3, len(nodes), 8), uniform(3, 50, dims, seed=1)
+    values = evaluate(field.spec, field.weights(rows), points)
+    torch.testing.assert_close(values, field(rows, points) * field.gain, atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_bumps_are_octahedra_about_their_nodes_and_cover_space(dims: int) -> None:
+    nodes, points = raster(4, dims), uniform(500, dims, seed=2)
+    (matrix, bias), (bumps, bump_bias) = hats(nodes, 4)
+    computed = torch.relu(torch.relu(points @ matrix.T + bias) @ bumps.T + bump_bias)
+    distance = (points[:, None] - ((nodes + 0.5) / 4 * 2 - 1)).abs().sum(-1)
+    torch.testing.assert_close(computed, torch.relu(1 - distance / (2.2 * 0.5)), atol=1e-5, rtol=0)
+    assert (computed > 0).any(1).all()
+
+
+def test_a_warp_without_strength_moves_nothing_and_none_folds_over() -> None:
+    generator, points = torch.Generator().manual_seed(0), uniform(20, 200, 3, seed=3)
+    still = Warp.random(20, 3, generator, strength=0.0, mirror=False)
+    torch.testing.assert_close(still(points), points)
+    warp = Warp.random(20, 3, generator, strength=1.0, mirror=False)
+    moved = points.clone().requires_grad_(True)
+    rows = [torch.autograd.grad(warp(moved)[..., i].sum(), moved)[0] for i in range(3)]
+    assert (torch.linalg.det(torch.stack(rows, dim=-2)) > 0).all()

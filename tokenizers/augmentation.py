@@ -1,0 +1,85 @@
+"""Smooth warps of space: a field seen through one is a new field, without a new fit.
+
+A field of an augmented shape is `field(warp(points))`. Warps therefore map the augmented frame back to the field's own.
+"""
+
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+# Largest changes at strength 1. They were chosen so that a warped chair still looks like a chair.
+LOG_SCALE = 0.15  # of each axis
+SHIFT = 0.06
+ROTATION = 0.08  # about the up axis, radians
+TAPER = 0.12  # growth of the cross-section along the up axis
+LEAN = 0.06  # shift of the second axis along the up axis
+STRETCH = 0.12  # monotone remapping of each axis: moves a seat up or a back forward
+STRETCH_FREQUENCY = (2.2, 5.5)  # radians a unit; STRETCH times the larger stays below 1, so that nothing folds over
+ELASTIC = 0.025
+ELASTIC_FREQUENCY = 3.5
+
+
+@dataclass(frozen=True)
+class Warp:
+    """One random warp for each of N fields. The last axis is up; the first is the one that is mirrored."""
+
+    sign: Float[Tensor, "fields 1"]
+    frequency: Float[Tensor, "fields 1 dims"]
+    phase: Float[Tensor, "fields 1 dims"]
+    stretch: Float[Tensor, "fields 1 dims"]
+    slope: Float[Tensor, "fields dims"]
+    """Taper of each axis but the last, then the lean."""
+    angle: Float[Tensor, "fields 1"]
+    elastic: Float[Tensor, "fields dims dims"]
+    elastic_phase: Float[Tensor, "fields dims dims"]
+    scale: Float[Tensor, "fields 1 dims"]
+    shift: Float[Tensor, "fields 1 dims"]
+
+    @classmethod
+    def random(cls, count: int, dims: int, generator: torch.Generator, *, strength: float, mirror: bool) -> Self:
+        """Draw warps; strength 0 gives the identity, mirrored at random if asked."""
+
+        def uniform(*shape: int) -> Tensor:
+            return torch.rand(count, *shape, generator=generator) * 2 - 1
+
+        low, high = STRETCH_FREQUENCY
+        # An odd remapping of the mirrored axis keeps symmetric shapes symmetric.
+        phase = uniform(1, dims) * torch.pi * torch.tensor([0.0 if mirror else 1.0] + [1.0] * (dims - 1))
+        limits = torch.tensor([TAPER] * (dims - 1) + [LEAN])
+        return cls(
+            sign=torch.where(uniform(1) < 0, -1.0, 1.0) if mirror else torch.ones(count, 1),
+            frequency=low + (high - low) * (uniform(1, dims) + 1) / 2,
+            phase=phase,
+            stretch=uniform(1, dims) * STRETCH * strength,
+            slope=uniform(dims) * limits * strength,
+            angle=uniform(1) * ROTATION * strength,
+            elastic=uniform(dims, dims) * ELASTIC * strength,
+            elastic_phase=uniform(dims, dims) * torch.pi,
+            scale=torch.exp(uniform(1, dims) * LOG_SCALE * strength),
+            shift=uniform(1, dims) * SHIFT * strength,
+        )
+
+    def __getitem__(self, rows: Int[Tensor, "chosen"] | slice) -> "Warp":
+        return Warp(**{key: value[rows] for key, value in vars(self).items()})
+
+    def __setitem__(self, rows: Int[Tensor, "chosen"] | slice, other: "Warp") -> None:
+        for key, value in vars(self).items():
+            value[rows] = getattr(other, key)
+
+    def __call__(self, points: Float[Tensor, "fields points dims"]) -> Float[Tensor, "fields points dims"]:
+        """Points of the augmented frame in the field's own frame."""
+        mirrored = torch.cat([points[..., :1] * self.sign[:, None], points[..., 1:]], dim=-1)
+        stretched = mirrored + self.stretch * torch.sin(self.frequency * mirrored + self.phase)
+        *across, up = stretched.unbind(-1)
+        across = [axis * (1 + self.slope[:, i : i + 1] * up) for i, axis in enumerate(across)]
+        across[-1] = across[-1] + self.slope[:, -1:] * up
+        if len(across) == 2:
+            x, y = across
+            cosine, sine = torch.cos(self.angle), torch.sin(self.angle)
+            across = [cosine * x - sine * y, sine * x + cosine * y]
+        turned = torch.stack([*across, up], dim=-1)
+        waves = torch.sin(ELASTIC_FREQUENCY * turned[..., None, :] + self.elastic_phase[:, None])
+        return (turned + torch.einsum("npij,nij->npi", waves, self.elastic)) * self.scale + self.shift

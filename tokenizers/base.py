@@ -1,0 +1,196 @@
+"""The base of every tokenizer: fit, encode, decode, and one way to save and load."""
+
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+import torch
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from nfgen import artifact
+from nfgen.configuration import Configuration
+from nfgen.errors import ArtifactError, ConfigError
+from nfgen.field_set import FieldSet
+from nfgen.spec import FieldSpec
+from nfgen.vocabulary import Vocabulary
+
+KIND = "tokenizer"
+
+
+class Tokenizer(ABC):
+    """Weights to tokens and back.
+
+    A subclass names itself, its `Config`, and implements `_fit`, `encode`, `decode`, `vocabulary`, and the pair
+    `tensors` / `_restore` that carries its fitted state. A fitted tokenizer never changes.
+
+    Attributes:
+        config: the settings.
+        spec: architecture of the fields it was fitted on and, unless `decoded_spec` says otherwise, of those that it
+            decodes to.
+        classes: names of the classes, from the field set.
+    """
+
+    name: ClassVar[str]
+    Config: ClassVar[type[Configuration]]
+
+    def __init__(self, config: Configuration | None = None, **settings: Any) -> None:
+        self.config: Any = config if config is not None else self.Config.from_json(settings)
+        self._spec: FieldSpec | None = None
+        self.classes: tuple[str, ...] = ()
+
+    @property
+    def spec(self) -> FieldSpec:
+        if self._spec is None:
+            raise ConfigError(f"the {self.name} tokenizer is not fitted", "call fit first")
+        return self._spec
+
+    @property
+    def decoded_spec(self) -> FieldSpec:
+        """Architecture of the fields that `decode` gives."""
+        return self.spec
+
+    def fit(self, fields: FieldSet) -> Self:
+        """Learn from a field set.
+
+        Raises:
+            ConfigError: if the set is empty, holds weights that are not finite, or does not fit the settings.
+        """
+        if len(fields) == 0:
+            raise ConfigError("there are no fields to fit a tokenizer on", "give a field set that is not empty")
+        if not torch.isfinite(fields.weights).all():
+            raise ConfigError("the field set holds weights that are not finite", "fit the fields again")
+        self._spec, self.classes = fields.spec, fields.classes
+        self._fit(fields)
+        return self
+
+    @abstractmethod
+    def _fit(self, fields: FieldSet) -> None: ...
+
+    @property
+    @abstractmethod
+    def vocabulary(self) -> Vocabulary:
+        """What tokens there are and where each may stand."""
+
+    @abstractmethod
+    def encode(self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None) -> Tensor:
+        """Tokens of weights [N, P]: int64 [N, length], or float32 [N, length, width] if continuous.
+
+        Args:
+            weights: of fields of `spec`.
+            spec: if it is not the fitted one; only tokenizers that look at the field's function take another.
+
+        Raises:
+            ConfigError: if the weights are not of the spec.
+        """
+
+    @abstractmethod
+    def decode(self, tokens: Tensor) -> Float[Tensor, "fields weights"]:
+        """Weights [N, P] of `decoded_spec` from tokens, specials already taken off.
+
+        Raises:
+            ConfigError: if a token is not one of the codes.
+        """
+
+    @abstractmethod
+    def tensors(self) -> dict[str, Tensor]:
+        """The fitted state."""
+
+    @abstractmethod
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        """Take back what `tensors` gave; `spec`, `classes` and `config` are set already."""
+
+    @property
+    def vocab_size(self) -> int | None:
+        """Number of token ids, specials included; None = continuous."""
+        return self.vocabulary.size
+
+    @property
+    def sequence_length(self) -> int:
+        """Tokens of one sequence, start and EOS included."""
+        return self.vocabulary.sequence_length
+
+    @property
+    def specials(self) -> dict[str, int]:
+        """Names and ids of the special tokens."""
+        return self.vocabulary.specials
+
+    def allowed(self, position: int) -> Bool[Tensor, "vocabulary"]:
+        """Which ids may stand at a position of the sequence."""
+        return self.vocabulary.allowed(position)
+
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the fitted tokenizer as an artifact."""
+        with artifact.writing(path, KIND, overwrite=overwrite) as folder:
+            artifact.write_tensors(folder / "tokenizer.safetensors", self.tensors())
+            artifact.write_config(
+                folder,
+                KIND,
+                {
+                    "tokenizer": self.name,
+                    "settings": self.config.to_json(),
+                    "spec": self.spec.to_json(),
+                    "classes": list(self.classes),
+                },
+            )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Self:
+        """Read a tokenizer of this class; `nfgen.tokenizers.registry.load` finds the class by itself.
+
+        Raises:
+            ArtifactError: if the folder is not one, or is damaged.
+        """
+        path = Path(path)
+        stored = artifact.read_config(path, KIND)
+        if stored.get("tokenizer") != cls.name:
+            raise ArtifactError(f"{path} holds a {stored.get('tokenizer')} tokenizer, not {cls.name}")
+        try:
+            tokenizer = cls(cls.Config.from_json(stored["settings"]))
+            tokenizer._spec = FieldSpec.from_json(stored["spec"])
+            tokenizer.classes = tuple(stored["classes"])
+            tokenizer._restore(artifact.read_tensors(path / "tokenizer.safetensors"))
+        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
+            raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error
+        return tokenizer
+
+    def _check_fitted(self) -> None:
+        """Refuse what needs the fitted state before `fit`."""
+        _ = self.spec
+
+    def _require_shape(self, tensors: dict[str, Tensor], key: str, shape: tuple[int, ...]) -> None:
+        """For `_restore`: refuse a stored tensor that does not fit the settings."""
+        if tensors[key].shape != shape:
+            raise ConfigError(f"its {key} has the shape {tuple(tensors[key].shape)}, not {shape}")
+
+    def _check_weights(self, weights: Tensor, spec: FieldSpec | None) -> None:
+        """For tokenizers that read weights themselves: refuse another spec, and what is not finite."""
+        if spec is not None and spec != self.spec:
+            raise ConfigError(f"the {self.name} tokenizer was fitted on fields of another spec",
+                              "fit it on these fields, or use the vq tokenizer, which takes any spec")
+        if weights.ndim != 2 or weights.shape[1] != self.spec.size:
+            raise ConfigError(f"weights of shape {tuple(weights.shape)} are not fields of {self.spec.size} weights")
+        if not torch.isfinite(weights).all():
+            raise ConfigError("the weights to encode are not finite", "fit the fields again")
+
+    def _check_tokens(self, tokens: Tensor) -> None:
+        """Refuse anything that is not a batch of sequences of the right length, of codes that may stand where they do."""
+        vocabulary = self.vocabulary
+        shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
+        if tokens.shape[1:] != shape or tokens.ndim != len(shape) + 1:
+            raise ConfigError(f"tokens of shape {tuple(tokens.shape)} are not sequences of {' x '.join(map(str, shape))}")
+        if vocabulary.continuous:
+            if not (tokens.is_floating_point() and torch.isfinite(tokens).all()):
+                raise ConfigError("continuous tokens must be finite numbers")
+            return
+        if tokens.is_floating_point() or tokens.dtype == torch.bool:
+            raise ConfigError(f"tokens must be whole numbers, not {tokens.dtype}")
+        low, high = vocabulary.bounds()
+        wrong = (tokens < low) | (tokens >= high)
+        if wrong.any():
+            position = int(wrong.any(0).nonzero()[0])
+            raise ConfigError(
+                f"token {int(tokens[wrong[:, position], position][0])} may not stand at position {position}: "
+                f"only codes {int(low[position])} … {int(high[position]) - 1} decode to weights there",
+                "take the specials off, and mask what `allowed` forbids",
+            )

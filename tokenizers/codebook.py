@@ -1,0 +1,211 @@
+"""`codebook`: vector or residual vector quantisation of single weights, chunks or neuron rows."""
+
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+from vector_quantize_pytorch import ResidualVQ
+
+from nfgen.configuration import Configuration, require
+from nfgen.errors import CollapsedCodebookWarning, ConfigError
+from nfgen.field import batches
+from nfgen.field_set import FieldSet
+from nfgen.progress import progress
+from nfgen.spec import FieldSpec
+from nfgen.vocabulary import Vocabulary
+
+from .base import Tokenizer
+from .target import Target, distinct_codes, grid_step, origin
+from .units import Unit, Units
+
+SCORES_AT_ONCE = 1 << 22  # 32 MB of float64: the nearest code is sought in bounded memory
+KMEANS_VECTORS_A_CODE = 32  # in the first batch, on which k-means runs
+KMEANS_ROUNDS = 20
+DEAD_SHARE = 0.1  # a code seen less often than this share of the mean is moved to a vector of the batch
+COLLAPSED_SHARE = 0.1
+
+
+@dataclass(frozen=True)
+class CodebookConfig(Configuration):
+    """What is quantised, by how many codes, and how they are learned."""
+
+    target: Target = "delta"
+    """Tokenise weights, or their delta from the base (weights where there is no base)."""
+    unit: Unit = "row"
+    """One vector a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
+    chunk: int = 8
+    """Weights of one vector where the unit is a chunk."""
+    codes: int = 1024
+    """Codes of each codebook."""
+    depth: int = 1
+    """Tokens of one vector: 1 = vector quantisation; more = residual, each level quantises what the last one left."""
+    books: Literal["shared", "layer"] = "layer"
+    """Rows only: one set of codebooks for all layers (short rows padded), or one for each layer."""
+    steps: int = 200
+    """Batches of moving-average updates after k-means."""
+    batch: int = 8192
+    """Vectors of a batch."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("chunk", "depth", "batch"):
+            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
+        require(2 <= self.codes <= 1 << 16, "codes", "must be 2 to 65536", self.codes)
+        require(self.steps >= 0, "steps", "must not be negative", self.steps)
+        require(self.seed >= 0, "seed", "must not be negative", self.seed)
+
+
+class CodebookTokenizer(Tokenizer):
+    """Vectors become the nearest code; at depth q the nearest to what levels 0 … q - 1 left (SoundStream, algorithm 1).
+
+    A field's tokens are its vectors in order, the levels of a vector side by side. Every codebook has ids of its own, so
+    ids tell the layer and the level, and `allowed` masks the others. At depth 1 `encode(decode(t)) == t` for every
+    allowed sequence; residual codes do not promise it, as another path may lead nearer.
+    """
+
+    name = "codebook"
+    Config = CodebookConfig
+
+    def _fit(self, fields: FieldSet) -> None:
+        config = self.config
+        self._origin = origin(fields, config.target)
+        units = Units(self.spec, config.unit, config.chunk)
+        vectors = units.split(fields.weights - self._origin)
+        step = grid_step(vectors, self._origin, units.width)
+        books: list[Tensor] = []
+        with progress(len(self._groups()) * max(config.steps, 1), "codebook", "step") as bar:
+            for group, places in enumerate(self._groups()):
+                learned = _learn(rearrange(vectors[:, places], "n l w -> (n l) w"), config, config.seed + group, bar.update)
+                books += [distinct_codes(book, step) for book in learned]
+        self._set(books)
+        self._warn_if_collapsed(fields.weights)
+
+    def _set(self, books: list[Float[Tensor, "codes width"]]) -> None:
+        self._units = Units(self.spec, self.config.unit, self.config.chunk)
+        self._books = books
+        self._codes = torch.cat(books)
+        ends = torch.tensor([len(book) for book in books]).cumsum(0).tolist()
+        ranges = list(zip([0, *ends], ends, strict=False))
+        self._ranges = [ranges[i : i + self.config.depth] for i in range(0, len(ranges), self.config.depth)]
+
+    def _groups(self) -> list[slice]:
+        """The units that share codebooks, as slices of the length."""
+        if self.config.unit != "row" or self.config.books == "shared":
+            return [slice(0, None)]
+        ends = torch.tensor([layer.outputs for layer in self.spec.layers]).cumsum(0).tolist()
+        return [slice(start, end) for start, end in zip([0, *ends], ends, strict=False)]
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """`depth` tokens a vector; ranges say which codebook stands where."""
+        self._check_fitted()
+        groups = self._groups()
+        ranges = [
+            pair
+            for here, pairs in zip(groups, self._ranges, strict=True)
+            for _ in range(len(self._units.places[here]) if len(groups) > 1 else 1)
+            for pair in pairs
+        ]
+        return Vocabulary(
+            length=self._units.length * self.config.depth,
+            codes=len(self._codes),
+            ranges=tuple(ranges) if len(ranges) > 1 else (),
+            classes=self.classes,
+        )
+
+    def encode(
+        self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None
+    ) -> Int[Tensor, "fields tokens"]:
+        """Ids [N, units * depth] of the nearest codes."""
+        self._check_weights(weights, spec)
+        vectors = self._units.split(weights - self._origin)
+        tokens = torch.empty(*vectors.shape[:2], self.config.depth, dtype=torch.int64)
+        for here, pairs in zip(self._groups(), self._ranges, strict=True):
+            left = rearrange(vectors[:, here], "n l w -> (n l) w").double()
+            for level, (start, end) in enumerate(pairs):
+                book = self._codes[start:end].double()
+                nearest = _nearest(left, book)
+                left = left - book[nearest]
+                tokens[:, here, level] = rearrange(nearest + start, "(n l) -> n l", n=len(weights))
+        return rearrange(tokens, "n l q -> n (l q)")
+
+    def decode(self, tokens: Int[Tensor, "fields tokens"]) -> Float[Tensor, "fields weights"]:
+        """Weights [N, P]: the codes of each vector summed."""
+        self._check_tokens(tokens)
+        levels = rearrange(tokens, "n (l q) -> q n l", q=self.config.depth)
+        total = self._codes[levels[0]]
+        for level in levels[1:]:
+            total = total + self._codes[level]
+        return self._units.join(total) + self._origin
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The codes [codes, width], how many each codebook has, and what weights are measured from [P]."""
+        self._check_fitted()
+        sizes = torch.tensor([len(book) for book in self._books])
+        return {"codes": self._codes, "sizes": sizes, "origin": self._origin}
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        units = Units(self.spec, self.config.unit, self.config.chunk)
+        self._require_shape(tensors, "origin", (self.spec.size,))
+        self._require_shape(tensors, "sizes", (len(self._groups()) * self.config.depth,))
+        self._require_shape(tensors, "codes", (int(tensors["sizes"].sum()), units.width))
+        self._origin = tensors["origin"]
+        self._set(list(tensors["codes"].split(tensors["sizes"].tolist())))
+
+    def _warn_if_collapsed(self, weights: Tensor) -> None:
+        used = torch.bincount(self.encode(weights).flatten(), minlength=len(self._codes)) > 0
+        for here, pairs in zip(self._groups(), self._ranges, strict=True):
+            possible = min(self.config.codes, len(weights) * len(self._units.places[here]))
+            for level, (start, end) in enumerate(pairs):
+                count = int(used[start:end].sum())
+                if count < COLLAPSED_SHARE * possible:
+                    warnings.warn(
+                        f"the codebook of level {level} uses {count} of {possible} possible codes: the fields barely differ "
+                        "there; use fewer codes, less depth, or fields that differ more",
+                        CollapsedCodebookWarning,
+                        stacklevel=4,
+                    )
+
+
+def _learn(vectors, config, seed, on_step) -> list[Tensor]:
+    count = min(config.codes, len(torch.unique(vectors, dim=0)))
+    with torch.random.fork_rng(devices=[]), torch.no_grad():
+        torch.manual_seed(seed)
+        first = min(len(vectors), max(config.batch, KMEANS_VECTORS_A_CODE * count))
+        quantizer = ResidualVQ(
+            dim=vectors.shape[1],
+            num_quantizers=config.depth,
+            codebook_size=count,
+            kmeans_init=True,
+            kmeans_iters=KMEANS_ROUNDS,
+            threshold_ema_dead_code=DEAD_SHARE * min(config.batch, len(vectors)) / count,
+            decay=0.9,
+            rotation_trick=False,
+        )
+        for some in _batches(vectors, config.steps, first, config.batch):
+            quantizer(some[None])
+            on_step(1)
+    return list(quantizer.codebooks.clone())
+
+
+def _batches(vectors: Tensor, steps: int, first: int, size: int) -> Iterator[Tensor]:
+    yield vectors[torch.randperm(len(vectors))[:first]]
+    for _ in range(steps):
+        yield vectors if len(vectors) <= size else vectors[torch.randint(len(vectors), (size,))]
+
+
+def _nearest(vectors: Float[Tensor, "vectors width"], book: Float[Tensor, "codes width"]) -> Int[Tensor, "vectors"]:
+    """The exact nearest code; float64, since the expanded square loses in float32 what tells near codes apart."""
+    half_squares = book.square().sum(1) / 2
+    return torch.cat(
+        [
+            (vectors[here] @ book.T - half_squares).argmax(1)
+            for here in batches(len(vectors), max(1, SCORES_AT_ONCE // len(book)))
+        ]
+    )

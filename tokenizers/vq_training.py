@@ -1,0 +1,216 @@
+"""Training of the VQ tokenizer: a loss in function space on warped fields.
+
+Fields are only ever evaluated: at the probes for the encoder, at fresh points for the loss. So the original meshes are
+not needed, and a warp of the coordinates is as good as a new shape.
+"""
+
+import math
+import time
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nfgen.errors import ConfigError
+from nfgen.field import evaluate, evaluate_in_chunks
+from nfgen.field_set import FieldSet
+from nfgen.progress import progress
+from nfgen.spec import Output
+
+from .augmentation import Warp
+from .bottleneck import Bottleneck
+from .local_field import LocalField
+from .vq_networks import Decoder, ProbeEncoder
+
+WARPED_AT_ONCE = 32
+POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
+POOL_REFRESHED = 4  # of them made anew each step: a tenth of the step's time, and none is ever seen often
+NEAR_SHARE = 0.5  # of the points of the loss; the others are uniform
+NEAR_SIGNAL = 0.6  # |signal| of a probe that counts as near the surface: within 0.7 truncations
+FAR_WEIGHT = 1e-4  # so that a field without a surface can be drawn from, too
+WARMUP = 0.03  # share of the steps
+CLOCK_STARTS = 0.05  # share of the time limit before which it does not count, so that a short run is the same each time
+FINAL_RATE = 0.02  # of the learning rate
+SIGN_WEIGHT = 0.5
+SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted and true distances decide the side
+
+
+@dataclass(frozen=True)
+class Plan:
+    """How to train; see `VQConfig` for the meaning of each."""
+
+    steps: int
+    minutes: float
+    batch: int
+    points: int
+    learning_rate: float
+    augment: float
+    mirror: bool
+    truncation: float
+
+
+class VQNetworks(nn.Module):
+    """Everything of the tokenizer that is learned."""
+
+    def __init__(self, encoder: ProbeEncoder, bottleneck: Bottleneck, decoder: Decoder, field: LocalField) -> None:
+        super().__init__()
+        self.encoder, self.bottleneck, self.decoder, self.field = encoder, bottleneck, decoder, field
+
+
+def signal(output: Output, values: Tensor, truncation: float) -> Tensor:
+    """What a field says, in [-1, 1] and positive outside, whatever its kind: tanh(distance / truncation), or
+    1 - 2 sigmoid(logit)."""
+    return torch.tanh(values / truncation) if output == "sdf" else -torch.tanh(values / 2)
+
+
+class Batch(NamedTuple):
+    """What one step learns from."""
+
+    values: Float[Tensor, "batch probes"]
+    points: Float[Tensor, "batch points dims"]
+    targets: Float[Tensor, "batch points"]
+
+
+class WarpedFields:
+    """A pool of warped fields with their probe values, a few of which are replaced each step."""
+
+    def __init__(
+        self, fields: FieldSet, probes: Float[Tensor, "probes dims"], plan: Plan, generator: torch.Generator
+    ) -> None:
+        self.fields, self.probes, self.plan, self.generator = fields, probes, plan, generator
+        size = max(plan.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
+        self.index = torch.arange(size) % len(fields)
+        self.warps = self._random_warps(size)
+        self.values = torch.empty(size, len(probes), dtype=torch.float16)
+        with progress(size, "warp", "fields") as bar:
+            for start in range(0, size, WARPED_AT_ONCE):
+                rows = torch.arange(start, min(start + WARPED_AT_ONCE, size))
+                self._evaluate(rows)
+                bar.update(len(rows))
+
+    def refresh(self) -> None:
+        """Replace a few by new warps of fields drawn at random."""
+        rows = self._random(len(self.index), POOL_REFRESHED)
+        self.index[rows] = self._random(len(self.fields), POOL_REFRESHED)
+        self.warps[rows] = self._random_warps(POOL_REFRESHED)
+        self._evaluate(rows)
+
+    def draw(self) -> Batch:
+        """Signals at the probes, points, and the fields' outputs there."""
+        rows = self._random(len(self.index), self.plan.batch)
+        values = self.values[rows].float()
+        points = self._points(values)
+        spec, weights = self.fields.spec, self.fields.weights[self.index[rows]]
+        return Batch(values, points, evaluate(spec, weights, self.warps[rows](points)))
+
+    def _points(self, values: Float[Tensor, "batch probes"]) -> Float[Tensor, "batch points dims"]:
+        count, dims = self.plan.points, self.probes.shape[1]
+        near = int(count * NEAR_SHARE)
+        likelihood = (values.abs() < NEAR_SIGNAL) + FAR_WEIGHT
+        chosen = self.probes[torch.multinomial(likelihood, near, replacement=True, generator=self.generator)]
+        spacing = 2 / len(self.probes) ** (1 / dims)
+        chosen = chosen + (torch.rand(chosen.shape, generator=self.generator) * 2 - 1) * spacing
+        uniform = torch.rand(len(values), count - near, dims, generator=self.generator) * 2 - 1
+        return torch.cat([chosen, uniform], dim=1)
+
+    def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
+        spec = self.fields.spec
+        points = self.warps[rows](self.probes.expand(len(rows), -1, -1))
+        outputs = evaluate_in_chunks(spec, self.fields.weights[self.index[rows]], points)
+        self.values[rows] = signal(spec.output, outputs, self.plan.truncation).half()
+
+    def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
+        return torch.randint(limit, (count,), generator=self.generator)
+
+    def _random_warps(self, count: int) -> Warp:
+        dims = self.fields.spec.dims
+        return Warp.random(count, dims, self.generator, strength=self.plan.augment, mirror=self.plan.mirror)
+
+
+def train(networks: VQNetworks, fields: FieldSet, plan: Plan, generator: torch.Generator) -> None:
+    """Train the networks on fields, in place.
+
+    Raises:
+        ConfigError: if the loss is no longer finite.
+    """
+    pool = WarpedFields(fields, networks.encoder.probe_points(), plan, generator)
+    optimizers = make_optimizers(networks, plan.learning_rate)
+    schedule = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+    started = time.monotonic()
+    networks.train()
+    shown = 0.0
+    with progress(plan.steps, "train vq", "steps") as bar:
+        for step in range(plan.steps):
+            late = (time.monotonic() - started) / (60 * plan.minutes)
+            done = late if late > max(step / plan.steps, CLOCK_STARTS) else step / plan.steps
+            if done >= 1:
+                break
+            for group, rate in schedule:
+                group["lr"] = rate * annealed(done)
+            pool.refresh()
+            loss = function_loss(networks, pool.draw(), plan.truncation)
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            loss.backward()
+            norm = nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+            if not torch.isfinite(norm):
+                raise ConfigError(f"the tokenizer's training diverged at step {step}", "lower learning_rate")
+            for optimizer in optimizers:
+                optimizer.step()
+            shown = loss.item() if step == 0 else 0.98 * shown + 0.02 * loss.item()
+            bar.update(1, loss=shown)
+    networks.eval()
+
+
+def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Float[Tensor, ""]:
+    """L1 of the signal, cross-entropy of inside and outside, and the bottleneck's own term."""
+    # Half-width products run about four times faster on processors that have them.
+    with torch.autocast("cpu", torch.bfloat16):
+        latents = networks.encoder(batch.values)
+    quantised = networks.bottleneck(latents.float())
+    with torch.autocast("cpu", torch.bfloat16):
+        distances = networks.field(networks.decoder(quantised.latents), batch.points)
+    loss = reconstruction_loss(distances.float(), batch.targets, networks.field.spec.output, truncation)
+    return loss.mean() + quantised.loss
+
+
+def reconstruction_loss(
+    distances: Float[Tensor, "fields points"],
+    targets: Float[Tensor, "fields points"],
+    output: Output,
+    truncation: float,
+) -> Float[Tensor, "fields"]:
+    """Of decoded distances [N, n] (before the gain) against the outputs [N, n] of the original fields."""
+    error = (torch.tanh(distances / truncation) - signal(output, targets, truncation)).abs().mean(1)
+    if output == "sdf":
+        logits, truth = -distances / (SIGN_WIDTH * truncation), torch.sigmoid(-targets / (TARGET_WIDTH * truncation))
+    else:
+        logits, truth = -2 * distances / truncation, torch.sigmoid(targets)
+    sign = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none").mean(1)
+    return error + SIGN_WEIGHT * sign
+
+
+def make_optimizers(networks: VQNetworks, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of encoder and decoder, AdamW for the rest (Jordan et al. 2024,
+    https://kellerjordan.github.io/posts/muon): the same error in about half the steps."""
+    trunk = [networks.encoder.read, networks.encoder.blocks, networks.decoder.blocks, networks.decoder.write]
+    matrices = [p for module in trunk for p in module.parameters() if p.ndim == 2]
+    bumps = [networks.field.bump_matrix, networks.field.bump_bias]
+    taken = {id(p) for p in (*matrices, *bumps)}
+    rest = [p for p in networks.parameters() if id(p) not in taken and p.requires_grad]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        # The bumps start where they should be: a slow rate keeps them local.
+        torch.optim.AdamW(
+            [{"params": rest, "lr": rate / 2}, {"params": bumps, "lr": rate / 20}], betas=(0.9, 0.98), weight_decay=0.0
+        ),
+    ]
+
+
+def annealed(done: float) -> float:
+    """Learning rate, relative to its peak, when a share of the training is done: linear warm-up, then a cosine."""
+    cosine = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2
+    return min(1.0, done / WARMUP + 0.01) * cosine
