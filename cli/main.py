@@ -1,6 +1,7 @@
 """`nfgen`: the group of all commands, and how a mistake is told."""
 
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -28,10 +29,10 @@ class Group(click.Group):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
-    def main(self, *args: Any, **kwargs: Any) -> Any:
-        debug = "--debug" in sys.argv
+    def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
+        debug = "--debug" in (sys.argv if args is None else args)
         try:
-            return super().main(*args, **kwargs)
+            return super().main(args, *rest, **kwargs)
         except NfgenError as error:
             if debug:
                 raise

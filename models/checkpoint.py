@@ -44,6 +44,8 @@ class TrainingState(Configuration):
     """Step of the best weights."""
     stale: int = 0
     """Evaluations since."""
+    evaluated: int = 0
+    """Step of the last evaluation."""
 
 
 def save_state(

@@ -3,6 +3,8 @@
 import torch
 from torch import nn
 
+from nfgen.errors import ConfigError
+
 from .base import SequenceModel
 from .train_config import TrainConfig
 
@@ -28,6 +30,20 @@ def low_precision(model: SequenceModel, config: TrainConfig, device: torch.devic
     able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not say
     # Without these instructions bfloat16 is emulated, and slower than float32.
     return bool(able.get("avx512_bf16") or able.get("amx_bf16"))
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        ConfigError: if this machine has none such.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"there is no device {name!r} here: {str(error).splitlines()[0]}", "use cpu") from error
+    return device
 
 
 @torch.no_grad()

@@ -5,14 +5,13 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-import torch
-
 from nfgen import artifact
 from nfgen.configuration import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.vocabulary import Vocabulary
 
 from .base import SequenceModel
+from .optimisation import device_of
 
 BUILT_IN = {
     "gpt": "nfgen.models.gpt:GPT",
@@ -94,4 +93,4 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
     except (KeyError, TypeError, RuntimeError, ConfigError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"the model in {run} is damaged: {reason}", "train it again") from error
-    return model.to(torch.device(device)).eval()
+    return model.to(device_of(device)).eval()

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -21,7 +20,7 @@ from nfgen.vocabulary import Vocabulary
 from .base import SequenceModel
 from .batches import Augment, Batches, mixed, parts
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, uninterrupted
-from .optimisation import low_precision, optimizer, update_average
+from .optimisation import device_of, low_precision, optimizer, update_average
 from .registry import MODEL, create
 from .train_config import TrainConfig
 
@@ -89,7 +88,7 @@ def train(
     """
     run, config = Path(run), config or TrainConfig()
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
-    with torch.random.fork_rng():
+    with torch.random.fork_rng(devices=[] if config.device == "cpu" else None):
         torch.manual_seed(config.seed)
         trainer = _Trainer(create(model, vocabulary, settings), batches, config, run)
         trainer.open(resume)
@@ -100,20 +99,18 @@ class _Trainer:
     """A model in training with its average, optimizer and state; `run` is its folder."""
 
     def __init__(self, model: SequenceModel, batches: Batches, config: TrainConfig, run: Path) -> None:
-        self.device = torch.device(config.device)
+        self.device = device_of(config.device)
         self.model = model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.batches, self.config, self.run = batches, config, run
         self.peak = config.learning_rate or model.learning_rate
         self.optimizer = optimizer(self.model, config)
         self.low_precision = low_precision(self.model, config, self.device)
+        self.about = {"config": config.to_json(), "model": model.describe(), "data": batches.digest()}
         self.rows = max(1, config.tokens_per_pass // model.vocabulary.length)
         self.state = TrainingState()
         self.loss: float | None = None
         self.seen, self.spent, self.losses = 0, 0.0, list[float]()
-
-    def about(self) -> dict[str, Any]:
-        return {"config": self.config.to_json(), "model": self.model.describe(), "data": self.batches.digest()}
 
     def open(self, resume: bool) -> None:
         """Begin in the folder, or go on with what is there."""
@@ -126,7 +123,7 @@ class _Trainer:
         if (self.run / STATE).exists():
             if not resume:
                 raise ArtifactError(f"{self.run} holds a training already", "say --resume, or choose another --out")
-            self.state = load_state(self.run, self.about(), self.model, self.average, self.optimizer)
+            self.state = load_state(self.run, self.about, self.model, self.average, self.optimizer)
             cut_log(self.run, self.state.step)
             return
         (self.run / LOG).unlink(missing_ok=True)
@@ -147,24 +144,24 @@ class _Trainer:
         total, unit = (math.ceil(60 * config.minutes), "s") if config.minutes else (config.last_step or 0, "step")
         with progress(total, "train", unit) as bar:
             try:
-                self._show(bar)
-                while (reason := self.stopped()) is None:
-                    self.step()
-                    step = self.state.step
-                    ending = self.stopped() is not None
-                    due = ending or step % config.evaluate_every == 0
-                    val_loss = self.evaluate() if due else None
-                    if due or step % config.log_every == 0:
-                        self.log(val_loss)
-                    if due:
-                        self.save()
-                    if on_sample is not None and config.sample_every and step % config.sample_every == 0:
-                        on_sample(self.average, step)
+                while True:
                     self._show(bar)
+                    step = self.state.step
+                    due = step % config.evaluate_every == 0 or self.stopped() is not None
+                    # Asked of the state, as an interruption may have come between a step and its evaluation.
+                    if due and step > self.state.evaluated:
+                        self.log(self.evaluate())
+                        self.save()
+                    elif step % config.log_every == 0 and self.losses:
+                        self.log(None)
+                    if (reason := self.stopped()) is not None:
+                        return self.result(reason)
+                    self.step()
+                    if on_sample is not None and config.sample_every and self.state.step % config.sample_every == 0:
+                        on_sample(self.average, self.state.step)
             except KeyboardInterrupt:
                 self.save()
                 raise
-        return self.result(reason)
 
     def step(self) -> None:
         """One step of the optimizer. All of its randomness comes from the seed and the number of the step."""
@@ -182,10 +179,7 @@ class _Trainer:
             loss += part.item()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         if not math.isfinite(loss) or not torch.isfinite(norm):
-            raise NfgenError(
-                f"the loss is no longer finite at step {state.step} (learning rate {rate:.2g})",
-                f"{self._kept()}; train with a learning rate of {self.peak / 3:.1g}, or in float32",
-            )
+            raise self._diverged()
         with uninterrupted():
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
@@ -209,6 +203,8 @@ class _Trainer:
                 with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
                     total += self.average.loss(some.to(self.device), of.to(self.device)).item() * len(some)
             loss = total / len(tokens)
+            if not math.isfinite(loss):
+                raise self._diverged()
         best = self.state.best_loss
         improved = loss is None or best is None or loss < best
         with uninterrupted():
@@ -217,7 +213,8 @@ class _Trainer:
                 self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
             else:
                 self.state = replace(self.state, stale=self.state.stale + 1)
-            self.state = replace(self.state, seconds=self.state.seconds + time.monotonic() - started)
+            seconds = self.state.seconds + time.monotonic() - started
+            self.state = replace(self.state, evaluated=self.state.step, seconds=seconds)
         return loss
 
     def log(self, val_loss: float | None) -> None:
@@ -237,7 +234,7 @@ class _Trainer:
     def save(self) -> None:
         """Write a checkpoint from which the training can go on."""
         with uninterrupted():
-            save_state(self.run, self.state, self.about(), self.model, self.average, self.optimizer)
+            save_state(self.run, self.state, self.about, self.model, self.average, self.optimizer)
             if not (self.run / "best.safetensors").exists():
                 artifact.write_tensors(self.run / "best.safetensors", self.average.state_dict())
 
@@ -248,10 +245,14 @@ class _Trainer:
             bits = state.best_loss * vocabulary.length / math.log(2)
         return TrainResult(state.step, state.best_step, self.loss, state.best_loss, bits, state.seconds, stopped)
 
-    def _kept(self) -> str:
-        if not (self.run / STATE).exists():
-            return "no checkpoint was reached"
-        return f"the checkpoint of step {artifact.read_json(self.run / STATE)['state']['step']} is kept in {self.run}"
+    def _diverged(self) -> NfgenError:
+        kept = "no checkpoint was reached"
+        if (self.run / STATE).exists():
+            kept = f"the checkpoint of step {artifact.read_json(self.run / STATE)['state']['step']} is kept"
+        return NfgenError(
+            f"the loss is no longer finite at step {self.state.step} of {self.run}",
+            f"{kept}; use a lower learning rate, say {self.peak / 3:.1g}, or --precision float32",
+        )
 
     def _show(self, bar: Progress) -> None:
         now = int(self.state.seconds) if self.config.minutes is not None else self.state.step

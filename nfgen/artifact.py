@@ -155,9 +155,16 @@ def _refuse_constant(name: str) -> None:
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write a safetensors file atomically."""
+    """Write a safetensors file atomically.
+
+    Raises:
+        ArtifactError: if the disk refuses.
+    """
     temporary = path.with_name(path.name + ".tmp")
-    save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, temporary)
+    try:
+        save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, temporary)
+    except SafetensorError as error:
+        raise ArtifactError(f"cannot write {path}: {error}", "check the disk and the folder's rights") from error
     temporary.replace(path)
 
 

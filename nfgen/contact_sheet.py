@@ -63,14 +63,17 @@ def contact_sheet(
 
 
 def save_png(path: str | Path, picture: Picture) -> None:
-    """Write a picture [H, W, 3], uint8, as PNG; missing folders are made.
+    """Write a picture, [H, W, 3] or grey [H, W], uint8, as PNG; missing folders are made.
 
     Raises:
         ConfigError: for an array that is no picture.
         ArtifactError: if the file cannot be written.
     """
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or picture.size == 0:
-        raise ConfigError(f"an array {picture.shape} of {picture.dtype} is no picture", "give [H, W, 3] of uint8")
+    colored = picture.ndim == 3 and picture.shape[2] == 3
+    if not (colored or picture.ndim == 2) or picture.dtype != np.uint8 or picture.size == 0:
+        raise ConfigError(
+            f"an array {picture.shape} of {picture.dtype} is no picture", "give [H, W, 3] or [H, W] of uint8"
+        )
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         Image.fromarray(picture).save(path, format="PNG", optimize=True)

@@ -1,1 +1,79 @@
 """The whole path on a built-in family, and a page of what came out."""
+
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from .artifact import kind_of
+from .errors import ArtifactError
+from .evaluation import evaluate, score_lines
+from .library import write_shapes
+from .models.train_config import TrainConfig
+from .pipeline import generate, tokenize, train
+from .report import write_report
+from .shape_fitting import fit_fields
+from .samples import KIND as SAMPLES
+
+SAMPLES_MADE = 24
+REFERENCES = 64  # shapes made with another seed, to compare with
+# Shares of the minutes, from measured runs on two cores; shapes, fitting, meshing and scoring take the rest.
+TOKENIZER_SHARE, MODEL_SHARE = 0.45, 0.15
+VIEWS = 8
+
+
+def run_demo(
+    out: str | Path,
+    *,
+    kind: str = "chair",
+    count: int = 320,
+    minutes: float = 8.0,
+    seed: int = 0,
+    overwrite: bool = False,
+    say: Callable[[str], None] = print,
+) -> Path:
+    """Make shapes, fit fields, tokenize, train, generate, evaluate and report.
+
+    Args:
+        out: folder to write; it then holds shapes, reference, fields, tokens, run, samples and `index.html`.
+        kind: family of shapes.
+        count: shapes to learn from.
+        minutes: about how long all of it may take on two cores.
+        say: told what happens.
+
+    Returns:
+        The page.
+
+    Raises:
+        ArtifactError: if the folder is there already and is not a demo to overwrite.
+    """
+    out, started = Path(out), time.monotonic()
+    if out.exists() and any(out.iterdir()):
+        if not (overwrite and kind_of(out / "samples") in (SAMPLES, None) and (out / "shapes").is_dir()):
+            raise ArtifactError(f"{out} exists already", "choose another --out, or say --overwrite")
+        shutil.rmtree(out)
+    out.mkdir(parents=True, exist_ok=True)
+
+    def step(command: str) -> None:
+        say(f"[{(time.monotonic() - started) / 60:4.1f} min] nfgen {command}")
+
+    step(f"shapes {kind} -n {count} -o {out}/shapes")
+    write_shapes(kind, count, out / "shapes", seed=seed)
+    write_shapes(kind, REFERENCES, out / "reference", seed=seed + 1)
+    step(f"fit {out}/shapes -o {out}/fields")
+    fit_fields(out / "shapes", out / "fields")
+    step(f"tokenize {out}/fields --tokenizer vq --minutes {TOKENIZER_SHARE * minutes:.1f} --views {VIEWS} -o {out}/tokens")
+    tokenize(out / "fields", out / "tokens", "vq", seed=seed, views=VIEWS, minutes=TOKENIZER_SHARE * minutes)
+    step(f"train {out}/tokens --minutes {MODEL_SHARE * minutes:.1f} --dropout 0.2 -o {out}/run")
+    train(out / "tokens", out / "run", model_settings={"dropout": 0.2},
+          config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed, sample_every=200))
+    step(f"generate {out}/run -n {SAMPLES_MADE} --require-surface -o {out}/samples")
+    generate(out / "run", SAMPLES_MADE, out / "samples", seed=seed, require_surface=True)
+    step(f"evaluate {out}/samples --reference {out}/reference --train {out}/shapes")
+    for line in score_lines(evaluate(out / "samples", out / "reference", train=out / "shapes")):
+        say(line)
+    step(f"report {out} -o {out}/index.html")
+    shutil.copy(out / "samples" / "contact_sheet.png", out / "contact_sheet.png")
+    page = write_report([out], out / "index.html")
+    say(f"all of it took {(time.monotonic() - started) / 60:.1f} minutes; the meshes are in {out / 'samples'}")
+    return page

@@ -47,8 +47,11 @@ def evaluate(
     """
     ours = artifact.kind_of(generated) == SAMPLES
     in_file_frame = ours and artifact.read_config(generated, SAMPLES)["frame"] is not None
-    real = _clouds(find_shapes(reference)[:limit], points, seed, in_file_frame, "reference")
-    known = None if train is None else _clouds(find_shapes(train), points, seed + 1, in_file_frame, "training")
+    # Find everything before the long work starts: a wrong path should not cost a minute.
+    made_refs = [] if ours else find_shapes(generated)
+    real_refs, known_refs = find_shapes(reference)[:limit], [] if train is None else find_shapes(train)
+    real = _clouds(real_refs, points, seed, in_file_frame, "reference")
+    known = None if train is None else _clouds(known_refs, points, seed + 1, in_file_frame, "training")
     if ours:
         meshes = _read_samples(Path(generated))
         clouds = [_area_sample(mesh, points, seed, i) for i, mesh in enumerate(meshes) if mesh is not None]
@@ -56,8 +59,7 @@ def evaluate(
             raise NfgenError(f"no sample of {generated} has a surface", "train for longer, or lower --temperature")
         made, validity = np.stack(clouds), validity_summary(meshes)
     else:
-        refs = find_shapes(generated)
-        made, validity = _clouds(refs, points, seed + 2, False, "generated"), _validity(refs)
+        made, validity = _clouds(made_refs, points, seed + 2, False, "generated"), _validity(made_refs)
     scores = evaluate_clouds(made, real, known, protocol, seed) | {"validity": validity}
     if ours:
         artifact.write_json(Path(generated) / SCORES_FILE, scores)
@@ -87,7 +89,7 @@ def _read_samples(folder: Path) -> list[trimesh.Trimesh | None]:
     if any(entry["file"] is not None and entry["file"].endswith(".png") for entry in read_list(folder)):
         raise ConfigError(f"{folder} holds images: surfaces are compared in 3-D", "give samples of 3-D fields")
     return [
-        None if entry["file"] is None else trimesh.load(folder / entry["file"], force="mesh", process=False)
+        None if entry["file"] is None else trimesh.load_mesh(folder / entry["file"], process=False)
         for entry in read_list(folder)
     ]
 

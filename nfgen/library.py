@@ -2,9 +2,10 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 from . import artifact
-from .contact_sheet import contact_sheet, save_png
+from .contact_sheet import Picture, contact_sheet, save_png
 from .families import make_shapes
 from .progress import progress
 from .render import render_mesh
@@ -27,10 +28,11 @@ def write_shapes(
         ConfigError: if there is no such family.
     """
     shapes = make_shapes(kind, n, seed, resolution)
-    parameters, pictures = {}, []
+    parameters: dict[str, dict[str, Any]] = {}
+    pictures: list[Picture] = []
     with artifact.writing(out, KIND, overwrite=overwrite) as folder, progress(n, f"make {kind}s", "shape") as bar:
         for id, mesh, values in shapes:
-            artifact.write_atomically(folder / f"{id}.obj", mesh.export(file_type="obj").encode())
+            mesh.export(folder / f"{id}.obj")
             parameters[id] = values
             if len(pictures) < PICTURED:
                 pictures.append(render_mesh(mesh, 160))

@@ -12,7 +12,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from . import artifact
-from .contact_sheet import contact_sheet, save_png
+from .configuration import Configuration
+from .contact_sheet import Picture, contact_sheet, save_png
 from .decoding import decode_fields
 from .errors import ConfigError, NfgenError
 from .field import Field, evaluate_in_chunks
@@ -233,7 +234,7 @@ def sort_settings(
     Raises:
         ConfigError: if none of them has such a setting.
     """
-    owners = {
+    owners: dict[str, type[Configuration] | None] = {
         "train": TrainConfig,
         "model": models.find(model or "gpt").Config,
         "tokenizer": tokenizers.find(tokenizer).Config if tokenizer else None,
@@ -362,7 +363,9 @@ def generate(
     if not 8 <= resolution <= 1024:
         raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
     config = config or SamplingConfig()
-    empties, samples, pictures = 0, [], []
+    empties = 0
+    samples: list[Sample] = []
+    pictures: list[Picture] = []
     with artifact.writing(out, "samples", overwrite=overwrite) as folder:
         drawn = _draw(run, n, config, seed, label, prefix, batch_size)
         with progress(n, "mesh", "sample") as bar:

@@ -35,7 +35,7 @@ class Progress:
         if self._bar is not None:
             self._bar.set_postfix({k: _short(v) for k, v in figures.items()}, refresh=False)
             self._bar.update(count)
-        elif self.stream is not None and time.monotonic() - self._said >= PLAIN_SECONDS:
+        elif self.stream is not None and self.done < self.total and time.monotonic() - self._said >= PLAIN_SECONDS:
             self._said = time.monotonic()
             seconds = self._said - self._started
             left = seconds / max(self.done, 1) * (self.total - self.done)

@@ -57,7 +57,7 @@ def render_mesh(
 
     Raises:
         ConfigError: for a size below 1, an elevation beyond +-90, colours beyond [0, 1], a zoom that is not above 0,
-            an unknown up axis, or vertices that are not finite.
+            an unknown up axis, or vertices that are not finite or beyond 4 units from the origin.
     """
     return _view(lit_scene(mesh, up), size, azimuth, elevation, color, background, zoom)
 

@@ -1,6 +1,6 @@
 """How well fields match the true shapes, in function space, and what tokenising costs them."""
 
-from collections import Counter
+from collections import defaultdict
 from typing import Any, NamedTuple, Protocol
 
 import torch
@@ -36,7 +36,7 @@ class Judgement(NamedTuple):
     iou: Float[Tensor, "fields"]
     """Intersection over union of the insides at the uniform check points; 1 where both are empty."""
     sdf_l1: Float[Tensor, "fields"]
-    """Mean absolute error of the signed distance at all check points, both cut to +-0.1; NaN unless the output is `sdf`."""
+    """Mean absolute error of the signed distance, cut to +-0.1, at all check points; NaN unless the output is `sdf`."""
 
 
 class RoundTripper(Protocol):
@@ -66,9 +66,10 @@ def judge_fields(spec: FieldSpec, weights: Float[Tensor, "fields weights"], fiel
     if fields.check_points is None or fields.check_values is None or not fields.uniform_checks:
         raise ConfigError("the field set has no check points to judge by", "fit the fields again, with check points")
     bright = spec.output == "brightness"
-    if spec.dims != fields.spec.dims or bright != (fields.spec.output == "brightness"):
+    other = fields.spec
+    if spec.dims != other.dims or bright != (other.output == "brightness"):
         raise ConfigError(
-            f"{spec.dims}-D fields of {spec.output} cannot be judged by {fields.spec.dims}-D shapes of {fields.spec.output}"
+            f"{spec.dims}-D {spec.output} fields cannot be judged by {other.dims}-D {other.output} shapes"
         )
     if len(weights) != len(fields):
         raise ConfigError(f"{len(weights)} fields cannot be judged by {len(fields)} shapes")
@@ -84,11 +85,13 @@ def judge_fields(spec: FieldSpec, weights: Float[Tensor, "fields weights"], fiel
     return Judgement(iou, error.abs().mean(1))
 
 
-def token_report(tokenizer: RoundTripper, fields: FieldSet, heldout: Bool[Tensor, "fields"]) -> dict[str, dict[str, Any]]:
+def token_report(
+    tokenizer: RoundTripper, fields: FieldSet, heldout: Bool[Tensor, "fields"]
+) -> dict[str, dict[str, Any]]:
     """What a tokenizer makes of a field set: each of `FIGURES` for `train` and `heldout`.
 
-    - `tokens_per_field`: specials not counted. `bits_per_field`: sum over the tokens of log2 of the number of codes that
-      may stand there. `bits_per_weight`: the same per weight of the fields that go in.
+    - `tokens_per_field`: specials not counted. `bits_per_field`: sum over the tokens of log2 of the number of codes
+      that may stand there. `bits_per_weight`: the same per weight of the fields that go in.
     - `codebook_usage`: share of all codes that occur. `perplexity`: exp of the mean entropy (nats) of a token, given
       which codes may stand there; it equals that number if all are used alike.
     - `weight_mse`: mean squared error of decoded weights. `iou_*`, `sdf_l1_*`: means over the fields of `judge_fields`,
@@ -116,7 +119,7 @@ def _figures(tokenizer: RoundTripper, fields: FieldSet, on_fields: Any) -> dict[
     vocabulary = tokenizer.vocabulary
     figures["tokens_per_field"] = vocabulary.length
     counts = None if vocabulary.continuous else _Counts(vocabulary)
-    sums: Counter[str] = Counter()
+    sums: defaultdict[str, float] = defaultdict(float)
     for some in batches(len(fields), FIELDS_AT_ONCE):
         part = fields.select(torch.arange(some.start, some.stop))
         tokens = tokenizer.encode(part.weights, fields.spec)

@@ -73,7 +73,7 @@ def write_sample(
     if field.spec.dims == 2:
         picture = image_picture(field)
         file = f"{name}.image.png"
-        save_png(folder / file, np.uint8(255 * field.image(64).numpy().round(3)))
+        save_png(folder / file, (255 * field.image(64)).round().byte().numpy())
     else:
         import trimesh
 
@@ -91,7 +91,7 @@ def write_sample(
 def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
     """A picture [size, size, 3] of a 2-D field."""
     if field.spec.output == "brightness":
-        return np.repeat(np.uint8(255 * field.image(size).numpy())[..., None], 3, axis=2)
+        return np.repeat((255 * field.image(size)).round().byte().numpy()[..., None], 3, axis=2)
     return render_image(field.signed_image(size).numpy(), size)
 
 

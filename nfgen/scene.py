@@ -12,7 +12,9 @@ from nfgen.lighting import sky_visibility
 
 Floats = NDArray[np.floating]
 
-FINEST_EDGE = 0.04  # longer edges are divided, for the light of the sky is computed at corners; coordinate units
+LONGEST_EDGE = 0.05  # longer edges are divided, for the light of the sky is computed at corners; coordinate units
+MOST_FACES = 60_000  # to divide at once
+FARTHEST = 4.0  # that a mesh may reach from the origin: ten times as far would take gigabytes
 SHARP = np.cos(np.radians(40))  # where faces meet at a sharper angle they are shaded flat
 GROUND_REACH, GROUND_STEPS = 2.4, 72  # half the side of the ground that can hold a shadow, and its grid
 
@@ -38,19 +40,23 @@ def lit_scene(mesh: trimesh.Trimesh, up: str) -> Scene:
     """Make a scene of a mesh whose up axis is "z" (front -y) or "y" (front +z).
 
     Raises:
-        ConfigError: for another up axis, or vertices that are not finite.
+        ConfigError: for another up axis, and for vertices that are not finite or beyond 4 units from the origin.
     """
     if up not in ("y", "z"):
         raise ConfigError(f"up is {up!r}", 'say which axis points up, "z" or "y"')
-    vertices, faces = np.asarray(mesh.vertices, dtype=np.float64), np.asarray(mesh.faces, dtype=np.int64)
+    vertices: Floats = np.asarray(mesh.vertices, dtype=np.float64)
+    faces: NDArray[np.int64] = np.asarray(mesh.faces, dtype=np.int64)
     if len(faces) == 0:
         vertices, faces = np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
     elif not np.isfinite(vertices).all():
         raise ConfigError("the mesh to render has vertices that are not finite", "drop it, or mend its vertices")
     if up == "y":
         vertices = vertices[:, [0, 2, 1]] * [1, -1, 1]
-    if len(faces) and _longest_edge(vertices, faces) > 2 * FINEST_EDGE:
-        vertices, faces = trimesh.remesh.subdivide_to_size(vertices, faces, FINEST_EDGE, max_iter=20)
+    if np.abs(vertices).max(initial=0) > FARTHEST:
+        raise ConfigError(
+            f"the mesh to render reaches {np.abs(vertices).max():.4g} from the origin", "scale it into [-1, 1]^3"
+        )
+    vertices, faces = _divided(vertices, faces)
     normals, corner_normals = _normals(vertices, faces)
     height = float(vertices[:, 2].min()) if len(vertices) else -1.0
 
@@ -64,8 +70,30 @@ def lit_scene(mesh: trimesh.Trimesh, up: str) -> Scene:
     return Scene(vertices, faces, corner_normals, sky[: len(vertices)], height, gaussian_filter(ground_sky, 1.0))
 
 
-def _longest_edge(vertices: Floats, faces: NDArray[np.int64]) -> float:
-    return float(np.linalg.norm(np.diff(vertices[faces[:, [0, 1, 2, 0]]], axis=1), axis=2).max())
+def _divided(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+    """The same surface with no edge above `LONGEST_EDGE`, by halving triangles at their longest edge (Rivara 1984).
+
+    From `MOST_FACES` on it is left as it is: there are many slivers, and their light is smooth across them anyway.
+    """
+    corners = vertices[faces]
+    finished: list[Floats] = []
+    while 0 < len(corners) < MOST_FACES:
+        side = np.roll(corners, -1, axis=1) - corners
+        length = np.sqrt(np.einsum("fcd,fcd->fc", side, side))
+        coarse = length.max(axis=1) > LONGEST_EDGE
+        if not (finished or coarse.any()):
+            return vertices, faces
+        finished.append(corners[~coarse])
+        from_longest = (length[coarse].argmax(axis=1)[:, None] + np.arange(3)) % 3
+        one, two, three = np.take_along_axis(corners[coarse], from_longest[..., None], axis=1).swapaxes(0, 1)
+        middle = (one + two) / 2
+        corners = np.concatenate([np.stack([one, middle, three], axis=1), np.stack([middle, two, three], axis=1)])
+    finished.append(corners)
+    if len(finished) == 1:
+        return vertices, faces
+    # Neighbours compute the same middle of the edge they share, to the last bit.
+    points, place = np.unique(np.concatenate(finished).reshape(-1, 3), axis=0, return_inverse=True)
+    return points, place.reshape(-1, 3)
 
 
 def _normals(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, Floats]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Sequence
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -43,7 +43,7 @@ class SampleConfig(Configuration):
     """Points about the surface that only judge."""
     uniform_checks: int = 2048
     """Points in [-1, 1]^d that only judge: IoU is taken over them."""
-    normalize: str = "each"
+    normalize: Literal["each", "none"] = "each"
     """Meshes: `each` is put into [-1, 1]^3 by its bounding box, `none` is there already."""
     augment: int = 0
     """Further fields of each shape, mirrored and scaled by up to 10 % along each axis."""
@@ -54,7 +54,6 @@ class SampleConfig(Configuration):
             require(getattr(self, key) >= 0, key, "must not be negative", getattr(self, key))
         require(self.near + self.uniform > 0, "near", "and uniform must not both be 0", 0)
         require(self.uniform_checks > 0, "uniform_checks", "must be positive", self.uniform_checks)
-        require(self.normalize in ("each", "none"), "normalize", "must be each or none", self.normalize)
 
 
 class Points(NamedTuple):
@@ -142,12 +141,17 @@ class _Job:
     strict: bool
     workers: int | None
     cache: Path | None
+    kept: dict[str, Sampled] = field(default_factory=dict)
+    """Samples that the base was fitted to: their shapes are fitted next."""
 
     def sample(self, refs: list[ShapeRef]) -> tuple[list[Sampled], list[dict[str, str]]]:
         s = self.samples
-        done, skipped = sample_shapes(refs, s.near + s.near_checks, s.uniform + s.uniform_checks, self.config.seed,
+        missing = [ref for ref in refs if ref.id not in self.kept]
+        done, skipped = sample_shapes(missing, s.near + s.near_checks, s.uniform + s.uniform_checks, self.config.seed,
                                       self.workers, self.strict, self.cache)
-        return done, [{"id": skip.id, "reason": skip.reason} for skip in skipped]
+        by_id = {one.ref.id: one for one in done} | {ref.id: self.kept.pop(ref.id) for ref in refs if ref.id in self.kept}
+        return ([by_id[ref.id] for ref in refs if ref.id in by_id],
+                [{"id": skip.id, "reason": skip.reason} for skip in skipped])
 
     def points(self, sampled: Sequence[Sampled]) -> Points:
         """Split samples into those to fit and those to judge by, the former shuffled alike for all shapes."""
@@ -241,6 +245,7 @@ def _fitted_base(job: _Job, refs: list[ShapeRef]) -> Tensor:
         position += wanted
     if not sampled:
         raise NfgenError(f"none of the {len(refs)} shapes was usable", "look at the shapes named")
+    job.kept.update({one.ref.id: one for one in sampled})
     points = job.points(sampled)
     pooled, values = points.points.flatten(0, 1)[None], points.values.flatten()[None]
     config = job.config

@@ -71,7 +71,7 @@ class Vocabulary(Configuration):
 
     def wrap(self, tokens: Int[Tensor, "fields tokens"], labels: Int[Tensor, "fields"]) -> Int[Tensor, "fields sequence"]:
         """Put start and EOS around tokens [N, length]."""
-        end = torch.full((len(tokens), 1), self.specials["EOS"])
+        end = torch.full((len(tokens), 1), self.specials["EOS"], device=tokens.device)
         return torch.cat([self.starts(labels)[:, None], tokens, end], dim=1)
 
     def unwrap(self, sequences: Int[Tensor, "fields sequence"]) -> Int[Tensor, "fields tokens"]:

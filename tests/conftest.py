@@ -1,0 +1,65 @@
+"""Real objects that many tests share."""
+
+import pytest
+import torch
+from torch import Tensor
+
+from nfgen.field import evaluate, initial_weights
+from nfgen.field_set import FieldSet
+from nfgen.spec import FieldSpec
+
+TINY = FieldSpec(frequencies=1, hidden=(16, 16))
+FIELDS_A_CLASS = 6
+UNIFORM_CHECKS, NEAR_CHECKS = 512, 128
+
+
+@pytest.fixture(scope="session")
+def tiny_fields() -> FieldSet:
+    """Twelve fields of 448 weights, fitted from one base: six spheres, then six boxes, of different sizes."""
+    generator = torch.Generator().manual_seed(0)
+    count = 2 * FIELDS_A_CLASS
+    centres = 0.4 * torch.rand(count, 1, 3, generator=generator) - 0.2
+    sizes = 0.35 + 0.25 * torch.rand(count, 1, 3, generator=generator)
+
+    def distances(points: Tensor) -> Tensor:
+        from_centre = points - centres
+        spheres = from_centre.norm(dim=-1) - sizes[:, :, 0]
+        beyond = from_centre.abs() - sizes
+        boxes = beyond.clamp(min=0).norm(dim=-1) + beyond.amax(-1).clamp(max=0)
+        return torch.cat([spheres[:FIELDS_A_CLASS], boxes[FIELDS_A_CLASS:]])
+
+    def sample(uniform: int, near: int) -> Tensor:
+        points = torch.rand(count, uniform + near, 3, generator=generator) * 2 - 1
+        some = points[:, uniform:]
+        # Towards the centre by the distance is onto the surface for spheres, and near it for boxes.
+        towards = torch.nn.functional.normalize(centres - some, dim=-1)
+        points[:, uniform:] = (some + towards * distances(some)[..., None]).clamp(-1, 1)
+        # Half precision is what a field set keeps of its check points.
+        return points.half().float()
+
+    def fitted(weights: Tensor, steps: int, pooled: bool) -> Tensor:
+        points = sample(256, 128)
+        wanted = distances(points)
+        if pooled:
+            points, wanted = points.flatten(0, 1)[None], wanted.flatten()[None]
+        weights = weights.clone().requires_grad_()
+        adam = torch.optim.Adam([weights], lr=5e-3)
+        for _ in range(steps):
+            adam.zero_grad()
+            (evaluate(TINY, weights, points) - wanted).abs().mean(1).sum().backward()
+            adam.step()
+        return weights.detach()
+
+    base = fitted(initial_weights(TINY, 1, generator), 60, pooled=True)
+    checks = sample(UNIFORM_CHECKS, NEAR_CHECKS)
+    return FieldSet(
+        spec=TINY,
+        weights=fitted(base.expand(count, -1), 150, pooled=False),
+        ids=tuple(f"{name}-{i}" for name in ("sphere", "box") for i in range(FIELDS_A_CLASS)),
+        labels=torch.arange(2).repeat_interleave(FIELDS_A_CLASS),
+        classes=("sphere", "box"),
+        base=base[0],
+        check_points=checks,
+        check_values=distances(checks),
+        uniform_checks=UNIFORM_CHECKS,
+    )

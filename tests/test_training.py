@@ -144,6 +144,21 @@ def test_interrupted_and_resumed_equals_never_interrupted(
     assert speedless[0] == speedless[1]
 
 
+def test_an_interruption_before_an_evaluation_does_not_lose_it(tmp_path: Path) -> None:
+    def interrupt(model: SequenceModel, step: int) -> None:
+        raise KeyboardInterrupt
+
+    learn(tmp_path / "whole", sample_every=8)
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path / "parts", sample_every=8, on_sample=interrupt)
+    learn(tmp_path / "parts", sample_every=8, resume=True)
+    whole, parts = ((tmp_path / run / "best.safetensors").read_bytes() for run in ("whole", "parts"))
+    assert whole == parts
+    assert [line["val_loss"] for line in log(tmp_path / "whole")] == [
+        line["val_loss"] for line in log(tmp_path / "parts")
+    ]
+
+
 def test_same_seed_same_bytes_and_global_randomness_is_left_alone(tmp_path: Path) -> None:
     torch.manual_seed(1)
     learn(tmp_path / "a")
@@ -298,6 +313,7 @@ def test_augmented_tokens_keep_their_labels() -> None:
         ({"batch_size": 0}, "batch_size"),
         ({"average": 1.0}, "average"),
         ({"minutes": -1.0}, "minutes"),
+        ({"device": "abacus"}, "device"),
     ],
 )
 def test_wrong_data_and_settings_are_named(tmp_path: Path, change: dict[str, object], said: str) -> None:

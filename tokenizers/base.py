@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Self
 
 import torch
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nfgen import artifact
@@ -92,6 +92,16 @@ class Tokenizer(ABC):
             ConfigError: if a token is not one of the codes.
         """
 
+    def views(
+        self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None, count: int, seed: int
+    ) -> Int[Tensor, "fields views tokens"]:
+        """Tokens of `count` augmented copies of each field, for a model to learn from.
+
+        Raises:
+            ConfigError: if the tokenizer cannot augment.
+        """
+        raise ConfigError(f"the {self.name} tokenizer has no augmented views", "leave --views out, or use vq")
+
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """The fitted state."""
@@ -120,7 +130,13 @@ class Tokenizer(ABC):
         return self.vocabulary.allowed(position)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
-        """Write the fitted tokenizer as an artifact."""
+        """Write the fitted tokenizer as an artifact.
+
+        Raises:
+            ConfigError: if it is not fitted.
+            ArtifactError: if the path is taken, or cannot be written.
+        """
+        self._check_fitted()
         with artifact.writing(path, KIND, overwrite=overwrite) as folder:
             artifact.write_tensors(folder / "tokenizer.safetensors", self.tensors())
             artifact.write_config(
@@ -166,19 +182,21 @@ class Tokenizer(ABC):
     def _check_weights(self, weights: Tensor, spec: FieldSpec | None) -> None:
         """For tokenizers that read weights themselves: refuse another spec, and what is not finite."""
         if spec is not None and spec != self.spec:
-            raise ConfigError(f"the {self.name} tokenizer was fitted on fields of another spec",
-                              "fit it on these fields, or use the vq tokenizer, which takes any spec")
+            raise ConfigError(
+                f"the {self.name} tokenizer was fitted on fields of another spec",
+                "fit it on these fields, or use the vq tokenizer, which takes any spec",
+            )
         if weights.ndim != 2 or weights.shape[1] != self.spec.size:
             raise ConfigError(f"weights of shape {tuple(weights.shape)} are not fields of {self.spec.size} weights")
         if not torch.isfinite(weights).all():
             raise ConfigError("the weights to encode are not finite", "fit the fields again")
 
     def _check_tokens(self, tokens: Tensor) -> None:
-        """Refuse anything that is not a batch of sequences of the right length, of codes that may stand where they do."""
+        """Refuse anything but a batch of sequences of the right length, of codes that may stand where they do."""
         vocabulary = self.vocabulary
         shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
         if tokens.shape[1:] != shape or tokens.ndim != len(shape) + 1:
-            raise ConfigError(f"tokens of shape {tuple(tokens.shape)} are not sequences of {' x '.join(map(str, shape))}")
+            raise ConfigError(f"tokens of shape {tuple(tokens.shape)} are not sequences of shape {shape}")
         if vocabulary.continuous:
             if not (tokens.is_floating_point() and torch.isfinite(tokens).all()):
                 raise ConfigError("continuous tokens must be finite numbers")

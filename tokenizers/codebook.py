@@ -1,7 +1,7 @@
 """`codebook`: vector or residual vector quantisation of single weights, chunks or neuron rows."""
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
 
@@ -12,7 +12,7 @@ from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
 from nfgen.configuration import Configuration, require
-from nfgen.errors import CollapsedCodebookWarning, ConfigError
+from nfgen.errors import CollapsedCodebookWarning
 from nfgen.field import batches
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
@@ -20,7 +20,8 @@ from nfgen.spec import FieldSpec
 from nfgen.vocabulary import Vocabulary
 
 from .base import Tokenizer
-from .target import Target, distinct_codes, grid_step, origin
+from .codes import distinct_codes
+from .scaling import Normalise, Scaling, Target
 from .units import Unit, Units
 
 SCORES_AT_ONCE = 1 << 22  # 32 MB of float64: the nearest code is sought in bounded memory
@@ -36,6 +37,8 @@ class CodebookConfig(Configuration):
 
     target: Target = "delta"
     """Tokenise weights, or their delta from the base (weights where there is no base)."""
+    normalise: Normalise = "tensor"
+    """Before distances are measured: mean 0 and deviation 1 for each weight, each tensor of the field, or not at all."""
     unit: Unit = "row"
     """One vector a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
     chunk: int = 8
@@ -64,8 +67,8 @@ class CodebookConfig(Configuration):
 class CodebookTokenizer(Tokenizer):
     """Vectors become the nearest code; at depth q the nearest to what levels 0 … q - 1 left (SoundStream, algorithm 1).
 
-    A field's tokens are its vectors in order, the levels of a vector side by side. Every codebook has ids of its own, so
-    ids tell the layer and the level, and `allowed` masks the others. At depth 1 `encode(decode(t)) == t` for every
+    A field's tokens are its vectors in order, the levels of a vector side by side. Every codebook has ids of its own,
+    so ids tell the layer and the level, and `allowed` masks the others. At depth 1 `encode(decode(t)) == t` for every
     allowed sequence; residual codes do not promise it, as another path may lead nearer.
     """
 
@@ -74,14 +77,15 @@ class CodebookTokenizer(Tokenizer):
 
     def _fit(self, fields: FieldSet) -> None:
         config = self.config
-        self._origin = origin(fields, config.target)
+        self._scaling = Scaling.of(fields, config.target, config.normalise)
         units = Units(self.spec, config.unit, config.chunk)
-        vectors = units.split(fields.weights - self._origin)
-        step = grid_step(vectors, self._origin, units.width)
+        vectors = units.split(self._scaling.apply(fields.weights))
+        step = self._scaling.grid_step(vectors, units.width)
         books: list[Tensor] = []
-        with progress(len(self._groups()) * max(config.steps, 1), "codebook", "step") as bar:
+        with progress(len(self._groups()) * config.steps, "codebook", "step") as bar:
             for group, places in enumerate(self._groups()):
-                learned = _learn(rearrange(vectors[:, places], "n l w -> (n l) w"), config, config.seed + group, bar.update)
+                some = rearrange(vectors[:, places], "n l w -> (n l) w")
+                learned = _learn(some, config, config.seed + group, bar.update)
                 books += [distinct_codes(book, step) for book in learned]
         self._set(books)
         self._warn_if_collapsed(fields.weights)
@@ -124,7 +128,7 @@ class CodebookTokenizer(Tokenizer):
     ) -> Int[Tensor, "fields tokens"]:
         """Ids [N, units * depth] of the nearest codes."""
         self._check_weights(weights, spec)
-        vectors = self._units.split(weights - self._origin)
+        vectors = self._units.split(self._scaling.apply(weights))
         tokens = torch.empty(*vectors.shape[:2], self.config.depth, dtype=torch.int64)
         for here, pairs in zip(self._groups(), self._ranges, strict=True):
             left = rearrange(vectors[:, here], "n l w -> (n l) w").double()
@@ -132,7 +136,7 @@ class CodebookTokenizer(Tokenizer):
                 book = self._codes[start:end].double()
                 nearest = _nearest(left, book)
                 left = left - book[nearest]
-                tokens[:, here, level] = rearrange(nearest + start, "(n l) -> n l", n=len(weights))
+                tokens[:, here, level] = rearrange(nearest + start, "(n l) -> n l", l=vectors[:, here].shape[1])
         return rearrange(tokens, "n l q -> n (l q)")
 
     def decode(self, tokens: Int[Tensor, "fields tokens"]) -> Float[Tensor, "fields weights"]:
@@ -142,42 +146,43 @@ class CodebookTokenizer(Tokenizer):
         total = self._codes[levels[0]]
         for level in levels[1:]:
             total = total + self._codes[level]
-        return self._units.join(total) + self._origin
+        return self._scaling.undo(self._units.join(total))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The codes [codes, width], how many each codebook has, and what weights are measured from [P]."""
+        """The codes [codes, width], how many each codebook has, and offset and scale of each weight."""
         self._check_fitted()
         sizes = torch.tensor([len(book) for book in self._books])
-        return {"codes": self._codes, "sizes": sizes, "origin": self._origin}
+        return {"codes": self._codes, "sizes": sizes} | self._scaling.tensors()
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         units = Units(self.spec, self.config.unit, self.config.chunk)
-        self._require_shape(tensors, "origin", (self.spec.size,))
         self._require_shape(tensors, "sizes", (len(self._groups()) * self.config.depth,))
         self._require_shape(tensors, "codes", (int(tensors["sizes"].sum()), units.width))
-        self._origin = tensors["origin"]
+        self._scaling = Scaling.restored(tensors, self.spec)
         self._set(list(tensors["codes"].split(tensors["sizes"].tolist())))
 
     def _warn_if_collapsed(self, weights: Tensor) -> None:
-        used = torch.bincount(self.encode(weights).flatten(), minlength=len(self._codes)) > 0
-        for here, pairs in zip(self._groups(), self._ranges, strict=True):
-            possible = min(self.config.codes, len(weights) * len(self._units.places[here]))
-            for level, (start, end) in enumerate(pairs):
-                count = int(used[start:end].sum())
-                if count < COLLAPSED_SHARE * possible:
-                    warnings.warn(
-                        f"the codebook of level {level} uses {count} of {possible} possible codes: the fields barely differ "
-                        "there; use fewer codes, less depth, or fields that differ more",
-                        CollapsedCodebookWarning,
-                        stacklevel=4,
-                    )
+        used = len(torch.unique(self.encode(weights)))
+        counts = [len(weights) * len(self._units.places[here]) for here in self._groups()]
+        possible = self.config.depth * sum(min(self.config.codes, count) for count in counts)
+        if used < COLLAPSED_SHARE * possible:
+            warnings.warn(
+                f"the codebook has collapsed: {used} of {possible} codes are in use, since the fields barely differ; "
+                "use fewer codes or less depth, or fields that differ more (fitted longer, with a weaker pull)",
+                CollapsedCodebookWarning,
+                stacklevel=4,
+            )
 
 
-def _learn(vectors, config, seed, on_step) -> list[Tensor]:
-    count = min(config.codes, len(torch.unique(vectors, dim=0)))
+def _learn(
+    vectors: Float[Tensor, "vectors width"], config: CodebookConfig, seed: int, on_step: Callable[[int], None]
+) -> Float[Tensor, "depth codes width"]:
+    """Codebooks of all levels: k-means on the first batch, then moving averages, in which dead codes are revived."""
+    # The library draws from torch's own generator: keep the caller's as it was.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        first = min(len(vectors), max(config.batch, KMEANS_VECTORS_A_CODE * count))
+        first = vectors[torch.randperm(len(vectors))[: max(config.batch, KMEANS_VECTORS_A_CODE * config.codes)]]
+        count = min(config.codes, len(torch.unique(first, dim=0)))
         quantizer = ResidualVQ(
             dim=vectors.shape[1],
             num_quantizers=config.depth,
@@ -188,24 +193,20 @@ def _learn(vectors, config, seed, on_step) -> list[Tensor]:
             decay=0.9,
             rotation_trick=False,
         )
-        for some in _batches(vectors, config.steps, first, config.batch):
-            quantizer(some[None])
+        quantizer(first[None])
+        for _ in range(config.steps):
+            drawn = torch.randint(len(vectors), (config.batch,))
+            quantizer((vectors if len(vectors) <= config.batch else vectors[drawn])[None])
             on_step(1)
-    return list(quantizer.codebooks.clone())
-
-
-def _batches(vectors: Tensor, steps: int, first: int, size: int) -> Iterator[Tensor]:
-    yield vectors[torch.randperm(len(vectors))[:first]]
-    for _ in range(steps):
-        yield vectors if len(vectors) <= size else vectors[torch.randint(len(vectors), (size,))]
+    return quantizer.codebooks.clone()
 
 
 def _nearest(vectors: Float[Tensor, "vectors width"], book: Float[Tensor, "codes width"]) -> Int[Tensor, "vectors"]:
-    """The exact nearest code; float64, since the expanded square loses in float32 what tells near codes apart."""
+    """The exact nearest of sorted codes; in float32 the expanded square would lose what tells near codes apart."""
+    if book.shape[1] == 1:
+        return torch.bucketize(vectors[:, 0].contiguous(), (book[1:, 0] + book[:-1, 0]) / 2)
     half_squares = book.square().sum(1) / 2
-    return torch.cat(
-        [
-            (vectors[here] @ book.T - half_squares).argmax(1)
-            for here in batches(len(vectors), max(1, SCORES_AT_ONCE // len(book)))
-        ]
-    )
+    nearest = torch.empty(len(vectors), dtype=torch.int64)
+    for here in batches(len(vectors), max(1, SCORES_AT_ONCE // len(book))):
+        nearest[here] = (vectors[here] @ book.T - half_squares).argmax(1)
+    return nearest

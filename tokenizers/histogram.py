@@ -14,8 +14,8 @@ from nfgen.spec import FieldSpec
 from nfgen.vocabulary import Vocabulary
 
 from .base import Tokenizer
-from .target import Target, distinct_codes, grid_step, origin
-from .units import tensor_slices
+from .codes import distinct_codes
+from .scaling import Scaling, Target, tensor_slices
 
 MOST_VALUES = 1 << 22  # to place the points on: the error of a bin's mean is then far below the bin's width
 LLOYD_ROUNDS = 2000  # each costs two searches of `bins` values; the companded start is near the end already
@@ -54,9 +54,9 @@ class HistogramTokenizer(Tokenizer):
     Config = HistogramConfig
 
     def _fit(self, fields: FieldSet) -> None:
-        self._origin = origin(fields, self.config.target)
-        deltas = fields.weights - self._origin
-        step = grid_step(deltas, self._origin)
+        self._scaling = Scaling.of(fields, self.config.target, "none")
+        deltas = self._scaling.apply(fields.weights)
+        step = self._scaling.grid_step(deltas, width=1)
         generator = torch.Generator().manual_seed(self.config.seed)
         tables = []
         for here in self._scopes():
@@ -78,7 +78,7 @@ class HistogramTokenizer(Tokenizer):
     ) -> Int[Tensor, "fields weights"]:
         """The nearest value of each weight, tokens [N, P]."""
         self._check_weights(weights, spec)
-        values = weights - self._origin
+        values = self._scaling.apply(weights)
         parts = []
         for points, here in zip(self._points, self._scopes(), strict=True):
             parts.append(torch.bucketize(values[:, here].contiguous(), _midpoints(points)))
@@ -88,17 +88,16 @@ class HistogramTokenizer(Tokenizer):
         """Weights [N, P]."""
         self._check_tokens(tokens)
         parts = [points[tokens[:, here]] for points, here in zip(self._points, self._scopes(), strict=True)]
-        return torch.cat(parts, dim=1) + self._origin
+        return self._scaling.undo(torch.cat(parts, dim=1))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The sorted values [scopes, bins] and what weights are measured from [P]."""
+        """The sorted values [scopes, bins], and offset and scale of each weight."""
         self._check_fitted()
-        return {"points": self._points, "origin": self._origin}
+        return {"points": self._points} | self._scaling.tensors()
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        self._require_shape(tensors, "origin", (self.spec.size,))
         self._require_shape(tensors, "points", (len(self._scopes()), self.config.bins))
-        self._origin, self._points = tensors["origin"], tensors["points"]
+        self._points, self._scaling = tensors["points"], Scaling.restored(tensors, self.spec)
 
 
 def _at_most(values: Float[Tensor, "values"], count: int, generator: torch.Generator) -> Float[Tensor, "some"]:
@@ -122,7 +121,7 @@ def _quantile(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins
 
 
 def _lloyd_max(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins"]:
-    """Points of least squared error (Max 1960; Lloyd 1982): each the mean of what is nearer to it than to the others."""
+    """Points of least squared error (Max 1960; Lloyd 1982): each the mean of what is nearer to it than to others."""
     points = _companded(values, bins)
     tolerance = 1e-6 * float(values[-1] - values[0])
     sums = _running_sums(values)
@@ -142,7 +141,8 @@ def _companded(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bin
 
     Between neighbouring quantiles the density is 1 / gap, so the integral of its cube root is gap^(2/3).
     """
-    quantiles = values[torch.linspace(0, len(values) - 1, min(len(values), QUANTILES), dtype=torch.float64).long()].numpy()
+    places = torch.linspace(0, len(values) - 1, min(len(values), QUANTILES), dtype=torch.float64)
+    quantiles = values[places.long()].numpy()
     shares = np.cumsum(np.append(0.0, np.diff(quantiles) ** (2 / 3)))
     wanted = (np.arange(bins) + 0.5) / bins * shares[-1]
     return torch.from_numpy(np.interp(wanted, shares, quantiles))

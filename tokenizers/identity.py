@@ -1,9 +1,7 @@
 """`identity`: the weights themselves as continuous tokens, normalised."""
 
 from dataclasses import dataclass
-from typing import Literal
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -13,10 +11,8 @@ from nfgen.spec import FieldSpec
 from nfgen.vocabulary import Vocabulary
 
 from .base import Tokenizer
-from .target import Target, origin
-from .units import Unit, Units, tensor_slices
-
-SMALLEST_SCALE = 2.0**-10  # of the mean spread: a weight that never moved in training must not become a huge token
+from .scaling import Normalise, Scaling, Target
+from .units import Unit, Units
 
 
 @dataclass(frozen=True)
@@ -25,8 +21,8 @@ class IdentityConfig(Configuration):
 
     target: Target = "delta"
     """Tokenise weights, or their delta from the base (weights where there is no base)."""
-    normalise: Literal["entry", "tensor", "none"] = "entry"
-    """Mean 0 and spread near 1 for each weight, for each tensor of the field, or not at all."""
+    normalise: Normalise = "entry"
+    """Mean 0 and deviation 1 for each weight, for each tensor of the field, or not at all."""
     unit: Unit = "row"
     """One token a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
     chunk: int = 32
@@ -38,30 +34,21 @@ class IdentityConfig(Configuration):
 
 
 class IdentityTokenizer(Tokenizer):
-    """Continuous tokens `(w - offset) / scale`, cut into units.
+    """Continuous tokens: scaled weights, cut into units.
 
-    Scales are powers of two, so that the only roundings are those of the subtraction and of the addition that undoes it:
-    `|decode(encode(w)) - w| <= 2^-23 (|w| + |offset|)`, and equality where the offset is zero (`target="weights"`,
-    `normalise="none"`).
+    `|decode(encode(w)) - w| <= 2^-22 (|w| + |offset|)`, the rounding of `Scaling`, and equality for `target="weights"`
+    with `normalise="none"`.
     """
 
     name = "identity"
     Config = IdentityConfig
 
     def _fit(self, fields: FieldSet) -> None:
-        start = origin(fields, self.config.target)
-        deltas = fields.weights - start
-        mean, spread = torch.zeros_like(start), torch.ones_like(start)
-        if self.config.normalise == "entry":
-            mean, spread = deltas.mean(0), deltas.std(0, correction=0)
-        elif self.config.normalise == "tensor":
-            for here in tensor_slices(fields.spec):
-                mean[here], spread[here] = deltas[:, here].mean(), deltas[:, here].std(correction=0)
-        self._set(start + mean, _power_of_two(spread))
+        self._set(Scaling.of(fields, self.config.target, self.config.normalise))
 
-    def _set(self, offset: Float[Tensor, "weights"], scale: Float[Tensor, "weights"]) -> None:
+    def _set(self, scaling: Scaling) -> None:
         self._units = Units(self.spec, self.config.unit, self.config.chunk)
-        self._offset, self._scale = offset, scale
+        self._scaling = scaling
 
     @property
     def vocabulary(self) -> Vocabulary:
@@ -72,29 +59,19 @@ class IdentityTokenizer(Tokenizer):
     def encode(
         self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None
     ) -> Float[Tensor, "fields tokens width"]:
-        """Normalised weights [N, length, width]."""
+        """Scaled weights [N, length, width]; padding is zero."""
         self._check_weights(weights, spec)
-        return self._units.split((weights - self._offset) / self._scale)
+        return self._units.split(self._scaling.apply(weights))
 
     def decode(self, tokens: Float[Tensor, "fields tokens width"]) -> Float[Tensor, "fields weights"]:
         """Weights [N, P]; what stands in the padding is dropped."""
         self._check_tokens(tokens)
-        return self._units.join(tokens) * self._scale + self._offset
+        return self._scaling.undo(self._units.join(tokens))
 
     def tensors(self) -> dict[str, Tensor]:
         """Offset and scale of each weight."""
         self._check_fitted()
-        return {"offset": self._offset, "scale": self._scale}
+        return self._scaling.tensors()
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        for key in ("offset", "scale"):
-            self._require_shape(tensors, key, (self.spec.size,))
-        self._set(tensors["offset"], tensors["scale"])
-
-
-def _power_of_two(spread: Float[Tensor, "weights"]) -> Float[Tensor, "weights"]:
-    """The power of two nearest to each spread; 1 where nothing varies."""
-    typical = spread.square().mean().sqrt()
-    if typical == 0:
-        return torch.ones_like(spread)
-    return torch.exp2(torch.round(torch.log2(spread.clamp(min=typical * SMALLEST_SCALE))))
+        self._set(Scaling.restored(tensors, self.spec))

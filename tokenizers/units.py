@@ -1,4 +1,4 @@
-"""How flat weights are cut: into tensors, and into the units (single weights, chunks, neuron rows) that become tokens."""
+"""How flat weights are cut into the units that become tokens: single weights, chunks, or neuron rows."""
 
 from typing import Literal
 
@@ -13,16 +13,6 @@ from nfgen.field import neuron_rows
 from nfgen.spec import FieldSpec
 
 Unit = Literal["scalar", "chunk", "row"]
-
-
-def tensor_slices(spec: FieldSpec) -> list[slice]:
-    """Where each weight matrix and each bias stands in flat weights."""
-    slices = []
-    for layer in spec.layers:
-        slices.append(slice(layer.start, layer.bias_start))
-        if layer.bias:
-            slices.append(slice(layer.bias_start, layer.end))
-    return slices
 
 
 class Units:

@@ -9,14 +9,13 @@ Tokens stand in raster order of the cells: layer by layer from the ground up, an
 """
 
 import warnings
-from dataclasses import dataclass
 
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.configuration import Configuration, require
+from nfgen.configuration import require
 from nfgen.errors import ConfigError
 from nfgen.field import evaluate_in_chunks
 from nfgen.field_set import FieldSet
@@ -26,79 +25,19 @@ from nfgen.vocabulary import Vocabulary
 
 from .augmentation import Warp
 from .base import Tokenizer
-from .bottleneck import Kind, create_bottleneck, usage
+from .bottleneck import create_bottleneck, usage
 from .local_field import LocalField
+from .vq_config import VQConfig
 from .vq_networks import Decoder, ProbeEncoder, node_positions
 from .vq_refinement import refine
-from .vq_training import Plan, VQNetworks, signal, train
+from .vq_training import VQNetworks, signal, train
 
 SIDE_LIMIT = {2: 8, 3: 4}  # cells along an axis, at most; smaller ones hold too little to be worth a token
+SLOT_LIMIT = 16  # tokens of a cell: more mean that the number of tokens does not divide into cells
 DEFAULT_PROBES = {2: 40, 3: 20}  # along an axis; 3-D: a spacing of 0.1, the truncation, so no thin part is missed
 DEFAULT_NODES = {2: 16, 3: 8}  # along an axis
 FIELDS_AT_ONCE = 16  # in encoding and decoding; larger batches are no faster and need more memory
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
-
-
-@dataclass(frozen=True)
-class VQConfig(Configuration):
-    """Settings of `VQTokenizer`."""
-
-    codes: int = 64
-    """Tokens of a field. They are spread over cells: 64 are one for each of 4^3 (or 8^2) cells, 256 four for each."""
-    bottleneck: Kind = "fsq"
-    """`fsq` rounds numbers to levels; `vq`, `residual` and `lfq` as in the papers named in `bottleneck.py`."""
-    levels: tuple[int, ...] = (8, 5, 5, 5)
-    """FSQ levels of a token; their product is the number of codes (1,000: 9.97 bits a token)."""
-    codebook: int = 1024
-    """Entries of a codebook, for all but FSQ (LFQ: a power of two)."""
-    probes: int | None = None
-    """Probes along each axis; None = 20 in 3-D, 40 in 2-D. Rounded to a multiple of the cells."""
-    nodes: int | None = None
-    """Basis functions of the decoded field along each axis; None = 8 in 3-D, 16 in 2-D. Rounded likewise."""
-    width: int = 32
-    """Neurons of the last two hidden layers of the decoded field."""
-    channels: int = 128
-    """Width of encoder and decoder."""
-    encoder_blocks: int = 1
-    """Residual blocks of the encoder; each widens what a token sees by a cell."""
-    decoder_blocks: int = 3
-    """Residual blocks of the decoder."""
-    steps: int = 8000
-    """Training steps."""
-    minutes: float = 30.0
-    """Limit of the training: if it is too short for all steps, the learning rate falls in time nevertheless."""
-    batch: int = 32
-    """Warped fields a step."""
-    points: int = 512
-    """Points of each at which the loss is taken."""
-    learning_rate: float = 2e-3
-    """Peak learning rate of Muon; AdamW takes half of it."""
-    augment: float = 1.0
-    """Strength of the random warps of space; 0 = none."""
-    mirror: bool | None = None
-    """Whether shapes may be mirrored along the first axis, and mostly are symmetric; None = in 3-D only."""
-    truncation: float = 0.1
-    """Signed distances beyond this are as good as this."""
-    refine: int = 0
-    """Gradient steps on the latents when a field is encoded; 0 = the encoder's word is taken."""
-    seed: int = 0
-    """Of everything random."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("codes", "width", "channels", "encoder_blocks", "decoder_blocks", "steps", "batch", "points"):
-            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
-        for key in ("probes", "nodes"):
-            value = getattr(self, key)
-            require(value is None or 0 < value <= 256, key, "must be 1 to 256", value)
-        for key in ("minutes", "learning_rate", "truncation"):
-            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
-        require(0 <= self.augment <= 1.5, "augment", "must be 0 to 1.5: beyond, space folds over", self.augment)
-        require(self.refine >= 0, "refine", "must not be negative", self.refine)
-        require(bool(self.levels) and min(self.levels) > 1, "levels", "must be numbers of at least 2", self.levels)
-        power = self.codebook & (self.codebook - 1) == 0
-        require(self.codebook > 1, "codebook", "must be at least 2", self.codebook)
-        require(self.bottleneck != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
 
 
 class VQTokenizer(Tokenizer):
@@ -121,7 +60,7 @@ class VQTokenizer(Tokenizer):
             torch.manual_seed(self.config.seed)
             networks = self._build()
             generator = torch.Generator().manual_seed(self.config.seed)
-            train(networks, fields, self._plan(), generator)
+            train(networks, fields, self.config, generator)
         self._networks = networks.requires_grad_(False)
         tokens = self.encode(fields.weights)
         slots = len(self._networks.bottleneck.ranges) or 1
@@ -145,10 +84,13 @@ class VQTokenizer(Tokenizer):
         config, dims = self.config, self.spec.dims
         side = next(side for side in range(SIDE_LIMIT[dims], 0, -1) if config.codes % side**dims == 0)
         slots = config.codes // side**dims
+        whole = SIDE_LIMIT[dims] ** dims
+        wanted = f"must be a multiple of {whole} (or of a smaller side's cells, at most {SLOT_LIMIT} each)"
+        require(slots <= SLOT_LIMIT, "codes", wanted, config.codes)
         probes = side * max(1, round((config.probes or DEFAULT_PROBES[dims]) / side))
         per_cell = max(1, round((config.nodes or DEFAULT_NODES[dims]) / side))
         bottleneck = create_bottleneck(config.bottleneck, slots, config.levels, config.codebook)
-        mirror, sizes = self._mirror, (side, dims, bottleneck.width, config.channels)
+        mirror, sizes = config.mirrors(dims), (side, dims, bottleneck.width, config.channels)
         nodes = node_positions(side, per_cell, dims)
         return VQNetworks(
             ProbeEncoder(*sizes, config.encoder_blocks, probes, mirror=mirror),
@@ -156,14 +98,6 @@ class VQTokenizer(Tokenizer):
             Decoder(*sizes, config.decoder_blocks, per_cell**dims, config.width, mirror=mirror),
             LocalField(nodes, side * per_cell, config.width, self.spec.output, config.truncation),
         )
-
-    @property
-    def _mirror(self) -> bool:
-        return self.spec.dims == 3 if self.config.mirror is None else bool(self.config.mirror)
-
-    def _plan(self) -> Plan:
-        shared = {key: getattr(self.config, key) for key in Plan.__dataclass_fields__ if key != "mirror"}
-        return Plan(mirror=self._mirror, **shared)
 
     @property
     def networks(self) -> VQNetworks:
@@ -209,8 +143,8 @@ class VQTokenizer(Tokenizer):
         Raises:
             ConfigError: as `encode`.
         """
-        strength, mirror = self.config.augment, self._mirror
-        warp = Warp.random(len(weights), self.spec.dims, generator, strength=strength, mirror=mirror)
+        strength, dims = self.config.view_augment, self.spec.dims
+        warp = Warp.random(len(weights), dims, generator, strength=strength, mirror=self.config.mirrors(dims))
         return self._encode(weights, spec, warp)
 
     def views(

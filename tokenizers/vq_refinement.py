@@ -1,7 +1,5 @@
 """Refinement: gradient steps on a field's latents, for those who would rather wait than lose detail."""
 
-from typing import Protocol
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -10,21 +8,11 @@ from nfgen.field import evaluate_in_chunks
 from nfgen.spec import FieldSpec
 
 from .augmentation import Warp
+from .vq_config import VQConfig
 from .vq_training import VQNetworks, reconstruction_loss
 
 POINTS = 4096  # of each field, fixed: it is a search for the best tokens, not a training that must generalise
 RATE = 0.05  # of Adam on latents; a step of an FSQ level is about 0.5
-
-
-class Settings(Protocol):
-    """What is needed of the tokenizer's settings."""
-
-    @property
-    def refine(self) -> int: ...
-    @property
-    def truncation(self) -> float: ...
-    @property
-    def seed(self) -> int: ...
 
 
 def refine(
@@ -33,21 +21,21 @@ def refine(
     spec: FieldSpec,
     weights: Float[Tensor, "fields weights"],
     warp: Warp | None,
-    settings: Settings,
+    config: VQConfig,
 ) -> Float[Tensor, "fields cells latent"]:
     """Latents whose decoded fields are nearer to the given ones; never further than where they started."""
-    generator = torch.Generator().manual_seed(settings.seed)
+    generator = torch.Generator().manual_seed(config.seed)
     points = (torch.rand(POINTS, spec.dims, generator=generator) * 2 - 1).expand(len(weights), -1, -1)
     targets = evaluate_in_chunks(spec, weights, points if warp is None else warp(points)).clone()
     best, least = latents.clone(), torch.full((len(latents),), torch.inf)
     with torch.enable_grad():
         moved = latents.clone().requires_grad_(True)
         optimizer = torch.optim.Adam([moved], lr=RATE)
-        for _ in range(settings.refine + 1):
+        for _ in range(config.refine + 1):
             # Straight through: the quantised latents forwards, the free ones backwards, whatever the bottleneck.
             quantised = moved + (networks.bottleneck(moved).latents - moved).detach()
             distances = networks.field(networks.decoder(quantised), points)
-            loss = reconstruction_loss(distances, targets, spec.output, settings.truncation)
+            loss = reconstruction_loss(distances, targets, spec.output, config.truncation)
             better = loss.detach() < least
             best[better], least[better] = moved.detach()[better], loss.detach()[better]
             optimizer.zero_grad()

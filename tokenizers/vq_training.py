@@ -6,7 +6,6 @@ not needed, and a warp of the coordinates is as good as a new shape.
 
 import math
 import time
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -23,6 +22,7 @@ from nfgen.spec import Output
 from .augmentation import Warp
 from .bottleneck import Bottleneck
 from .local_field import LocalField
+from .vq_config import VQConfig
 from .vq_networks import Decoder, ProbeEncoder
 
 WARPED_AT_ONCE = 32
@@ -36,20 +36,6 @@ CLOCK_STARTS = 0.05  # share of the time limit before which it does not count, s
 FINAL_RATE = 0.02  # of the learning rate
 SIGN_WEIGHT = 0.5
 SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted and true distances decide the side
-
-
-@dataclass(frozen=True)
-class Plan:
-    """How to train; see `VQConfig` for the meaning of each."""
-
-    steps: int
-    minutes: float
-    batch: int
-    points: int
-    learning_rate: float
-    augment: float
-    mirror: bool
-    truncation: float
 
 
 class VQNetworks(nn.Module):
@@ -78,10 +64,10 @@ class WarpedFields:
     """A pool of warped fields with their probe values, a few of which are replaced each step."""
 
     def __init__(
-        self, fields: FieldSet, probes: Float[Tensor, "probes dims"], plan: Plan, generator: torch.Generator
+        self, fields: FieldSet, probes: Float[Tensor, "probes dims"], config: VQConfig, generator: torch.Generator
     ) -> None:
-        self.fields, self.probes, self.plan, self.generator = fields, probes, plan, generator
-        size = max(plan.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
+        self.fields, self.probes, self.config, self.generator = fields, probes, config, generator
+        size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
         self.index = torch.arange(size) % len(fields)
         self.warps = self._random_warps(size)
         self.values = torch.empty(size, len(probes), dtype=torch.float16)
@@ -100,14 +86,14 @@ class WarpedFields:
 
     def draw(self) -> Batch:
         """Signals at the probes, points, and the fields' outputs there."""
-        rows = self._random(len(self.index), self.plan.batch)
+        rows = self._random(len(self.index), self.config.batch)
         values = self.values[rows].float()
         points = self._points(values)
         spec, weights = self.fields.spec, self.fields.weights[self.index[rows]]
         return Batch(values, points, evaluate(spec, weights, self.warps[rows](points)))
 
     def _points(self, values: Float[Tensor, "batch probes"]) -> Float[Tensor, "batch points dims"]:
-        count, dims = self.plan.points, self.probes.shape[1]
+        count, dims = self.config.points, self.probes.shape[1]
         near = int(count * NEAR_SHARE)
         likelihood = (values.abs() < NEAR_SIGNAL) + FAR_WEIGHT
         chosen = self.probes[torch.multinomial(likelihood, near, replacement=True, generator=self.generator)]
@@ -120,38 +106,38 @@ class WarpedFields:
         spec = self.fields.spec
         points = self.warps[rows](self.probes.expand(len(rows), -1, -1))
         outputs = evaluate_in_chunks(spec, self.fields.weights[self.index[rows]], points)
-        self.values[rows] = signal(spec.output, outputs, self.plan.truncation).half()
+        self.values[rows] = signal(spec.output, outputs, self.config.truncation).half()
 
     def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
         return torch.randint(limit, (count,), generator=self.generator)
 
     def _random_warps(self, count: int) -> Warp:
-        dims = self.fields.spec.dims
-        return Warp.random(count, dims, self.generator, strength=self.plan.augment, mirror=self.plan.mirror)
+        dims, config = self.fields.spec.dims, self.config
+        return Warp.random(count, dims, self.generator, strength=config.augment, mirror=config.mirrors(dims))
 
 
-def train(networks: VQNetworks, fields: FieldSet, plan: Plan, generator: torch.Generator) -> None:
+def train(networks: VQNetworks, fields: FieldSet, config: VQConfig, generator: torch.Generator) -> None:
     """Train the networks on fields, in place.
 
     Raises:
         ConfigError: if the loss is no longer finite.
     """
-    pool = WarpedFields(fields, networks.encoder.probe_points(), plan, generator)
-    optimizers = make_optimizers(networks, plan.learning_rate)
+    pool = WarpedFields(fields, networks.encoder.probe_points(), config, generator)
+    optimizers = make_optimizers(networks, config.learning_rate)
     schedule = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
     started = time.monotonic()
     networks.train()
     shown = 0.0
-    with progress(plan.steps, "train vq", "steps") as bar:
-        for step in range(plan.steps):
-            late = (time.monotonic() - started) / (60 * plan.minutes)
-            done = late if late > max(step / plan.steps, CLOCK_STARTS) else step / plan.steps
+    with progress(config.steps, "train vq", "steps") as bar:
+        for step in range(config.steps):
+            late = (time.monotonic() - started) / (60 * config.minutes)
+            done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
             if done >= 1:
                 break
             for group, rate in schedule:
                 group["lr"] = rate * annealed(done)
             pool.refresh()
-            loss = function_loss(networks, pool.draw(), plan.truncation)
+            loss = function_loss(networks, pool.draw(), config.truncation)
             for optimizer in optimizers:
                 optimizer.zero_grad()
             loss.backward()

@@ -70,10 +70,11 @@ def build(p: Chair) -> SDF:
 
 def _four_legs(p: Chair) -> SDF:
     top, bottom = p.leg_thickness / 2, max(p.leg_thickness * p.leg_taper, 0.06) / 2
+    # Leaning legs must not pierce the seat, hence they begin deep in it.
     x, y = p.seat_width / 2 - top - 0.03, p.seat_depth / 2 - top - 0.03
     long = p.seat_height + 0.1  # the ground cuts it
     leg = box(2 * top, 2 * top, long, 0.012) if p.square_legs else cone(bottom, top, long)
-    hip = p.seat_height - p.seat_thickness / 2
+    hip = p.seat_height - 0.75 * p.seat_thickness
     leg = leg.at(z=-long / 2).turned("y", -p.leg_splay).turned("x", p.leg_splay).at(x, y, hip)
     legs = leg.mirrored("x").mirrored("y") & half_space((0, 0, -1), 0)
     if p.stretchers:

@@ -63,8 +63,9 @@ def build(p: Table) -> SDF:
 
 def _four_legs(p: Table, length: float, width: float) -> SDF:
     top, bottom = p.leg_thickness / 2, max(p.leg_thickness * p.leg_taper, 0.06) / 2
+    # Leaning legs must not pierce the top, hence they begin deep in it.
     x, y = length / 2 - p.leg_inset - top, width / 2 - p.leg_inset - top
-    hip, tall = p.height - p.top_thickness / 2, p.height + 0.1  # the ground cuts it
+    hip, tall = p.height - 0.75 * p.top_thickness, p.height + 0.1  # the ground cuts it
     leg = box(2 * top, 2 * top, tall, 0.012) if p.square_legs else cone(bottom, top, tall)
     leg = leg.at(z=-tall / 2).turned("y", -p.leg_splay).turned("x", p.leg_splay).at(x, y, hip)
     legs = leg.mirrored("x").mirrored("y") & half_space((0, 0, -1), 0)

@@ -22,7 +22,7 @@ from nfgen.metrics.clouds import Floats, as_clouds
 from nfgen.progress import progress
 
 BLOCK_POINTS = 32  # smaller blocks prune more but make the products too small to be fast: measured 16 to 128
-SEEDS = 2  # nearest blocks compared first: 1 leaves looser bounds, more than 3 compares blocks that pruning would skip
+SEEDS = 2.0  # blocks within this ratio of the least squared distance of centres go first: measured 1 to 3
 TILES = 256  # pairs of blocks in one product: 1 MB of distances, which stays in the cache of a core
 CLOUDS = 16  # clouds compared with one cloud at once; bounds the memory of a thread to some 20 MB
 RECHECK = 1e-4  # float32 products lose digits by cancellation: below this share of the squared extent, use trees
@@ -149,9 +149,7 @@ def _compare_group(rows: _Blocks, row: int, columns: _Blocks, group: slice) -> M
         side = (lo + hi) - (other_lo + other_hi)
         apart.addcmul_(side, side)
 
-    seeds = torch.zeros(clouds, blocks, others, dtype=torch.bool)
-    seeds.scatter_(2, apart.topk(min(SEEDS, others), 2, largest=False, sorted=False).indices, True)
-    seeds.scatter_(1, apart.topk(min(SEEDS, blocks), 1, largest=False, sorted=False).indices, True)
+    seeds = (apart <= SEEDS * apart.amin(2, keepdim=True)) | (apart <= SEEDS * apart.amin(1, keepdim=True))
     nearest_row = torch.full((clouds * blocks, left.shape[1]), torch.inf)
     nearest_column = torch.full((clouds * others, right.shape[3]), torch.inf)
     _visit(seeds, left, right, nearest_row, nearest_column)

@@ -79,7 +79,7 @@ def train_classifier(clouds: npt.ArrayLike, labels: npt.ArrayLike, epochs: int =
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                bar.update(loss=float(loss))
+                bar.update(loss=loss.item())
     return model.eval()
 
 
@@ -102,8 +102,9 @@ def frechet_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     if not (np.isfinite(a).all() and np.isfinite(b).all()):
         raise NfgenError("features hold NaN or infinite values", "leave the broken samples out")
     centred = [(x - x.mean(axis=0)) / np.sqrt(len(x) - 1) for x in (a, b)]
-    # With C = X'X, tr (C1 C2)^(1/2) is the sum of the singular values of X1 X2': no root of a singular matrix.
-    shared = np.linalg.svd(centred[0] @ centred[1].T, compute_uv=False).sum()
+    # With C = X'X = R'R, tr (C1 C2)^(1/2) is the sum of the singular values of R1 R2': no root of a singular matrix.
+    first_r, second_r = (np.asarray(np.linalg.qr(x, mode="r")) for x in centred)
+    shared = np.linalg.svd(first_r @ second_r.T, compute_uv=False).sum()
     spread = sum(float((x**2).sum()) for x in centred)
     return max(0.0, float(((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()) + spread - 2 * float(shared))
 

@@ -43,7 +43,9 @@ def jsd(
 
 def _counts(clouds: Floats, extent: float, resolution: int) -> npt.NDArray[np.int32]:
     """Points of each cloud in each cell, [clouds, resolution^3]."""
-    cell = np.clip(np.floor((clouds / extent + 1) / 2 * resolution), 0, resolution - 1).astype(np.int64)
+    cell = np.clip(np.floor((clouds.astype(np.float64) / extent + 1) / 2 * resolution), 0, resolution - 1).astype(
+        np.int64
+    )
     flat = (cell[..., 0] * resolution + cell[..., 1]) * resolution + cell[..., 2]
     return np.stack([np.bincount(row, minlength=resolution**3) for row in flat]).astype(np.int32)
 

@@ -79,6 +79,10 @@ def one_nna(generated_generated: Matrix, generated_reference: Matrix, reference_
         raise NfgenError(
             f"1-NNA of {generated} generated and {reference} reference clouds", "give two of each at least"
         )
+    return _accuracy(gg, gr, rr)
+
+
+def _accuracy(gg: Matrix, gr: Matrix, rr: Matrix) -> float:
     return float(_own_kind(gg, gr).mean() + _own_kind(rr, gr.T).mean()) / 2
 
 
@@ -97,7 +101,7 @@ def score(gg: Matrix, gr: Matrix, rr: Matrix, seed: int = 0, draws: int = DRAWS)
 
     def statistic(generated: Indices, reference: Indices) -> npt.NDArray[np.float64]:
         between = gr[np.ix_(generated, reference)]
-        accuracy = one_nna(gg[np.ix_(generated, generated)], between, rr[np.ix_(reference, reference)])
+        accuracy = _accuracy(gg[np.ix_(generated, generated)], between, rr[np.ix_(reference, reference)])
         return np.array([mmd(between), cov(between), accuracy])
 
     one_nna(gg, gr, rr)  # checks the shapes before anything is drawn

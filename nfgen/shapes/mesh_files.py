@@ -51,7 +51,7 @@ def read_mesh(path: Path, id: str) -> tuple[NDArray[np.float64], NDArray[np.int6
         raise
     except ImportError as error:
         # trimesh raises these anew from their text alone, without the name.
-        named = re.search(r"'([^']+)'", str(error))
+        named = re.search(r"(?:pip install |')([\w.-]+)", str(error))
         missing = error.name or (named[1] if named else str(error))
         raise ShapeError(
             f"{id}: reading .{format} needs the Python package {missing}", f"pip install {missing}"

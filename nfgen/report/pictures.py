@@ -1,0 +1,74 @@
+"""Pictures as data URIs, which a page holds within itself."""
+
+import base64
+import io
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from nfgen.errors import ArtifactError
+
+WARM, COOL = (196, 84, 20), (38, 102, 178)  # of positive and negative values; both show on light and dark paper
+QUALITY = 86  # of JPEG: no blocks to be seen, a third of the PNG's bytes
+MOST_CELLS = 512  # rows or columns of a heat map; a screen shows no more
+
+
+def picture_uri(path: Path, largest: int = 1600) -> str:
+    """A picture file as JPEG, no side longer than `largest` pixels.
+
+    Raises:
+        ArtifactError: if the file is missing or no picture.
+    """
+    try:
+        with Image.open(path) as picture:
+            picture.draft("RGB", (largest, largest))
+            small = picture.convert("RGB")
+            small.thumbnail((largest, largest), Image.Resampling.LANCZOS)
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
+        raise ArtifactError(f"cannot read {path}: {error}", "make the artifact again") from error
+    return jpeg_uri(np.asarray(small))
+
+
+def jpeg_uri(pixels: NDArray[np.uint8]) -> str:
+    """Pixels [H, W, 3] as a JPEG data URI."""
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=QUALITY, optimize=True)
+    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+
+
+def heat_map_uri(values: NDArray[np.floating], limit: float) -> str:
+    """Values [H, W] as a PNG data URI: warm above zero, cool below, the fainter the nearer to zero.
+
+    Args:
+        limit: the magnitude of full colour.
+    """
+    values = _at_most(_at_most(np.asarray(values, dtype=np.float64), 0), 1)
+    strength = np.clip(np.abs(values) / (limit or 1.0), 0, 1)
+    pixels = np.empty((*values.shape, 4), dtype=np.uint8)
+    pixels[..., :3] = np.where((values >= 0)[..., None], np.uint8(WARM), np.uint8(COOL))
+    pixels[..., 3] = np.round(255 * strength)
+    return _png_uri(pixels)
+
+
+def code_map_uri(codes: NDArray[np.integer], count: int) -> str:
+    """Token ids [H, W] of `count` codes as a PNG data URI: each code has a hue, neighbours in number unlike ones."""
+    golden = 0.6180339887  # its multiples spread evenly over the circle of hues
+    hue = (np.arange(count) * golden) % 1.0
+    wheel = np.stack([hue, np.full(count, 0.45), np.full(count, 0.82)], axis=1)
+    palette = np.asarray(Image.fromarray(np.uint8(255 * wheel)[None], "HSV").convert("RGB"))[0]
+    return _png_uri(palette[np.clip(codes[:MOST_CELLS, :MOST_CELLS], 0, count - 1)])
+
+
+def _at_most(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
+    length = values.shape[axis]
+    if length <= MOST_CELLS:
+        return values
+    return np.take(values, np.linspace(0, length - 1, MOST_CELLS).astype(int), axis)
+
+
+def _png_uri(pixels: NDArray[np.uint8]) -> str:
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
+    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()

@@ -1,0 +1,150 @@
+"""The scores of samples: metrics beside their ceiling and floor, validity, novelty."""
+
+from typing import Any
+
+from nfgen import artifact
+
+from .artifacts import Found
+from .charts import Series, scatter_chart
+from .html import Child, Html, facts, number, percent, table, tag
+
+FILE = "evaluation.json"
+# Column heading, key, factor, unit of the bar's end; the last is what a perfect score is.
+METRICS = (("MMD × 100 ↓", "mmd", 100.0), ("COV % ↑", "cov", 100.0), ("1-NNA %, best at 50", "1_nna", 100.0))
+VALIDITY = (
+    ("has a surface", "nonempty"), ("watertight", "watertight"), ("faces outward", "outward"),
+    ("one body", "single_body"), ("watertight, outward and one body", "valid"),
+)
+
+
+def read_scores(found: Found) -> dict[str, Any] | None:
+    """What `nfgen evaluate` left in a folder of samples; None if it did not run."""
+    path = found.path / FILE
+    scores = artifact.read_json(path) if path.is_file() else None
+    return scores if isinstance(scores, dict) else None
+
+
+def scores_section(found: Found, scores: dict[str, Any]) -> Html:
+    """Metrics with their intervals, and the shares of usable meshes."""
+    rows = _rows(scores)
+    spans = [_span([row.get(key) for _, row in rows], key) for _, key, _ in METRICS]
+    body = [
+        [name, *[_cell(row.get(key), factor, span) for (_, key, factor), span in zip(METRICS, spans, strict=True)]]
+        for name, row in rows
+    ]
+    facts_ = f"{scores.get('generated')} generated against {scores.get('reference')} reference shapes, " \
+             f"{scores.get('points')} points each, Chamfer distance, protocol {scores.get('protocol')}, " \
+             f"seed {scores.get('seed')}. Brackets hold 95 % bootstrap intervals."
+    return tag(
+        "section",
+        tag("h2", f"Scores: {found.name}"),
+        tag("p", "How near the samples come to real shapes that nothing was trained on: ",
+            tag("b", "MMD"), " is the distance of a reference shape to its nearest sample, ",
+            tag("b", "COV"), " the share of reference shapes that are some sample's nearest, ",
+            tag("b", "1-NNA"), " how well nearest neighbours tell samples from reference shapes.", class_="lead"),
+        table(["", *[name for name, _, _ in METRICS]], body, "Samples beside the ceiling and the floor"),
+        tag("p", facts_, class_="note"),
+        _validity(scores.get("validity")),
+        class_="scores",
+    )
+
+
+def _rows(scores: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
+    floor = scores.get("floor") or {}
+    rows = [
+        ("generated", scores),
+        ("real training shapes (ceiling)", scores.get("ceiling")),
+        ("one sample repeated (floor)", floor.get("repeated")),
+        ("noise (floor)", floor.get("noise")),
+    ]
+    return [(name, row) for name, row in rows if isinstance(row, dict)]
+
+
+def _span(scores: list[Any], key: str) -> float:
+    """The end of the column's bars: 1 for shares; a little above the largest but one where one dwarfs the rest."""
+    if key != "mmd":
+        return 1.0
+    values = sorted(_high(score) for score in scores if score is not None)
+    if not values:
+        return 1.0
+    return 1.1 * (values[-2] if len(values) > 2 and values[-1] > 3 * values[-2] else values[-1]) or 1.0
+
+
+def _high(score: Any) -> float:
+    return float(score["high"] if isinstance(score, dict) else score)
+
+
+def _cell(score: Any, factor: float, span: float) -> Child:
+    """The value, its interval, and both as a bar."""
+    if score is None:
+        return "–"
+    if not isinstance(score, dict):
+        score = {"value": score, "low": score, "high": score}
+    value, low, high = (float(score[key]) for key in ("value", "low", "high"))
+    beyond = value > span
+    left, right = (min(100.0, max(0.0, 100 * end / span)) for end in (low, high))
+    place = min(100.0, 100 * value / span)
+    bar = tag(
+        "span",
+        tag("i", style=f"left:{left:.1f}%;width:{max(right - left, 0.5):.1f}%"),
+        tag("b", style=f"left:{place:.1f}%", class_="beyond" if beyond else None),
+        class_="interval", aria_hidden="true",
+    )
+    digits = 1 if span == 1 else 2
+    return [tag("strong", f"{factor * value:.{digits}f}"),
+            tag("small", f" [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"), bar]
+
+
+def _validity(validity: Any) -> Child:
+    if not isinstance(validity, dict):
+        return None
+    shares = [(name, percent(validity[key])) for name, key in VALIDITY if key in validity]
+    figures = [
+        ("largest body's share of the volume", percent(validity.get("largest_share"))),
+        ("median genus", number(validity.get("median_genus"))),
+        ("median volume, cubed coordinate units", number(validity.get("median_volume"))),
+    ]
+    return [tag("h3", "Are they solids?"), facts([*shares, *figures])]
+
+
+def novelty_section(found: Found, novelty: dict[str, Any] | None) -> Html:
+    """How far samples are from the training shapes, beside real shapes that cannot be copies."""
+    if novelty is None:
+        content: Child = tag("p", "Not measured: ", tag("code", "nfgen evaluate --train SHAPES"),
+                             " compares the samples with the shapes that were trained on.", class_="lead")
+    else:
+        content = _novelty(novelty)
+    return tag("section", tag("h2", f"Novelty: {found.name}"), content, class_="novelty")
+
+
+def _novelty(novelty: dict[str, Any]) -> Child:
+    ratio, samples, heldout = novelty["ratio"], novelty["samples"], novelty["heldout"]
+    scatter = novelty["scatter"]
+    series = [
+        Series(name, scatter[key]["nearest_train"], scatter[key]["nearest_reference"])
+        for name, key in (("generated", "samples"), ("real, held out", "heldout"))
+    ]
+    rows: list[list[Child]] = [
+        ["median distance to the nearest training shape", number(samples["nearest_train"]), number(heldout["nearest_train"])],
+        ["median distance to the nearest reference shape", number(samples["nearest_reference"]),
+         number(heldout["nearest_reference"])],
+        ["nearer to a training shape than 95 % of those are to each other", percent(samples["share_near_copies"]),
+         percent(heldout["share_near_copies"])],
+        ["nearer to a training than to a reference shape", percent(samples["share_closer_to_train"]),
+         percent(heldout["share_closer_to_train"])],
+        ["… expected if both were alike to it", percent(samples["expected_share_closer_to_train"]),
+         percent(heldout["expected_share_closer_to_train"])],
+    ]
+    return [
+        tag("p", "The samples' distance to the nearest training shape is ",
+            tag("b", f"{ratio['value']:.2f} times"), f" that of real unseen shapes (95 % interval {ratio['low']:.2f} to "
+            f"{ratio['high']:.2f}): 1 is as new as those, near 0 are copies.", class_="lead"),
+        tag("div",
+            scatter_chart(series, "Is it new, or copied from training?", "distance to the nearest training shape",
+                          "distance to the nearest reference", marked=novelty["copy_threshold"], diagonal=True),
+            tag("div", table(["", "generated", "real, held out"], rows, "Distances and shares"),
+                tag("p", f"Chamfer distances. Left of the upright line, at {number(novelty['copy_threshold'])}, lie "
+                         "suspected copies. Below the diagonal a shape is nearer to the reference than to training.",
+                    class_="note")),
+            class_="beside"),
+    ]

@@ -1,0 +1,78 @@
+"""Settings of the VQ tokenizer."""
+
+from dataclasses import dataclass
+
+from nfgen.configuration import Configuration, require
+
+from .bottleneck import Kind
+
+
+@dataclass(frozen=True)
+class VQConfig(Configuration):
+    """Settings of `VQTokenizer`."""
+
+    codes: int = 64
+    """Tokens of a field. They are spread over cells: 64 are one for each of 4^3 (or 8^2) cells, 256 four for each."""
+    bottleneck: Kind = "fsq"
+    """`fsq` rounds numbers to levels; `vq`, `residual` and `lfq` as in the papers named in `bottleneck.py`."""
+    levels: tuple[int, ...] = (8, 5, 5, 5)
+    """FSQ levels of a token; their product is the number of codes (1,000: 9.97 bits a token)."""
+    codebook: int = 1024
+    """Entries of a codebook, for all but FSQ (LFQ: a power of two)."""
+    probes: int | None = None
+    """Probes along each axis; None = 20 in 3-D, 40 in 2-D. Rounded to a multiple of the cells."""
+    nodes: int | None = None
+    """Basis functions of the decoded field along each axis; None = 8 in 3-D, 16 in 2-D. Rounded likewise."""
+    width: int = 32
+    """Neurons of the last two hidden layers of the decoded field."""
+    channels: int = 128
+    """Width of encoder and decoder."""
+    encoder_blocks: int = 1
+    """Residual blocks of the encoder; each widens what a token sees by a cell."""
+    decoder_blocks: int = 3
+    """Residual blocks of the decoder."""
+    steps: int = 8000
+    """Training steps."""
+    minutes: float = 30.0
+    """Limit of the training: if it is too short for all steps, the learning rate falls in time nevertheless."""
+    batch: int = 32
+    """Warped fields a step."""
+    points: int = 512
+    """Points of each at which the loss is taken."""
+    learning_rate: float = 2e-3
+    """Peak learning rate of Muon; AdamW takes half of it."""
+    augment: float = 1.0
+    """Strength of the random warps of space in training; 0 = none."""
+    view_augment: float = 0.4
+    """The same for the views that a model learns from: milder, since it generates what it has seen (scale +-6 %)."""
+    mirror: bool | None = None
+    """Whether shapes may be mirrored along the first axis, and mostly are symmetric; None = in 3-D only."""
+    truncation: float = 0.1
+    """Signed distances beyond this are as good as this."""
+    refine: int = 0
+    """Gradient steps on the latents when a field is encoded; 0 = the encoder's word is taken."""
+    seed: int = 0
+    """Of everything random."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("codes", "width", "channels", "encoder_blocks", "decoder_blocks", "steps", "batch", "points"):
+            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
+        for key in ("probes", "nodes"):
+            value = getattr(self, key)
+            require(value is None or 0 < value <= 256, key, "must be 1 to 256", value)
+        for key in ("minutes", "learning_rate", "truncation"):
+            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
+        for key in ("augment", "view_augment"):
+            require(
+                0 <= getattr(self, key) <= 1.5, key, "must be 0 to 1.5: beyond, space folds over", getattr(self, key)
+            )
+        require(self.refine >= 0, "refine", "must not be negative", self.refine)
+        require(bool(self.levels) and min(self.levels) > 1, "levels", "must be numbers of at least 2", self.levels)
+        power = self.codebook & (self.codebook - 1) == 0
+        require(self.codebook > 1, "codebook", "must be at least 2", self.codebook)
+        require(self.bottleneck != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
+
+    def mirrors(self, dims: int) -> bool:
+        """Whether fields of so many dims are mirrored."""
+        return dims == 3 if self.mirror is None else self.mirror
