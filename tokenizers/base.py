@@ -61,7 +61,11 @@ class Tokenizer(ABC):
         if not torch.isfinite(fields.weights).all():
             raise ConfigError("the field set holds weights that are not finite", "fit the fields again")
         self._spec, self.classes = fields.spec, fields.classes
-        self._fit(fields)
+        try:
+            self._fit(fields)
+        except BaseException:
+            self._spec = None  # half fitted is not fitted
+            raise
         return self
 
     @abstractmethod

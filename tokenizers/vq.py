@@ -34,7 +34,7 @@ from .vq_training import VQNetworks, signal, train
 
 SIDE_LIMIT = {2: 8, 3: 4}  # cells along an axis, at most; smaller ones hold too little to be worth a token
 SLOT_LIMIT = 16  # tokens of a cell: more mean that the number of tokens does not divide into cells
-DEFAULT_PROBES = {2: 40, 3: 20}  # along an axis; 3-D: a spacing of 0.1, the truncation, so no thin part is missed
+DEFAULT_PROBES = {2: 40, 3: 20}  # along an axis; 3-D: 0.1 apart, so that every point is within a truncation of one
 DEFAULT_NODES = {2: 16, 3: 8}  # along an axis
 FIELDS_AT_ONCE = 16  # in encoding and decoding; larger batches are no faster and need more memory
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed

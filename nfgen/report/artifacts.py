@@ -30,6 +30,10 @@ class Found:
         """What its path ends with."""
         return self.path.resolve().name
 
+    def title(self, what: str) -> str:
+        """A heading; the name stands in it where it says more than the kind."""
+        return what if self.name == self.kind else f"{what}: {self.name}"
+
     @property
     def settings(self) -> dict[str, Any]:
         """How it was made, as far as its config tells."""

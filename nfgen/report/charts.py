@@ -69,7 +69,8 @@ def line_chart(series: Sequence[Series], title: str, x_label: str, y_label: str,
         marked: an x at which an upright line stands.
     """
     shown = [_thinned(one) for one in series if len(one.x)]
-    x, y = _axes(shown, log=True)
+    x = Axis.over([a for one in shown for a in one.x], LEFT, WIDTH - RIGHT)
+    y = Axis.over([b for one in shown for b in one.y], HEIGHT - BOTTOM, TOP, log=True)
     lines = [
         tag("polyline", points=" ".join(f"{x.at(a)},{y.at(b)}" for a, b in zip(one.x, one.y, strict=True)),
             class_=f"line s{number}")
@@ -85,22 +86,22 @@ def scatter_chart(
     series: Sequence[Series], title: str, x_label: str, y_label: str, *, marked: float | None = None,
     diagonal: bool = False,
 ) -> Html:
-    """Points; the names of single points are told by `series` and their index.
+    """Points, each named by its series and its number; axes are logarithmic where the values need it.
 
     Args:
         marked: an x at which an upright line stands.
         diagonal: whether to draw x = y; both axes then have one scale.
     """
     shown = [one for one in series if len(one.x)]
-    x, y = _axes(shown, from_zero=True)
+    marks = [] if marked is None else [marked]
+    values = [[*marks, *(a for one in shown for a in one.x)], [b for one in shown for b in one.y]]
     if diagonal:
-        high = max(x.high, y.high)
-        x, y = Axis(0, high, x.start, x.end), Axis(0, high, y.start, y.end)
-    lines = []
+        values = [values[0] + values[1]] * 2
+    x = Axis.over(values[0], LEFT, WIDTH - RIGHT, from_zero=True, log=True)
+    y = Axis.over(values[1], HEIGHT - BOTTOM, TOP, from_zero=True, log=True)
+    lines = [_upright(x, mark) for mark in marks]
     if diagonal:
-        lines.append(tag("line", x1=x.at(0), y1=y.at(0), x2=x.at(x.high), y2=y.at(y.high), class_="rule"))
-    if marked is not None:
-        lines.append(_upright(x, marked))
+        lines.append(tag("line", x1=x.at(x.low), y1=y.at(y.low), x2=x.at(x.high), y2=y.at(y.high), class_="rule"))
     dots = [
         tag("circle", tag("title", f"{one.name} {i}: {a:.4g}, {b:.4g}"), cx=x.at(a), cy=y.at(b), r=3.2,
             class_=f"dot s{number}")
@@ -131,13 +132,6 @@ def histogram(values: Sequence[float], title: str, x_label: str, *, low: float, 
     return _chart([*bars, *upright], [], x, y, title, x_label, y_label)
 
 
-def _axes(shown: Sequence[Series], *, from_zero: bool = False, log: bool = False) -> tuple[Axis, Axis]:
-    xs = [a for one in shown for a in one.x]
-    ys = [b for one in shown for b in one.y]
-    x = Axis.over(xs, LEFT, WIDTH - RIGHT, from_zero=from_zero)
-    return x, Axis.over(ys, HEIGHT - BOTTOM, TOP, from_zero=from_zero, log=log)
-
-
 def _upright(x: Axis, value: float) -> Html:
     return tag("line", x1=x.at(value), x2=x.at(value), y1=TOP, y2=HEIGHT - BOTTOM, class_="rule")
 
@@ -160,7 +154,7 @@ def _chart(content: list[Html], named: Sequence[Series], x: Axis, y: Axis, title
     svg = tag("svg", tag("title", title), grid, content, axis, labels, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img",
               aria_label=title)
     legend = None
-    if named:
+    if len(named) > 1:
         legend = tag("p", [tag("span", tag("i", class_=f"key s{i}"), one.name) for i, one in enumerate(named)],
                      class_="legend")
     return tag("figure", tag("figcaption", title), legend, svg, class_="chart")
@@ -168,4 +162,7 @@ def _chart(content: list[Html], named: Sequence[Series], x: Axis, y: Axis, title
 
 def _tick(value: float) -> str:
     value = 0.0 if abs(value) < 1e-12 else value
+    if 0 < abs(value) < 1e-3:
+        mantissa, _, power = f"{value:.2e}".partition("e")
+        return f"{float(mantissa):g}e{int(power)}"
     return f"{value:,.0f}" if abs(value) >= 1000 else f"{value:.4g}"

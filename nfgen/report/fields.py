@@ -19,7 +19,7 @@ from .samples import field_tile, model_tile
 
 STACKED = 32  # fields in the picture of all weights
 SHOWN = 4  # fits of each sort
-CELL = 6  # screen pixels of one weight, where there is room
+CELL = 5  # screen pixels of one weight, where there is room
 WIDEST = 320  # screen pixels of a layer's picture
 COMPARED = 128  # fields whose weights are compared, each with each
 FULL_COLOUR = 0.99  # quantile of magnitudes: single large weights do not fade the rest
@@ -30,7 +30,7 @@ def fields_section(found: Found, fields: FieldSet, models: Models) -> Html:
     spec = fields.spec
     return tag(
         "section",
-        tag("h2", f"Fields: {found.name}"),
+        tag("h2", found.title("Fields")),
         facts([
             ("fields", f"{len(fields):,}" + (f", {len(fields.skipped):,} shapes skipped" if fields.skipped else "")),
             ("architecture", architecture(spec)),
@@ -53,7 +53,7 @@ def field_section(found: Found, models: Models) -> Html:
     model = None if mesh is None else models.add(f"file:{found.path}", mesh)
     return tag(
         "section",
-        tag("h2", f"Field: {found.name}"),
+        tag("h2", found.title("Field")),
         facts([("architecture", architecture(field.spec))]),
         tag("div", tag("article", model_tile(model, found.name), class_="card"), class_="cards") if model else None,
         heat_maps(field.spec, field.weights.numpy(), "weights"),
@@ -146,7 +146,7 @@ def _weights(fields: FieldSet) -> Child:
     if fields.base is not None:
         shown += [tag("h4", "Deltas: the same minus the base"), heat_maps(fields.spec, fields.deltas[0].numpy(), "deltas")]
     some = fields.deltas[:STACKED].numpy()
-    what = "deltas" if fields.base is not None else "weights"
+    what = "Deltas" if fields.base is not None else "Weights"
     label = f"{what} of the first {len(some)} fields, one a row, in the order of the flat vector: upright stripes are " \
             "what the fields have in common."
     limit = _limit(some)

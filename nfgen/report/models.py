@@ -24,7 +24,7 @@ from nfgen.errors import ArtifactError
 from .html import Html, tag
 
 POSITION_BITS = 14  # a step of 1.2e-4 in [-1, 1]: normals stay smooth on cells of 2 / 127
-PAGE_BYTES = 16 << 20  # of all models of a page: a quarter of what mail and chat carry is not exceeded by much
+PAGE_BYTES = 16 << 20  # of all models of a page, so that it loads at once and fits into a mail
 MODEL_BYTES = 240 << 10  # enough for any mesh of 128 cells a side that is not mostly noise
 MOST_VERTICES = 1 << 23  # three byte planes of indices hold twice as many
 COARSER = 0.8  # factor of the clusters' number a side when a mesh is still too large
@@ -44,6 +44,10 @@ class Models:
         self._bytes_each = min(MODEL_BYTES, PAGE_BYTES // max(1, expected))
         self._texts: list[str] = []
         self._names: dict[str, str] = {}
+
+    def known(self, key: str) -> str | None:
+        """The name of a model that is kept already."""
+        return self._names.get(key)
 
     def add(self, key: str, mesh: trimesh.Trimesh) -> str | None:
         """Keep a mesh within [-1, 1]^3 and give its name on the page; None if it has no faces."""

@@ -2,14 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 import trimesh
 
-from nfgen.errors import ArtifactError, ConfigError
+from nfgen.errors import ArtifactError
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
 from nfgen.samples import image_picture, read_list
@@ -21,37 +20,39 @@ from .models import Models, load_mesh
 from .pictures import jpeg_uri, picture_uri
 
 POSTER = 256  # pixels of the picture that stands in where there is no WebGL, and in print
-NEAREST_RESOLUTION = 64  # cells a side of a training field's mesh: shown small beside the sample
+FIELD_RESOLUTION = 64  # cells a side of a fitted field's mesh, which is shown small
 MOST_SAMPLES = 400  # of one artifact on a page
 
 
-@dataclass
 class Neighbours:
     """The training fields that samples may be nearest to, by id."""
 
-    sets: Sequence[FieldSet]
-    _places: dict[str, tuple[FieldSet, int]] = field(default_factory=dict)
+    def __init__(self, sets: Sequence[FieldSet]) -> None:
+        self._places = {id: (fields, i) for fields in reversed(sets) for i, id in enumerate(fields.ids)}
 
-    def __post_init__(self) -> None:
-        for fields in self.sets:
-            for i, id in enumerate(fields.ids):
-                self._places.setdefault(id, (fields, i))
-
-    def tile(self, id: str, models: Models) -> Html | None:
-        """A small model or picture of a field; None if it is not there or has no surface."""
+    def view(self, id: str, models: Models) -> tuple[str | None, Html | None]:
+        """The name of a field's model and a small tile of it; None where there is no such field or no surface."""
         if id not in self._places:
-            return None
+            return None, None
         fields, index = self._places[id]
-        return field_tile(fields, index, models, f"nearest training shape, {id}", class_="small")
+        label = f"nearest training shape, {id}"
+        return field_model(fields, index, models), field_tile(fields, index, models, label, class_="small")
+
+
+def field_model(fields: FieldSet, index: int, models: Models) -> str | None:
+    """The name of the model of a field of a set; None if it has no surface, or is 2-D."""
+    key = f"field:{id(fields)}:{index}"
+    if fields.spec.dims == 2:
+        return None
+    return models.known(key) or models.add(key, fields[index].mesh(FIELD_RESOLUTION))
 
 
 def field_tile(fields: FieldSet, index: int, models: Models, label: str, class_: str = "") -> Html | None:
-    """A model to turn (or a picture, in 2-D) of a field of a set."""
+    """A model to turn, or in 2-D a picture, of a field of a set; None if it has no surface."""
     if fields.spec.dims == 2:
-        return tag("img", src=jpeg_uri(image_picture(fields[index], 128)), alt=label, class_=f"tile {class_}")
-    mesh = fields[index].mesh(NEAREST_RESOLUTION)
-    name = models.add(f"field:{id(fields)}:{index}", mesh) if len(mesh.faces) else None
-    return None if name is None else model_tile(name, label, class_=class_)
+        return tag("img", src=jpeg_uri(image_picture(fields[index], 128)), alt=label, class_=f"tile {class_}".strip())
+    model = field_model(fields, index, models)
+    return None if model is None else model_tile(model, label, class_=class_)
 
 
 def model_tile(model: str, label: str, *, poster: str | None = None, class_: str = "", beside: str | None = None) -> Html:
@@ -84,7 +85,7 @@ def samples_section(found: Found, neighbours: Neighbours, models: Models, page: 
     left_out = len(entries) - len(cards)
     return tag(
         "section",
-        tag("h2", f"Samples: {found.name}"),
+        tag("h2", found.title("Samples")),
         tag(
             "p",
             f"{len(entries)} generated {'field' if len(entries) == 1 else 'fields'}"
@@ -115,14 +116,14 @@ def _card(
     picture = file_within(found.path, entry.get("picture"))
     poster = None if picture is None else picture_uri(picture, POSTER)
     file = file_within(found.path, entry.get("file"))
-    nearest, tile = entry.get("nearest"), None
+    nearest, beside, tile = entry.get("nearest"), None, None
     if isinstance(nearest, dict):
-        tile = neighbours.tile(str(nearest.get("id")), models)
+        beside, tile = neighbours.view(str(nearest.get("id")), models)
     model = None
     if file is not None and file.suffix != ".png":
         model = models.add(f"sample:{found.path.resolve()}:{name}", _placed(load_mesh(file), frame))
     if model is not None:
-        view = model_tile(model, label, poster=poster, beside=_model_of(tile))
+        view = model_tile(model, label, poster=poster, beside=beside)
     elif poster is not None and not entry.get("empty"):
         view = tag("img", src=poster, alt=f"{label}, {name}", loading="lazy", class_="tile")
     else:
@@ -136,11 +137,6 @@ def _card(
         if isinstance(nearest, dict) else None,
         class_="card",
     )
-
-
-def _model_of(tile: Html | None) -> str | None:
-    """The model's name in a tile's markup."""
-    return tile.split('data-model="')[1].split('"')[0] if tile is not None and "data-model" in tile else None
 
 
 def _link(file: Path | None, page: Path) -> Html | None:

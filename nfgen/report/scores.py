@@ -37,7 +37,7 @@ def scores_section(found: Found, scores: dict[str, Any]) -> Html:
              f"seed {scores.get('seed')}. Brackets hold 95 % bootstrap intervals."
     return tag(
         "section",
-        tag("h2", f"Scores: {found.name}"),
+        tag("h2", found.title("Scores")),
         tag("p", "How near the samples come to real shapes that nothing was trained on: ",
             tag("b", "MMD"), " is the distance of a reference shape to its nearest sample, ",
             tag("b", "COV"), " the share of reference shapes that are some sample's nearest, ",
@@ -114,7 +114,7 @@ def novelty_section(found: Found, novelty: dict[str, Any] | None) -> Html:
                              " compares the samples with the shapes that were trained on.", class_="lead")
     else:
         content = _novelty(novelty)
-    return tag("section", tag("h2", f"Novelty: {found.name}"), content, class_="novelty")
+    return tag("section", tag("h2", found.title("Novelty")), content, class_="novelty")
 
 
 def _novelty(novelty: dict[str, Any]) -> Child:

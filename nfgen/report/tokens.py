@@ -47,7 +47,7 @@ def tokens_section(found: Found) -> Html:
         f"{vocabulary.length} tokens of {vocabulary.codes:,} codes"
     return tag(
         "section",
-        tag("h2", f"Tokens: {found.name}"),
+        tag("h2", found.title("Tokens")),
         facts([
             ("tokenizer", str(tokens.settings.get("tokenizer", "–"))),
             ("a field is", shape),

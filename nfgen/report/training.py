@@ -22,7 +22,7 @@ def training_section(found: Found) -> Html:
     series = [_series(log, "training", "loss"), _series(log, "held out", "val_loss")]
     return tag(
         "section",
-        tag("h2", f"Training: {found.name}"),
+        tag("h2", found.title("Training")),
         facts([
             ("model", " ".join(str(found.config.get(key, "")) for key in ("model", "size"))),
             ("tokenizer", str(found.config.get("tokenizer", "–"))),

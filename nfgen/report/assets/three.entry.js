@@ -1,5 +1,5 @@
+// What the viewer uses of three.js: the bundle `three.min.js` is made of these and of what they need.
 export {
-  ACESFilmicToneMapping, AmbientLight, BufferAttribute, BufferGeometry, Color, DirectionalLight, DoubleSide,
-  HemisphereLight, Mesh, MeshStandardMaterial, PCFSoftShadowMap, PerspectiveCamera, PlaneGeometry, Scene,
-  ShadowMaterial, WebGLRenderer,
+  BufferAttribute, BufferGeometry, DirectionalLight, DoubleSide, HemisphereLight, Mesh, MeshStandardMaterial,
+  PCFShadowMap, PerspectiveCamera, PlaneGeometry, Scene, ShadowMaterial, WebGLRenderer,
 } from "three";

@@ -4,7 +4,7 @@
 
 (() => {
   const START = { azimuth: 30, elevation: 25, zoom: 1 }; // degrees from the front (-y) and above the horizon
-  const VIEW_RADIUS = 1.2, DISTANCE = 6; // as in the pictures that nfgen renders: a ball of this radius fills the view
+  const VIEW_RADIUS = 1.32, DISTANCE = 6; // a ball of this radius fills the view: feet and corners keep off its rim
   const SUN = { turn: -50, height: 58 }; // to the left of the camera, and above the horizon
   const KEPT = 48; // geometries in memory; the least recently drawn goes first
   const BUDGET = 12; // milliseconds of drawing in one frame, so that the page stays responsive
@@ -84,24 +84,24 @@
   function makeStudio(context) {
     const renderer = new THREE.WebGLRenderer({ canvas: context.canvas, context, antialias: true, alpha: true });
     renderer.shadowMap.enabled = true;
-    renderer.shadowMap.type = THREE.PCFSoftShadowMap;
+    renderer.shadowMap.type = THREE.PCFShadowMap;
     renderer.setClearColor(0x000000, 0);
     const scene = new THREE.Scene();
     const fieldOfView = (360 / Math.PI) * Math.atan(VIEW_RADIUS / Math.sqrt(DISTANCE ** 2 - VIEW_RADIUS ** 2));
     const camera = new THREE.PerspectiveCamera(fieldOfView, 1, 1, 20);
     camera.up.set(0, 0, 1);
-    const clay = new THREE.MeshStandardMaterial({ color: 0xf0a06a, roughness: 0.85, side: THREE.DoubleSide });
+    const clay = new THREE.MeshStandardMaterial({ color: 0xed9154, roughness: 0.8, side: THREE.DoubleSide });
     const mesh = new THREE.Mesh(new THREE.BufferGeometry(), clay);
     mesh.castShadow = mesh.receiveShadow = true;
-    const ground = new THREE.Mesh(new THREE.PlaneGeometry(12, 12), new THREE.ShadowMaterial({ opacity: 0.22 }));
+    const ground = new THREE.Mesh(new THREE.PlaneGeometry(12, 12), new THREE.ShadowMaterial({ opacity: 0.15 }));
     ground.receiveShadow = true;
-    const sky = new THREE.HemisphereLight(0xffffff, 0xb9a596, 1.5);
+    const sky = new THREE.HemisphereLight(0xffffff, 0xa08e80, 1.45);
     sky.position.set(0, 0, 1);
-    const sun = new THREE.DirectionalLight(0xfffaf2, 2.1);
+    const sun = new THREE.DirectionalLight(0xfffaf2, 1.7);
     sun.castShadow = true;
     sun.shadow.mapSize.set(1024, 1024);
     sun.shadow.normalBias = 0.03; // coordinate units: about the size of a cell
-    sun.shadow.radius = 3;
+    sun.shadow.radius = 4;
     Object.assign(sun.shadow.camera, { left: -2.2, right: 2.2, top: 2.2, bottom: -2.2, near: 1, far: 12 });
     scene.add(mesh, ground, sky, sun, sun.target);
     return { renderer, scene, camera, mesh, ground, sun };

@@ -1,0 +1,52 @@
+"""What the README says is true: its code runs, its commands and files exist."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from nfgen.cli.main import main
+from nfgen.fitting import FitConfig
+from nfgen.shape_fitting import SampleConfig
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text()
+
+
+def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
+    assert len(code.strip().splitlines()) < 10
+    # The same calls, on fewer and coarser things.
+    smaller = {
+        '"chair", 64, "shapes"': '"chair", 4, "shapes", resolution=32',
+        '"fields")': '"fields", config=FIT, samples=SAMPLES, workers=1)',
+        "minutes=2": "minutes=2, codes=8, probes=8, nodes=4, width=16, channels=16, decoder_blocks=1, steps=60, points=64",
+        "minutes=1": "steps=10, batch_size=4",
+        '16, "out", require_surface=True': '3, "out", resolution=24',
+        '"out", "shapes"': '"out", "shapes", points=64',
+    }
+    for text, less in smaller.items():
+        assert text in code
+        code = code.replace(text, less, 1)
+    settings = {
+        "FIT": FitConfig(steps=60, points=256),
+        "SAMPLES": SampleConfig(near=768, uniform=256, near_checks=64, uniform_checks=256),
+    }
+    monkeypatch.chdir(tmp_path)
+    exec(code, settings)
+    assert "value" in capsys.readouterr().out
+
+
+def test_every_command_of_the_readme_exists() -> None:
+    named = set(re.findall(r"nfgen ([a-z]+)\b", "\n".join(re.findall(r"^    nfgen .*|`nfgen [a-z]+", README, re.MULTILINE))))
+    assert named <= set(main.commands)
+    assert {"fit", "train", "generate", "evaluate", "report"} <= named
+
+
+def test_every_file_and_target_of_the_readme_exists() -> None:
+    for path in re.findall(r"\]\(([\w./-]+)\)", README):
+        assert (ROOT / path).is_file(), path
+    targets = set(re.findall(r"make (\w+)", README))
+    assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    for folder in re.findall(r"^\| `(\w+)/`", README, re.MULTILINE):
+        assert (ROOT / folder).is_dir()
