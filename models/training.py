@@ -175,7 +175,7 @@ class _Trainer:
         for some, of in parts(tokens, labels, self.rows):
             with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
                 part = self.model.loss(some.to(self.device), of.to(self.device)) * (len(some) / len(tokens))
-            part.backward()  # type: ignore[no-untyped-call]  # torch leaves it untyped
+            part.backward()
             loss += part.item()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
         if not math.isfinite(loss) or not torch.isfinite(norm):

@@ -90,7 +90,7 @@ def _star_base(p: Chair) -> SDF:
     reach = 0.5 * min(p.seat_width, p.seat_depth)
     caster = 0.045
     foot = rod((0, 0, 0.15), (reach, 0, 2 * caster), 0.05, 0.033) | ball(caster).at(reach, 0, caster)
-    hip = p.seat_height - p.seat_thickness / 2
+    hip = p.seat_height - p.leg_thickness / 2 - 0.035  # the round end stays within the seat
     column = rod((0, 0, 0.14), (0, 0, hip), p.leg_thickness / 2)
     sleeve = cylinder(0.5 * p.leg_thickness + 0.03, 0.24, 0.02).at(z=0.2)
     plate = cylinder(0.16, 0.07, 0.02).at(z=p.seat_height - p.seat_thickness - 0.02)
@@ -100,7 +100,7 @@ def _star_base(p: Chair) -> SDF:
 def _sled(p: Chair) -> SDF:
     radius = max(p.leg_thickness, 0.07) / 2 * 0.9
     x, y = p.seat_width / 2 - radius - 0.02, p.seat_depth / 2 - radius - 0.03
-    hip = p.seat_height - p.seat_thickness / 2
+    hip = p.seat_height - radius - 0.035  # the round ends stay within the seat
     lean = 0.6 * hip * float(np.tan(np.radians(p.leg_splay)))
     corners = [(x, -y, hip), (x, -y - lean, radius), (x, y + lean, radius), (x, y, hip)]
     runner = union([rod(start, end, radius) for start, end in pairwise(corners)])

@@ -92,7 +92,8 @@ def _pedestal(p: Table, length: float, width: float) -> SDF:
 
 
 def _trestle(p: Table, length: float, width: float) -> SDF:
-    radius, hip = max(0.45 * p.leg_thickness, 0.034), p.height - p.top_thickness / 2
+    radius = max(0.45 * p.leg_thickness, 0.034)
+    hip = p.height - radius - 0.035  # the round end stays within the top
     x, foot = length / 2 - p.leg_inset - 0.12, width / 2 - p.leg_inset - radius
     leg = rod((x, 0.06, hip), (x, foot, 0), radius).mirrored("y") & half_space((0, 0, -1), 0)
     bar_height = 0.4 * p.height

@@ -5,7 +5,7 @@ the reference clouds, drawn without replacement, many times, and the spread of t
 around the score of the full sets. Halves drawn without replacement vary as the full sets would from one draw to another
 (the delete-half jackknife; Shao and Wu 1989, https://doi.org/10.1214/aos/1176347263). The common bootstrap is wrong
 here: it draws clouds twice, a cloud and its copy are at distance zero, which drives 1-NNA up, and sets with copies
-cover less. In simulations (100 against 100) the intervals held the expected score in 96 to 99 % of cases: a little wide.
+cover less. In simulations (100 against 100) intervals held the expected score in 96 to 99 % of cases: a little wide.
 """
 
 from collections.abc import Callable, Sequence

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .html import Html, tag
 
 WIDTH, HEIGHT = 440, 290  # SVG units: at this width the letters stay legible on a phone
-LEFT, RIGHT, TOP, BOTTOM = 58, 14, 14, 44
+LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 46
 TICKS = 5
 LOG_FROM = 30.0  # a ratio of largest to smallest from which a linear axis hides the small values
 MAX_POINTS = 1200  # of a line: more than the pixels it is drawn with
@@ -33,7 +33,9 @@ class Axis:
     log: bool = False
 
     @classmethod
-    def over(cls, values: Sequence[float], start: float, end: float, *, from_zero: bool = False, log: bool = False) -> "Axis":
+    def over(
+        cls, values: Sequence[float], start: float, end: float, *, from_zero: bool = False, log: bool = False
+    ) -> "Axis":
         low, high = (min(values), max(values)) if values else (0.0, 1.0)
         if log:
             log = low > 0 and high / low > LOG_FROM
@@ -62,7 +64,9 @@ class Axis:
         return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
 
-def line_chart(series: Sequence[Series], title: str, x_label: str, y_label: str, *, marked: float | None = None) -> Html:
+def line_chart(
+    series: Sequence[Series], title: str, x_label: str, y_label: str, *, marked: float | None = None
+) -> Html:
     """Lines through points, the vertical axis logarithmic where the values need it.
 
     Args:
@@ -72,18 +76,29 @@ def line_chart(series: Sequence[Series], title: str, x_label: str, y_label: str,
     x = Axis.over([a for one in shown for a in one.x], LEFT, WIDTH - RIGHT)
     y = Axis.over([b for one in shown for b in one.y], HEIGHT - BOTTOM, TOP, log=True)
     lines = [
-        tag("polyline", points=" ".join(f"{x.at(a)},{y.at(b)}" for a, b in zip(one.x, one.y, strict=True)),
-            class_=f"line s{number}")
+        tag(
+            "polyline",
+            points=" ".join(f"{x.at(a)},{y.at(b)}" for a, b in zip(one.x, one.y, strict=True)),
+            class_=f"line s{number}",
+        )
         for number, one in enumerate(shown)
     ]
-    dots = [tag("circle", cx=x.at(one.x[0]), cy=y.at(one.y[0]), r=3, class_=f"dot s{number}")
-            for number, one in enumerate(shown) if len(one.x) == 1]
+    dots = [
+        tag("circle", cx=x.at(one.x[0]), cy=y.at(one.y[0]), r=3, class_=f"dot s{number}")
+        for number, one in enumerate(shown)
+        if len(one.x) == 1
+    ]
     upright = [] if marked is None else [_upright(x, marked)]
     return _chart([*upright, *lines, *dots], shown, x, y, title, x_label, y_label)
 
 
 def scatter_chart(
-    series: Sequence[Series], title: str, x_label: str, y_label: str, *, marked: float | None = None,
+    series: Sequence[Series],
+    title: str,
+    x_label: str,
+    y_label: str,
+    *,
+    marked: float | None = None,
     diagonal: bool = False,
 ) -> Html:
     """Points, each named by its series and its number; axes are logarithmic where the values need it.
@@ -103,8 +118,14 @@ def scatter_chart(
     if diagonal:
         lines.append(tag("line", x1=x.at(x.low), y1=y.at(y.low), x2=x.at(x.high), y2=y.at(y.high), class_="rule"))
     dots = [
-        tag("circle", tag("title", f"{one.name} {i}: {a:.4g}, {b:.4g}"), cx=x.at(a), cy=y.at(b), r=3.2,
-            class_=f"dot s{number}")
+        tag(
+            "circle",
+            tag("title", f"{one.name} {i}: {a:.4g}, {b:.4g}"),
+            cx=x.at(a),
+            cy=y.at(b),
+            r=3.2,
+            class_=f"dot s{number}",
+        )
         # The first series, which the chart is about, is drawn last, above the others.
         for number, one in reversed(list(enumerate(shown)))
         for i, (a, b) in enumerate(zip(one.x, one.y, strict=True))
@@ -112,8 +133,17 @@ def scatter_chart(
     return _chart([*lines, *dots], shown, x, y, title, x_label, y_label)
 
 
-def histogram(values: Sequence[float], title: str, x_label: str, *, low: float, high: float, bins: int = 25,
-              y_label: str = "count", marked: float | None = None) -> Html:
+def histogram(
+    values: Sequence[float],
+    title: str,
+    x_label: str,
+    *,
+    low: float,
+    high: float,
+    bins: int = 25,
+    y_label: str = "count",
+    marked: float | None = None,
+) -> Html:
     """How many values fall into each of `bins` equal parts of [low, high]; values beyond count at the ends."""
     counts = [0] * bins
     for value in values:
@@ -126,8 +156,17 @@ def histogram(values: Sequence[float], title: str, x_label: str, *, low: float, 
         left, right = low + i * width, low + (i + 1) * width
         if count:
             about = tag("title", f"{left:.3g} to {right:.3g}: {count}")
-            bars.append(tag("rect", about, x=x.at(left), y=y.at(count), width=round(x.at(right) - x.at(left) - 1, 1),
-                            height=round(y.at(0) - y.at(count), 1), class_="bar s0"))
+            bars.append(
+                tag(
+                    "rect",
+                    about,
+                    x=x.at(left),
+                    y=y.at(count),
+                    width=round(x.at(right) - x.at(left) - 1, 1),
+                    height=round(y.at(0) - y.at(count), 1),
+                    class_="bar s0",
+                )
+            )
     upright = [] if marked is None else [_upright(x, marked)]
     return _chart([*bars, *upright], [], x, y, title, x_label, y_label)
 
@@ -141,22 +180,37 @@ def _thinned(one: Series) -> Series:
     return Series(one.name, one.x[::step], one.y[::step])
 
 
-def _chart(content: list[Html], named: Sequence[Series], x: Axis, y: Axis, title: str, x_label: str, y_label: str) -> Html:
+def _chart(
+    content: list[Html], named: Sequence[Series], x: Axis, y: Axis, title: str, x_label: str, y_label: str
+) -> Html:
     """Content in a frame of axes; the legend stands above the picture as text of the page."""
     base, middle = HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2
     grid = [tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y.at(t), y2=y.at(t), class_="grid") for t in y.ticks()]
     labels = [tag("text", _tick(t), x=LEFT - 7, y=y.at(t) + 4, text_anchor="end") for t in y.ticks()]
     labels += [tag("text", _tick(t), x=x.at(t), y=base + 17, text_anchor="middle") for t in x.ticks()]
-    labels.append(tag("text", x_label, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle", class_="label"))
-    labels.append(tag("text", y_label, x=13, y=middle, text_anchor="middle", class_="label",
-                      transform=f"rotate(-90 13 {middle})"))
+    labels.append(
+        tag("text", x_label, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle", class_="label")
+    )
+    labels.append(
+        tag("text", y_label, x=13, y=middle, text_anchor="middle", class_="label", transform=f"rotate(-90 13 {middle})")
+    )
     axis = tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=base, y2=base, class_="axis")
-    svg = tag("svg", tag("title", title), grid, content, axis, labels, viewBox=f"0 0 {WIDTH} {HEIGHT}", role="img",
-              aria_label=title)
+    svg = tag(
+        "svg",
+        tag("title", title),
+        grid,
+        content,
+        axis,
+        labels,
+        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        role="img",
+        aria_label=title,
+    )
     legend = None
     if len(named) > 1:
-        legend = tag("p", [tag("span", tag("i", class_=f"key s{i}"), one.name) for i, one in enumerate(named)],
-                     class_="legend")
+        legend = tag(
+            "p", [tag("span", tag("i", class_=f"key s{i}"), one.name) for i, one in enumerate(named)], class_="legend"
+        )
     return tag("figure", tag("figcaption", title), legend, svg, class_="chart")
 
 

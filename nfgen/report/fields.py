@@ -31,13 +31,18 @@ def fields_section(found: Found, fields: FieldSet, models: Models) -> Html:
     return tag(
         "section",
         tag("h2", found.title("Fields")),
-        facts([
-            ("fields", f"{len(fields):,}" + (f", {len(fields.skipped):,} shapes skipped" if fields.skipped else "")),
-            ("architecture", architecture(spec)),
-            ("init", str(fields.settings.get("init", "–"))),
-            ("classes", ", ".join(fields.classes) or None),
-            *_likeness(fields),
-        ]),
+        facts(
+            [
+                (
+                    "fields",
+                    f"{len(fields):,}" + (f", {len(fields.skipped):,} shapes skipped" if fields.skipped else ""),
+                ),
+                ("architecture", architecture(spec)),
+                ("init", str(fields.settings.get("init", "–"))),
+                ("classes", ", ".join(fields.classes) or None),
+                *_likeness(fields),
+            ]
+        ),
         _quality(fields),
         _fits(fields, models),
         _skipped(fields),
@@ -67,8 +72,15 @@ def comparison_section(sets: Sequence[tuple[Found, FieldSet]]) -> Html:
     for found, fields in sets:
         likeness = dict(_likeness(fields))
         ious = _values(fields, "iou")
-        rows.append([found.name, str(fields.settings.get("init", "–")), f"{len(fields):,}",
-                     number(float(np.mean(ious)) if ious else None), *[likeness.get(key, "–") for key in LIKENESS]])
+        rows.append(
+            [
+                found.name,
+                str(fields.settings.get("init", "–")),
+                f"{len(fields):,}",
+                number(float(np.mean(ious)) if ious else None),
+                *[likeness.get(key, "–") for key in LIKENESS],
+            ]
+        )
     head = ["field set", "init", "fields", "mean IoU", *LIKENESS]
     return tag("section", tag("h2", "Field sets side by side"), table(head, rows, "Field sets of this page"))
 
@@ -76,7 +88,8 @@ def comparison_section(sets: Sequence[tuple[Found, FieldSet]]) -> Html:
 def architecture(spec: FieldSpec) -> str:
     """A spec in words."""
     hidden = " → ".join(map(str, spec.hidden))
-    return f"{spec.dims}-D, {spec.features} inputs → {hidden} → 1 {spec.output}, {spec.activation}, {spec.size:,} weights"
+    layers = f"{spec.features} inputs → {hidden} → 1 {spec.output}"
+    return f"{spec.dims}-D, {layers}, {spec.activation}, {spec.size:,} weights"
 
 
 LIKENESS = ("cosine of two fields' weights", "cosine of two fields' deltas")
@@ -105,12 +118,29 @@ def _quality(fields: FieldSet) -> Child:
     if not ious:
         return tag("p", "There is no report of the fits' quality.", class_="note")
     low = min(0.5, np.floor(min(ious) * 10) / 10)
-    charts = [histogram(ious, f"Quality of the fits: mean IoU {np.mean(ious):.3f}", "IoU with the true shape",
-                        low=float(low), high=1.0, y_label="fields", marked=float(np.mean(ious)))]
+    charts = [
+        histogram(
+            ious,
+            f"Quality of the fits: mean IoU {np.mean(ious):.3f}",
+            "IoU with the true shape",
+            low=float(low),
+            high=1.0,
+            y_label="fields",
+            marked=float(np.mean(ious)),
+        )
+    ]
     if errors:
-        charts.append(histogram(errors, f"Error of the distance: mean {np.mean(errors):.2g}",
-                                "mean absolute error, coordinate units", low=0.0, high=max(errors) * 1.02 or 1.0,
-                                y_label="fields", marked=float(np.mean(errors))))
+        charts.append(
+            histogram(
+                errors,
+                f"Error of the distance: mean {np.mean(errors):.2g}",
+                "mean absolute error, coordinate units",
+                low=0.0,
+                high=max(errors) * 1.02 or 1.0,
+                y_label="fields",
+                marked=float(np.mean(errors)),
+            )
+        )
     return tag("div", charts, class_="charts")
 
 
@@ -126,7 +156,8 @@ def _fits(fields: FieldSet, models: Models) -> Child:
     for sort, i in chosen:
         label = f"{fields.ids[i]}, a {sort} fit" if sort == "middling" else f"{fields.ids[i]}, among the worst fits"
         view = field_tile(fields, i, models, label) or tag("div", "no surface", class_="tile empty")
-        cards.append(tag("article", view, tag("h3", fields.ids[i]), tag("p", f"{sort}, IoU {ious[i]:.3f}"), class_="card"))
+        about = tag("p", f"{sort}, IoU {ious[i]:.3f}")
+        cards.append(tag("article", view, tag("h3", fields.ids[i]), about, class_="card"))
     return [tag("h3", "The worst fits, and middling ones"), tag("div", cards, class_="cards dense")]
 
 
@@ -134,23 +165,30 @@ def _skipped(fields: FieldSet) -> Html | None:
     if not fields.skipped:
         return None
     rows = [[str(entry.get("id", "")), str(entry.get("reason", ""))] for entry in fields.skipped]
-    return details(f"{len(rows):,} shapes could not be used", table(["shape", "reason"], rows, "Shapes that were skipped"))
+    shown = table(["shape", "reason"], rows, "Shapes that were skipped")
+    return details(f"{len(rows):,} shapes could not be used", shown)
 
 
 def _weights(fields: FieldSet) -> Child:
     if len(fields) == 0:
         return None
-    shown = [tag("h3", f"Weights of {fields.ids[0]}, layer by layer"),
-             tag("p", "A row is a neuron. Warm is positive, cool negative; w are matrices, b biases.", class_="note"),
-             heat_maps(fields.spec, fields.weights[0].numpy(), "weights")]
+    shown = [
+        tag("h3", f"Weights of {fields.ids[0]}, layer by layer"),
+        tag("p", "A row is a neuron. Warm is positive, cool negative; w are matrices, b biases.", class_="note"),
+        heat_maps(fields.spec, fields.weights[0].numpy(), "weights"),
+    ]
     if fields.base is not None:
-        shown += [tag("h4", "Deltas: the same minus the base"), heat_maps(fields.spec, fields.deltas[0].numpy(), "deltas")]
+        shown.append(tag("h4", "Deltas: the same minus the base"))
+        shown.append(heat_maps(fields.spec, fields.deltas[0].numpy(), "deltas"))
     some = fields.deltas[:STACKED].numpy()
     what = "Deltas" if fields.base is not None else "Weights"
-    label = f"{what} of the first {len(some)} fields, one a row, in the order of the flat vector: upright stripes are " \
-            "what the fields have in common."
+    label = (
+        f"{what} of the first {len(some)} fields, one a row, in the order of the flat vector: "
+        "upright stripes are what the fields have in common."
+    )
     limit = _limit(some)
-    image = tag("img", src=heat_map_uri(some, limit), alt=label, class_="pixels wide", style=f"height:{8 * len(some)}px")
+    height = f"height:{8 * len(some)}px"
+    image = tag("img", src=heat_map_uri(some, limit), alt=label, class_="pixels wide", style=height)
     return [*shown, figure(image, f"{label} Full colour at ±{limit:.3g}.")]
 
 
@@ -170,8 +208,10 @@ def _heat_map(values: NDArray[np.float32], name: str, what: str) -> Html:
     width, height = max(8, round(columns * cell)), max(8, round(rows * cell))
     limit = _limit(values)
     size = f"{rows} × {columns}"
-    image = tag("img", src=heat_map_uri(values, limit), alt=f"Heat map of the {what} {name}, {size}, up to ±{limit:.2g}",
-                width=width, height=height, class_="pixels")
+    alt = f"Heat map of the {what} {name}, {size}, up to ±{limit:.2g}"
+    image = tag(
+        "img", src=heat_map_uri(values, limit), alt=alt, style=f"width:{width}px;height:{height}px", class_="pixels"
+    )
     return figure(image, [tag("b", name), tag("br"), size, tag("br"), f"±{limit:.2g}"])
 
 

@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Sequence
-from typing import Union
+from typing import TypeAlias
 
 VOID = frozenset({"img", "meta", "br", "col", "input", "link"})
 
@@ -13,7 +13,7 @@ class Html(str):
     __slots__ = ()
 
 
-Child = Union[str, None, Iterable["Child"]]
+Child: TypeAlias = "str | Iterable[Child] | None"
 
 
 def tag(name: str, *children: Child, **attributes: object) -> Html:

@@ -62,9 +62,9 @@ class Models:
     def scripts(self) -> Html:
         """The elements that hold the models."""
         # Base64 has no character that could end the element.
-        return Html("\n".join(
-            tag("script", Html(text), type="application/octet-stream", id=f"model-{i}") for i, text in enumerate(self._texts)
-        ))
+        kind = "application/octet-stream"
+        scripts = [tag("script", Html(text), type=kind, id=f"model-{i}") for i, text in enumerate(self._texts)]
+        return Html("\n".join(scripts))
 
 
 def load_mesh(path: Path) -> trimesh.Trimesh:
@@ -74,7 +74,10 @@ def load_mesh(path: Path) -> trimesh.Trimesh:
         ArtifactError: if it cannot be read.
     """
     try:
-        return trimesh.load(path, force="mesh", process=False)
+        mesh = trimesh.load(path, force="mesh", process=False)
+        if not isinstance(mesh, trimesh.Trimesh):
+            raise ValueError(f"it holds a {type(mesh).__name__}")
+        return mesh
     except Exception as error:  # the formats' readers raise whatever they meet
         raise ArtifactError(f"cannot read {path}: {error}", "generate the samples again") from error
 

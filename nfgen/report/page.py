@@ -76,12 +76,12 @@ def _page(found: Sequence[Found], sections: Sections) -> str:
     parts = list(sections.all())
     names = _names(parts)
     title = _title(found)
+    contents = [tag("li", tag("a", part.title, href=f"#{name}")) for part, name in zip(parts, names, strict=True)]
     header = [
         tag("h1", title),
         tag("p", _summary(found), class_="lead"),
         sections.key_figures(),
-        tag("nav", tag("ul", [tag("li", tag("a", part.title, href=f"#{name}")) for part, name in zip(parts, names, strict=True)]),
-            aria_label="Contents"),
+        tag("nav", tag("ul", contents), aria_label="Contents"),
     ]
     body = [tag("div", part.content, id=name) for part, name in zip(parts, names, strict=True)]
     return string.Template(asset("page.html")).substitute(
@@ -113,6 +113,9 @@ def _title(found: Sequence[Found]) -> str:
 def _summary(found: Sequence[Found]) -> Html:
     kinds = ", ".join(dict.fromkeys(one.kind for one in found))
     latest = max(one.written for one in found)
-    versions = ", ".join([f"Python {platform.python_version()}", *[f"{name} {metadata.version(name)}" for name in LIBRARIES]])
-    return tag("span", f"A report on {kinds}, the latest of {latest:%d %B %Y, %H:%M}. Written "
-                       f"{datetime.now():%d %B %Y, %H:%M} by nfgen {__version__} with {versions}.")
+    libraries = "".join(f", {name} {metadata.version(name)}" for name in LIBRARIES)
+    return tag(
+        "span",
+        f"A report on {kinds}, the latest of {latest:%d %B %Y, %H:%M}. Written {datetime.now():%d %B %Y, %H:%M} by "
+        f"nfgen {__version__} with Python {platform.python_version()}{libraries}.",
+    )

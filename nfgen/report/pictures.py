@@ -47,7 +47,7 @@ def heat_map_uri(values: NDArray[np.floating], limit: float) -> str:
     values = _at_most(_at_most(np.asarray(values, dtype=np.float64), 0), 1)
     strength = np.clip(np.abs(values) / (limit or 1.0), 0, 1)
     pixels = np.empty((*values.shape, 4), dtype=np.uint8)
-    pixels[..., :3] = np.where((values >= 0)[..., None], np.uint8(WARM), np.uint8(COOL))
+    pixels[..., :3] = np.where((values >= 0)[..., None], WARM, COOL)
     pixels[..., 3] = np.round(255 * strength)
     return _png_uri(pixels)
 
@@ -57,7 +57,8 @@ def code_map_uri(codes: NDArray[np.integer], count: int) -> str:
     golden = 0.6180339887  # its multiples spread evenly over the circle of hues
     hue = (np.arange(count) * golden) % 1.0
     wheel = np.stack([hue, np.full(count, 0.45), np.full(count, 0.82)], axis=1)
-    palette = np.asarray(Image.fromarray(np.uint8(255 * wheel)[None], "HSV").convert("RGB"))[0]
+    bytes_ = np.round(255 * wheel)[None].astype(np.uint8)
+    palette = np.asarray(Image.fromarray(bytes_, "HSV").convert("RGB"))[0]
     return _png_uri(palette[np.clip(codes[:MOST_CELLS, :MOST_CELLS], 0, count - 1)])
 
 

@@ -55,7 +55,9 @@ def field_tile(fields: FieldSet, index: int, models: Models, label: str, class_:
     return None if model is None else model_tile(model, label, class_=class_)
 
 
-def model_tile(model: str, label: str, *, poster: str | None = None, class_: str = "", beside: str | None = None) -> Html:
+def model_tile(
+    model: str, label: str, *, poster: str | None = None, class_: str = "", beside: str | None = None
+) -> Html:
     """A model that the viewer draws, turns and enlarges; the poster stands in without WebGL and in print."""
     return tag(
         "button",
@@ -98,17 +100,29 @@ def samples_section(found: Found, neighbours: Neighbours, models: Models, page: 
         details(
             "Contact sheet of all samples",
             figure(
-                tag("img", src=picture_uri(sheet), alt=f"All {len(entries)} samples of {found.name}, row by row",
-                    loading="lazy", class_="paper"),
+                tag(
+                    "img",
+                    src=picture_uri(sheet),
+                    alt=f"All {len(entries)} samples of {found.name}, row by row",
+                    loading="lazy",
+                    class_="paper",
+                ),
                 f"{found.name}, samples in the order above",
             ),
-        ) if sheet.is_file() else None,
+        )
+        if sheet.is_file()
+        else None,
         class_="samples",
     )
 
 
 def _card(
-    found: Found, index: int, entry: dict[str, Any], frame: Transform | None, neighbours: Neighbours, models: Models,
+    found: Found,
+    index: int,
+    entry: dict[str, Any],
+    frame: Transform | None,
+    neighbours: Neighbours,
+    models: Models,
     page: Path,
 ) -> Html:
     name = Path(str(entry["field"])).stem
@@ -132,9 +146,21 @@ def _card(
         "article",
         view,
         tag("h3", label, _link(file, page)),
-        tag("div", tile, tag("p", "nearest training shape", tag("br"), tag("b", str(nearest.get("id"))), tag("br"),
-                             f"at distance {number(nearest.get('distance'))}"), class_="nearest")
-        if isinstance(nearest, dict) else None,
+        tag(
+            "div",
+            tile,
+            tag(
+                "p",
+                "nearest training shape",
+                tag("br"),
+                tag("b", str(nearest.get("id"))),
+                tag("br"),
+                f"at distance {number(nearest.get('distance'))}",
+            ),
+            class_="nearest",
+        )
+        if isinstance(nearest, dict)
+        else None,
         class_="card",
     )
 
@@ -146,8 +172,13 @@ def _link(file: Path | None, page: Path) -> Html | None:
     relative = os.path.relpath(file.resolve(), page.resolve().parent)
     if relative.startswith(".."):
         return None
-    return tag("a", file.suffix[1:].upper(), href=quote(Path(relative).as_posix()), download=True,
-               aria_label=f"download {file.name}")
+    return tag(
+        "a",
+        file.suffix[1:].upper(),
+        href=quote(Path(relative).as_posix()),
+        download=True,
+        aria_label=f"download {file.name}",
+    )
 
 
 def _frame(settings: object) -> Transform | None:

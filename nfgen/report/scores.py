@@ -1,5 +1,6 @@
 """The scores of samples: metrics beside their ceiling and floor, validity, novelty."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from nfgen import artifact
@@ -9,11 +10,27 @@ from .charts import Series, scatter_chart
 from .html import Child, Html, facts, number, percent, table, tag
 
 FILE = "evaluation.json"
-# Column heading, key, factor, unit of the bar's end; the last is what a perfect score is.
+# Column heading, key, and the factor to the unit of the heading.
 METRICS = (("MMD × 100 ↓", "mmd", 100.0), ("COV % ↑", "cov", 100.0), ("1-NNA %, best at 50", "1_nna", 100.0))
 VALIDITY = (
-    ("has a surface", "nonempty"), ("watertight", "watertight"), ("faces outward", "outward"),
-    ("one body", "single_body"), ("watertight, outward and one body", "valid"),
+    ("has a surface", "nonempty"),
+    ("watertight", "watertight"),
+    ("faces outward", "outward"),
+    ("one body", "single_body"),
+    ("watertight, outward and one body", "valid"),
+)
+# As above, and the unit.
+KEY_FIGURES = (
+    ("1-NNA, best at 50\N{NO-BREAK SPACE}%", "1_nna", " %"),
+    ("COV, more is better", "cov", " %"),
+    ("MMD × 100, less is better", "mmd", ""),
+)
+NOVELTY = (
+    ("median distance to the nearest training shape", "nearest_train", number),
+    ("median distance to the nearest reference shape", "nearest_reference", number),
+    ("nearer to a training shape than 95 % of those are to each other", "share_near_copies", percent),
+    ("nearer to a training than to a reference shape", "share_closer_to_train", percent),
+    ("… expected if it were alike to both", "expected_share_closer_to_train", percent),
 )
 
 
@@ -32,18 +49,27 @@ def scores_section(found: Found, scores: dict[str, Any]) -> Html:
         [name, *[_cell(row.get(key), factor, span) for (_, key, factor), span in zip(METRICS, spans, strict=True)]]
         for name, row in rows
     ]
-    facts_ = f"{scores.get('generated')} generated against {scores.get('reference')} reference shapes, " \
-             f"{scores.get('points')} points each, Chamfer distance, protocol {scores.get('protocol')}, " \
-             f"seed {scores.get('seed')}. Brackets hold 95 % bootstrap intervals."
+    about = (
+        f"{scores.get('generated')} generated against {scores.get('reference')} reference shapes, "
+        f"{scores.get('points')} points each, Chamfer distance, protocol {scores.get('protocol')}, "
+        f"seed {scores.get('seed')}. Brackets hold 95 % bootstrap intervals."
+    )
     return tag(
         "section",
         tag("h2", found.title("Scores")),
-        tag("p", "How near the samples come to real shapes that nothing was trained on: ",
-            tag("b", "MMD"), " is the distance of a reference shape to its nearest sample, ",
-            tag("b", "COV"), " the share of reference shapes that are some sample's nearest, ",
-            tag("b", "1-NNA"), " how well nearest neighbours tell samples from reference shapes.", class_="lead"),
+        tag(
+            "p",
+            "How near the samples come to real shapes that nothing was trained on: ",
+            tag("b", "MMD"),
+            " is the distance of a reference shape to its nearest sample, ",
+            tag("b", "COV"),
+            " the share of reference shapes that are some sample's nearest, ",
+            tag("b", "1-NNA"),
+            " how well nearest neighbours tell samples from reference shapes.",
+            class_="lead",
+        ),
         table(["", *[name for name, _, _ in METRICS]], body, "Samples beside the ceiling and the floor"),
-        tag("p", facts_, class_="note"),
+        tag("p", about, class_="note"),
         _validity(scores.get("validity")),
         class_="scores",
     )
@@ -88,11 +114,15 @@ def _cell(score: Any, factor: float, span: float) -> Child:
         "span",
         tag("i", style=f"left:{left:.1f}%;width:{max(right - left, 0.5):.1f}%"),
         tag("b", style=f"left:{place:.1f}%", class_="beyond" if beyond else None),
-        class_="interval", aria_hidden="true",
+        class_="interval",
+        aria_hidden="true",
     )
     digits = 1 if span == 1 else 2
-    return [tag("strong", f"{factor * value:.{digits}f}"),
-            tag("small", f" [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"), bar]
+    return [
+        tag("strong", f"{factor * value:.{digits}f}"),
+        tag("small", f" [{factor * low:.{digits}f}, {factor * high:.{digits}f}]"),
+        bar,
+    ]
 
 
 def _validity(validity: Any) -> Child:
@@ -110,8 +140,13 @@ def _validity(validity: Any) -> Child:
 def novelty_section(found: Found, novelty: dict[str, Any] | None) -> Html:
     """How far samples are from the training shapes, beside real shapes that cannot be copies."""
     if novelty is None:
-        content: Child = tag("p", "Not measured: ", tag("code", "nfgen evaluate --train SHAPES"),
-                             " compares the samples with the shapes that were trained on.", class_="lead")
+        content: Child = tag(
+            "p",
+            "Not measured: ",
+            tag("code", "nfgen evaluate --train SHAPES"),
+            " compares the samples with the shapes that were trained on.",
+            class_="lead",
+        )
     else:
         content = _novelty(novelty)
     return tag("section", tag("h2", found.title("Novelty")), content, class_="novelty")
@@ -124,27 +159,45 @@ def _novelty(novelty: dict[str, Any]) -> Child:
         Series(name, scatter[key]["nearest_train"], scatter[key]["nearest_reference"])
         for name, key in (("generated", "samples"), ("real, held out", "heldout"))
     ]
-    rows: list[list[Child]] = [
-        ["median distance to the nearest training shape", number(samples["nearest_train"]), number(heldout["nearest_train"])],
-        ["median distance to the nearest reference shape", number(samples["nearest_reference"]),
-         number(heldout["nearest_reference"])],
-        ["nearer to a training shape than 95 % of those are to each other", percent(samples["share_near_copies"]),
-         percent(heldout["share_near_copies"])],
-        ["nearer to a training than to a reference shape", percent(samples["share_closer_to_train"]),
-         percent(heldout["share_closer_to_train"])],
-        ["… expected if both were alike to it", percent(samples["expected_share_closer_to_train"]),
-         percent(heldout["expected_share_closer_to_train"])],
-    ]
+    rows: list[list[Child]] = [[name, wording(samples[key]), wording(heldout[key])] for name, key, wording in NOVELTY]
+    interval = f"(95 % interval {ratio['low']:.2f} to {ratio['high']:.2f})"
     return [
-        tag("p", "The samples' distance to the nearest training shape is ",
-            tag("b", f"{ratio['value']:.2f} times"), f" that of real unseen shapes (95 % interval {ratio['low']:.2f} to "
-            f"{ratio['high']:.2f}): 1 is as new as those, near 0 are copies.", class_="lead"),
-        tag("div",
-            scatter_chart(series, "Is it new, or copied from training?", "distance to the nearest training shape",
-                          "distance to the nearest reference", marked=novelty["copy_threshold"], diagonal=True),
-            tag("div", table(["", "generated", "real, held out"], rows, "Distances and shares"),
-                tag("p", f"Chamfer distances. Left of the upright line, at {number(novelty['copy_threshold'])}, lie "
-                         "suspected copies. Below the diagonal a shape is nearer to the reference than to training.",
-                    class_="note")),
-            class_="beside"),
+        tag(
+            "p",
+            "The samples' distance to the nearest training shape is ",
+            tag("b", f"{ratio['value']:.2f} times"),
+            f" that of real unseen shapes {interval}: 1 is as new as those, near 0 are copies.",
+            class_="lead",
+        ),
+        tag(
+            "div",
+            scatter_chart(
+                series,
+                "Is it new, or copied from training?",
+                "distance to the nearest training shape",
+                "distance to the nearest reference",
+                marked=novelty["copy_threshold"],
+                diagonal=True,
+            ),
+            tag(
+                "div",
+                table(["", "generated", "real, held out"], rows, "Distances and shares"),
+                tag(
+                    "p",
+                    f"Chamfer distances. Left of the upright line, at {number(novelty['copy_threshold'])}, lie "
+                    "suspected copies. Below the diagonal a shape is nearer to the reference than to training.",
+                    class_="note",
+                ),
+            ),
+            class_="beside",
+        ),
     ]
+
+
+def score_figures(scores: dict[str, Any]) -> Iterator[tuple[str, Child]]:
+    """The three metrics with their intervals, for the head of the page."""
+    for name, key, unit in KEY_FIGURES:
+        score = scores.get(key)
+        if isinstance(score, dict):
+            value, low, high = (f"{100 * float(score[end]):.{1 if unit else 2}f}" for end in ("value", "low", "high"))
+            yield name, [f"{value}{unit}", tag("small", f"{low} to {high}")]

@@ -1,15 +1,16 @@
 """Tokens: what the round trip through them costs, how the codebook is used, and what sequences look like."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
 
-from nfgen.token_set import TokenSet
+from nfgen import artifact
+from nfgen.token_set import KIND, TokenSet
 
 from .artifacts import Found
 from .charts import Series, line_chart
-from .html import Html, facts, figure, number, percent, table, tag
+from .html import Child, Html, facts, figure, number, percent, table, tag
 from .pictures import code_map_uri, heat_map_uri
 
 SHOWN = 24  # sequences in the picture of tokens
@@ -43,19 +44,23 @@ def tokens_section(found: Found) -> Html:
     """Round trip, use of the codebook, and the first sequences."""
     tokens = TokenSet.load(found.path)
     vocabulary = tokens.vocabulary
-    shape = f"{vocabulary.length} vectors of {vocabulary.width}" if vocabulary.continuous else \
-        f"{vocabulary.length} tokens of {vocabulary.codes:,} codes"
+    shape = (
+        f"{vocabulary.length} vectors of {vocabulary.width}"
+        if vocabulary.continuous
+        else f"{vocabulary.length} tokens of {vocabulary.codes:,} codes"
+    )
     return tag(
         "section",
         tag("h2", found.title("Tokens")),
-        facts([
-            ("tokenizer", str(tokens.settings.get("tokenizer", "–"))),
-            ("a field is", shape),
-            ("fields", f"{len(tokens):,}, {int(tokens.heldout.sum()):,} held out"),
-            ("classes", ", ".join(vocabulary.classes) or None),
-        ]),
-        tag("div", round_trip_table(tokens.report),
-            None if vocabulary.continuous else _usage(tokens), class_="beside"),
+        facts(
+            [
+                ("tokenizer", str(tokens.settings.get("tokenizer", "–"))),
+                ("a field is", shape),
+                ("fields", f"{len(tokens):,}, {int(tokens.heldout.sum()):,} held out"),
+                ("classes", ", ".join(vocabulary.classes) or None),
+            ]
+        ),
+        tag("div", round_trip_table(tokens.report), None if vocabulary.continuous else _usage(tokens), class_="beside"),
         _sequences(tokens),
         class_="tokens",
     )
@@ -83,3 +88,17 @@ def _sequences(tokens: TokenSet) -> Html:
         meaning = "each code has its hue"
     label = f"Tokens of the first {shown} fields, one a row, the first token on the left; {meaning}."
     return figure(tag("img", src=uri, alt=label, class_="pixels wide", style=f"height:{12 * shown}px"), label)
+
+
+def read_round_trip(found: Found) -> dict[str, Any]:
+    """The figures of the round trip that tokens, or a run, keep; empty if there are none."""
+    kept = artifact.read_json(found.path / "report.json") if found.kind == KIND else found.config.get("report")
+    return kept if isinstance(kept, dict) else {}
+
+
+def round_trip_figures(found: Found) -> Iterator[tuple[str, Child]]:
+    """What is left of the quality of unseen fields, for the head of the page."""
+    before, after = (read_round_trip(found).get(key) for key in ("iou_before", "iou_after"))
+    if isinstance(after, dict) and after.get("heldout") is not None:
+        was = before.get("heldout") if isinstance(before, dict) else None
+        yield "IoU after tokens, held out", [f"{after['heldout']:.3f}", tag("small", f"{number(was)} before")]

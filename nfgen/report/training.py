@@ -1,12 +1,12 @@
 """A run: how the training went, and what it drew on the way."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 from .artifacts import Found, read_log
 from .charts import Series, line_chart
-from .html import Html, facts, figure, number, tag
+from .html import Child, Html, facts, figure, number, tag
 from .pictures import picture_uri
 
 MOST_PICTURES = 12
@@ -23,24 +23,32 @@ def training_section(found: Found) -> Html:
     return tag(
         "section",
         tag("h2", found.title("Training")),
-        facts([
-            ("model", " ".join(str(found.config.get(key, "")) for key in ("model", "size"))),
-            ("tokenizer", str(found.config.get("tokenizer", "–"))),
-            ("learned from", f"{len(found.config.get('train_ids') or []):,} fields"),
-            ("held-out loss", number(result.get("val_loss"), 4)),
-            ("bits a field", number(result.get("bits_per_field"), 4)),
-            ("steps", f"{number(result.get('steps'))}, best at {number(result.get('best_step'))}"),
-            ("time", _duration(result.get("seconds"))),
-            ("ended by", str(result.get("stopped", "–"))),
-        ]),
-        tag("div",
+        facts(
+            [
+                ("model", " ".join(str(found.config.get(key, "")) for key in ("model", "size"))),
+                ("tokenizer", str(found.config.get("tokenizer", "–"))),
+                ("learned from", f"{len(found.config.get('train_ids') or []):,} fields"),
+                ("held-out loss", number(result.get("val_loss"), 4)),
+                ("bits a field", number(result.get("bits_per_field"), 4)),
+                ("steps", f"{number(result.get('steps'))}, best at {number(result.get('best_step'))}"),
+                ("time", _duration(result.get("seconds"))),
+                ("ended by", str(result.get("stopped", "–"))),
+            ]
+        ),
+        tag(
+            "div",
             line_chart(series, "Loss over the training", "step", f"loss, {unit}", marked=_best(result, series)),
             line_chart([_series(log, "learning rate", "lr")], "Learning rate", "step", "learning rate"),
-            class_="charts") if log else tag("p", "There is no log.jsonl with its losses.", class_="note"),
+            class_="charts",
+        )
+        if log
+        else tag("p", "There is no log.jsonl with its losses.", class_="note"),
         tag("p", "The upright line marks the weights that were kept: those of the lowest held-out loss.", class_="note")
-        if _best(result, series) is not None else None,
+        if _best(result, series) is not None
+        else None,
         [tag("h3", "Pictures on the way"), tag("div", [_picture(path) for path in pictures], class_="way")]
-        if pictures else None,
+        if pictures
+        else None,
         class_="training",
     )
 
@@ -75,3 +83,10 @@ def _duration(seconds: object) -> str:
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
+
+
+def training_figures(found: Found) -> Iterator[tuple[str, Child]]:
+    """How many bits the model needs, for the head of the page."""
+    bits = (found.config.get("result") or {}).get("bits_per_field")
+    if bits is not None:
+        yield "bits a held-out field", number(bits, 4)
