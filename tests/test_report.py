@@ -1,11 +1,13 @@
-"""The report: what it shows, that it stands alone, that no text becomes markup, that its small meshes are the meshes."""
+"""The report: what it shows, that it stands alone, that no text becomes markup, that small meshes are the meshes."""
 
 import base64
 import io
 import itertools
 import json
 import re
+import shutil
 import zlib
+from collections.abc import Callable
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -247,7 +249,7 @@ def test_scores_stand_beside_ceiling_and_floor_with_intervals(page: Page, paths:
             digits = 2 if key == "mmd" else 1
             value, low, high = (f"{factor * part[key][end]:.{digits}f}" for end in ("value", "low", "high"))
             assert re.search(rf"{value}\s+\[{low}, {high}\]", page.words)
-    for word in ("protocol nfgen", "seed 0", "16 points", "nfgen train tokens -o run", "3.5"):
+    for word in ("protocol nfgen", "seed 0", "16 points", "nfgen train tokens -o run", "6.3"):
         assert word in page.words
 
 
@@ -364,8 +366,10 @@ def test_models_without_a_surface_are_none() -> None:
         (lambda demo: demo / "run/log.jsonl", "not a folder"),
     ],
 )
-def test_what_cannot_be_shown_is_named_and_nothing_is_written(harm, words: str, tmp_path: Path) -> None:
-    make_all(tmp_path / "demo", ("a", "b"))
+def test_what_cannot_be_shown_is_named_and_nothing_is_written(
+    harm: Callable[[Path], Path], words: str, paths: dict[str, Path], tmp_path: Path
+) -> None:
+    shutil.copytree(paths["fields"].parent, tmp_path / "demo")
     path = harm(tmp_path / "demo")
     (tmp_path / "page.html").write_text("<!doctype html>before")
     with pytest.raises(ArtifactError) as caught:

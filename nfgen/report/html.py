@@ -2,7 +2,7 @@
 
 import html
 from collections.abc import Iterable, Sequence
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 VOID = frozenset({"img", "meta", "br", "col", "input", "link"})
 
@@ -13,7 +13,8 @@ class Html(str):
     __slots__ = ()
 
 
-Child: TypeAlias = "str | Iterable[Child] | None"
+Child: TypeAlias = str | Iterable[Any] | None
+"""`Html`, text, nothing, or any number of these."""
 
 
 def tag(name: str, *children: Child, **attributes: object) -> Html:
