@@ -338,7 +338,7 @@ def test_a_mesh_that_is_too_large_becomes_coarser_and_stays_in_place() -> None:
 
 def test_clustering_keeps_a_sheet_thinner_than_its_cells_in_one_piece() -> None:
     sheet = trimesh.creation.box((1.5, 1.5, 0.01)).subdivide().subdivide().subdivide().subdivide()
-    vertices, faces = clustered(sheet.vertices, sheet.faces, 20)
+    vertices, faces = clustered(np.asarray(sheet.vertices), np.asarray(sheet.faces), 20.0)
     coarse = trimesh.Trimesh(vertices, faces, process=False)
     assert len(faces) < len(sheet.faces) / 2
     assert len(coarse.split(only_watertight=False)) == 1
@@ -421,7 +421,7 @@ def test_axes_hold_their_values_and_have_ticks(low: float, high: float, log: boo
 
 
 def test_charts_bear_empty_and_single_values() -> None:
-    for series in ([], [Series("none", [], [])], [Series("one", [3.0], [0.5])], [Series("flat", [1, 2], [0, 0])]):
+    for series in ([], [Series("none", [], [])], [Series("one", [3.0], [0.5])], [Series("flat", [1.0, 2.0], [0.0, 0.0])]):
         assert "<svg" in line_chart(series, "t", "x", "y", marked=None)
         assert "<svg" in scatter_chart(series, "t", "x", "y", diagonal=True)
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from .html import Html, tag
 
-WIDTH, HEIGHT = 440, 290  # SVG units: at this width the letters stay legible on a phone
-LEFT, RIGHT, TOP, BOTTOM = 62, 14, 14, 46
+WIDTH, HEIGHT = 440.0, 290.0  # SVG units: at this width the letters stay legible on a phone
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 14.0, 46.0
 TICKS = 5
 LOG_FROM = 30.0  # a ratio of largest to smallest from which a linear axis hides the small values
 MAX_POINTS = 1200  # of a line: more than the pixels it is drawn with
@@ -150,7 +150,7 @@ def histogram(
         counts[min(bins - 1, max(0, int((value - low) / (high - low) * bins)))] += 1
     width = (high - low) / bins
     x = Axis(low, high, LEFT, WIDTH - RIGHT)
-    y = Axis(0, max([*counts, 1]) * 1.06, HEIGHT - BOTTOM, TOP)
+    y = Axis(0.0, max([*counts, 1]) * 1.06, HEIGHT - BOTTOM, TOP)
     bars = []
     for i, count in enumerate(counts):
         left, right = low + i * width, low + (i + 1) * width
@@ -161,9 +161,9 @@ def histogram(
                     "rect",
                     about,
                     x=x.at(left),
-                    y=y.at(count),
+                    y=y.at(float(count)),
                     width=round(x.at(right) - x.at(left) - 1, 1),
-                    height=round(y.at(0) - y.at(count), 1),
+                    height=round(y.at(0.0) - y.at(float(count)), 1),
                     class_="bar s0",
                 )
             )
@@ -202,7 +202,7 @@ def _chart(
         content,
         axis,
         labels,
-        viewBox=f"0 0 {WIDTH} {HEIGHT}",
+        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
         role="img",
         aria_label=title,
     )

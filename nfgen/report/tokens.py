@@ -71,8 +71,8 @@ def _usage(tokens: TokenSet) -> Html:
     shares = np.sort(counts)[::-1] / counts.sum()
     used = int((counts > 0).sum())
     # Unused codes have no place on a logarithmic axis.
-    shown = Series("codes", list(range(1, used + 1)), shares[:used].tolist())
-    even = Series("if all were used alike", [1, len(counts)], [1 / len(counts)] * 2)
+    shown = Series("codes", [float(i) for i in range(1, used + 1)], shares[:used].tolist())
+    even = Series("if all were used alike", [1.0, float(len(counts))], [1 / len(counts)] * 2)
     title = f"Use of the codebook: {used:,} of {len(counts):,} codes occur"
     return line_chart([shown, even], title, "codes, the most used first", "share of all tokens")
 

@@ -55,13 +55,13 @@ def training_section(found: Found) -> Html:
 
 def _series(log: Sequence[dict[str, Any]], name: str, key: str) -> Series:
     lines = [line for line in log if isinstance(line.get(key), int | float)]
-    return Series(name, [line["step"] for line in lines], [line[key] for line in lines])
+    return Series(name, [float(line["step"]) for line in lines], [float(line[key]) for line in lines])
 
 
 def _best(result: dict[str, Any], series: Sequence[Series]) -> float | None:
     best = result.get("best_step")
     steps = [step for one in series for step in one.x]
-    return best if isinstance(best, int) and steps and min(steps) <= best <= max(steps) else None
+    return float(best) if isinstance(best, int) and steps and min(steps) <= best <= max(steps) else None
 
 
 def _picture(path: Path) -> Html:
