@@ -39,7 +39,7 @@ class TrainConfig(Configuration):
     """Steps between two held-out losses, each with a checkpoint."""
     log_every: int = 20
     """Steps between two lines of the log."""
-    sample_every: int = 0
+    sample_every: int = 500
     """Steps between two calls of `on_sample`; 0 = none."""
     patience: int = 20
     """Stop after this many evaluations without a lower held-out loss; 0 = never."""

@@ -4,7 +4,7 @@ import contextlib
 import json
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -23,11 +23,13 @@ MAX_JSON_BYTES = 256 << 20  # config.json of a million fields is about 100 MB; m
 
 
 @contextlib.contextmanager
-def writing(path: str | Path, kind: str, *, resume: bool = False, overwrite: bool = False) -> Iterator[Path]:
+def writing(
+    path: str | Path, kind: str, *, resume: bool = False, overwrite: bool = False, resumable: Sequence[str] = ()
+) -> Iterator[Path]:
     """Write an artifact into a temporary sibling folder that takes its name only when all is there.
 
     Yields the folder `<path>.partial`. The body writes into it, `config.json` by `write_config`. If the body fails,
-    the partial folder stays for `resume=True`, unless nothing is in it.
+    the partial folder stays for `resume=True` if it holds one of the `resumable` files (patterns), else it goes.
 
     Raises:
         ArtifactError: if `path` exists and is not an artifact to overwrite, if another process is writing it, or
@@ -47,8 +49,8 @@ def writing(path: str | Path, kind: str, *, resume: bool = False, overwrite: boo
             try:
                 yield partial
             except BaseException:
-                with contextlib.suppress(OSError):
-                    partial.rmdir()
+                if not any(True for pattern in resumable for _ in partial.glob(pattern)):
+                    shutil.rmtree(partial, ignore_errors=True)
                 raise
             if not (partial / CONFIG).exists():
                 raise AssertionError(f"nothing wrote the config of this {kind}")

@@ -1,6 +1,7 @@
 """Configurations: frozen dataclasses that go to JSON and come back strictly checked."""
 
 import dataclasses
+import json
 import math
 import types
 import typing
@@ -38,8 +39,9 @@ class Configuration:
         return cls._hints[cls]
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as JSON values."""
-        return dataclasses.asdict(self)
+        """The settings as JSON values, as they will be read back: tuples are lists."""
+        settings: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
+        return settings
 
     @classmethod
     def from_json(cls, settings: object) -> Self:

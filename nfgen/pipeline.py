@@ -196,7 +196,8 @@ def train(
     """
     source, config = Path(source), config or TrainConfig()
     kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
-    with artifact.writing(out, RUN, resume=resume, overwrite=overwrite) as folder:
+    resumable = ["training/state.json", "tokens/config.json"]
+    with artifact.writing(out, RUN, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
         tokens_folder = source
         if kind == "fields":
             tokens_folder = folder / "tokens"

@@ -113,7 +113,7 @@ def fit_fields(
         "spec": spec.to_json(), "init": str(init), "fit": config.to_json(), "samples": samples.to_json(),
         "shapes": [ref.id for ref in refs],
     }
-    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite) as folder:
+    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=["shard-*.json"]) as folder:
         _agree_on_plan(folder, plan)
         job = _Job(spec, str(init), config, samples, classes, folder, strict, workers, cache)
         base = _base(job, refs)

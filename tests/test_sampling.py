@@ -38,7 +38,7 @@ def frequencies(**settings: float | int) -> list[float]:
     ("settings", "expected"),
     [
         ({}, [0.4, 0.1, 0.3, 0.2]),
-        ({"temperature": 0}, [1, 0, 0, 0]),
+        ({"temperature": 0.0}, [1, 0, 0, 0]),
         ({"temperature": 0.5}, [16 / 30, 1 / 30, 9 / 30, 4 / 30]),
         ({"top_k": 2}, [4 / 7, 0, 3 / 7, 0]),
         ({"top_k": 9}, [0.4, 0.1, 0.3, 0.2]),

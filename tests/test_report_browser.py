@@ -1,0 +1,215 @@
+"""The report in a real browser: it loads in silence, models are drawn and turn, it suits dark rooms, phones and paper.
+
+Needs Debian's `chromium` and the Python package `playwright`; WebGL is computed in software.
+"""
+
+import base64
+import io
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from PIL import Image
+
+from nfgen import artifact
+from nfgen.contact_sheet import save_png
+from nfgen.field import Field
+from nfgen.field_set import FieldSet
+from nfgen.report import write_report
+from nfgen.samples import Sample, write_list
+from nfgen.spec import FieldSpec
+
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
+CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+
+FLAGS = (
+    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
+)  # fmt: skip
+SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
+HOSTILE = "<b id=pwned>'\"&.obj"
+NAMES = (HOSTILE, "shape-1", "shape-2")
+FIRST = "button.model[data-label='Sample 0']"
+PATIENCE = 60_000  # milliseconds: software rendering on a machine with other work
+
+
+def octahedron(widths: tuple[float, float, float]) -> torch.Tensor:
+    """Weights of the field |x| / a + |y| / b + |z| / c - 1, scaled."""
+    rows = torch.cat([torch.eye(3), -torch.eye(3)])
+    scale = torch.tensor(widths).reciprocal().repeat(2) * min(widths)
+    return torch.cat([rows.flatten(), torch.zeros(6), scale, torch.tensor([-min(widths)])])
+
+
+@pytest.fixture(scope="module")
+def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("report")
+    weights = torch.stack([octahedron((0.4, 0.6 + 0.1 * i, 0.9)) for i in range(len(NAMES))])
+    report = tuple({"id": id, "iou": 0.9, "sdf_l1": 0.002} for id in NAMES)
+    no_labels = torch.full((len(NAMES),), -1)
+    FieldSet(SPEC, weights, NAMES, no_labels, base=weights.mean(0), report=report).save(folder / "fields")
+    samples, pictures = [], []
+    with artifact.writing(folder / "samples", "samples") as path:
+        for i, id in enumerate(NAMES):
+            field, name = Field(SPEC, octahedron((0.5, 0.8, 0.5 + 0.1 * i))), f"sample-{i:04d}"
+            field.save(path / f"{name}.safetensors")
+            field.mesh(32).export(path / f"{name}.glb")
+            pictures.append(np.full((64, 64, 3), (200, 120, 60), np.uint8))
+            save_png(path / f"{name}.png", pictures[-1])
+            nearest = {"id": id, "distance": 0.01}
+            samples.append(Sample(f"{name}.glb", f"{name}.safetensors", f"{name}.png", [1], 0, i, None, False, nearest))
+        write_list(path, samples, pictures, {"run": "run", "frame": None})
+    return write_report([folder])
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["playwright.Browser"]:
+    with playwright.sync_playwright() as driver:
+        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def page(browser: "playwright.Browser", page_file: Path) -> Iterator["playwright.Page"]:
+    """The report, opened from disk in a window of usual size, its first model drawn; it must have stayed silent."""
+    page = browser.new_page(viewport={"width": 1400, "height": 900})
+    said: list[str] = []
+    page.on("console", lambda message: said.append(message.text) if message.type in ("error", "warning") else None)
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: said.append(request.url) if request.url.startswith("http") else None)
+    page.set_default_timeout(PATIENCE)
+    page.goto(page_file.as_uri())
+    page.wait_for_selector(f"{FIRST}[data-drawn]")
+    yield page
+    assert said == []
+    page.close()
+
+
+def picture(page: "playwright.Page", selector: str = FIRST) -> np.ndarray:
+    """Pixels [H, W, 4] of a model's canvas."""
+    url = page.evaluate("(selector) => document.querySelector(selector + ' canvas').toDataURL()", selector)
+    with Image.open(io.BytesIO(base64.b64decode(url.split(",")[1]))) as image:
+        return np.asarray(image.convert("RGBA")).astype(int)
+
+
+def wait_for_change(page: "playwright.Page", before: np.ndarray, selector: str = FIRST) -> np.ndarray:
+    """The model's picture as soon as it is another one."""
+    for _ in range(PATIENCE // 100):
+        now = picture(page, selector)
+        if now.shape != before.shape or (now != before).any():
+            return now
+        page.wait_for_timeout(100)
+    raise AssertionError(f"{selector} stayed as it was")
+
+
+def test_models_are_drawn_in_warm_clay_above_a_shadow(page: "playwright.Page", tmp_path: Path) -> None:
+    shown = picture(page)
+    red, green, blue, alpha = shown.reshape(-1, 4).T
+    clay = (alpha > 250) & (red > green + 15) & (green > blue)
+    assert 0.05 < clay.mean() < 0.9
+    assert (alpha == 0).mean() > 0.1
+    assert ((alpha > 5) & (alpha < 200) & (red < 40)).any()
+    page.screenshot(path=tmp_path / "report.png")
+    assert (tmp_path / "report.png").stat().st_size > 10_000
+
+
+def test_arrow_keys_turn_the_focused_model_and_home_brings_it_back(page: "playwright.Page") -> None:
+    before = picture(page)
+    page.focus(FIRST)
+    for key in ("ArrowRight", "ArrowUp", "+"):
+        page.keyboard.press(key)
+        turned = wait_for_change(page, before)
+        assert ((turned != before).any(-1)).mean() > 0.01
+        page.keyboard.press("Home")
+        np.testing.assert_array_equal(wait_for_change(page, turned), before)
+
+
+def test_dragging_turns_a_model_and_does_not_open_it(page: "playwright.Page") -> None:
+    before = picture(page)
+    box = page.locator(FIRST).bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 60, y + 20, steps=4)
+    page.mouse.up()
+    wait_for_change(page, before)
+    assert not page.evaluate("document.getElementById('stage').open")
+
+
+def test_enter_shows_a_model_large_beside_its_neighbour_and_escape_gives_the_focus_back(
+    page: "playwright.Page",
+) -> None:
+    page.focus(FIRST)
+    page.keyboard.press("Enter")
+    for figure in (1, 2):
+        side = f"#stage figure:nth-child({figure})"
+        page.wait_for_selector(f"{side}[data-drawn]")
+        assert (picture(page, side)[..., 3] > 250).mean() > 0.01
+    assert HOSTILE in page.inner_text("#stage .caption")
+    before = picture(page, "#stage figure:nth-child(1)")
+    page.keyboard.press("ArrowLeft")
+    wait_for_change(page, before, "#stage figure:nth-child(1)")
+    page.keyboard.press("PageDown")
+    assert page.inner_text("#stage .caption").startswith("Sample 1")
+    page.click("[data-act=previous]")
+    assert page.inner_text("#stage .caption").startswith("Sample 0")
+    page.keyboard.press("Escape")
+    assert not page.evaluate("document.getElementById('stage').open")
+    assert page.evaluate("document.activeElement.dataset.label") == "Sample 0"
+
+
+def test_the_turntable_turns_until_it_is_stopped(page: "playwright.Page") -> None:
+    page.click(FIRST)
+    side = "#stage figure:nth-child(1)"
+    page.wait_for_selector(f"{side}[data-drawn]")
+    turning = page.locator("[data-act=turn]")
+    before = picture(page, side)
+    turning.click()
+    assert turning.get_attribute("aria-pressed") == "true"
+    wait_for_change(page, wait_for_change(page, before, side), side)
+    turning.click()
+    assert turning.get_attribute("aria-pressed") == "false"
+    page.click("[data-act=close]")
+
+
+def test_dark_rooms_get_a_dark_page_with_legible_text(page: "playwright.Page") -> None:
+    def lightness(name: str) -> float:
+        color = page.evaluate("(name) => getComputedStyle(document.body)[name]", name)
+        return sum(int(part) for part in color[4:-1].split(",")) / (3 * 255)
+
+    assert lightness("backgroundColor") > 0.9
+    assert lightness("color") < 0.25
+    page.emulate_media(color_scheme="dark")
+    assert lightness("backgroundColor") < 0.15
+    assert lightness("color") > 0.8
+
+
+@pytest.mark.parametrize("width", [320, 390, 820, 1400])
+def test_no_width_needs_sideways_scrolling(page: "playwright.Page", width: int) -> None:
+    page.set_viewport_size({"width": width, "height": 844})
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.wait_for_selector(f"{FIRST}[data-drawn]")
+
+
+def test_names_are_text_and_nothing_else(page: "playwright.Page") -> None:
+    assert page.locator("#pwned").count() == 0
+    assert HOSTILE in page.inner_text(".nearest >> nth=0")
+
+
+def test_paper_gets_the_pictures(page: "playwright.Page") -> None:
+    assert not page.locator(f"{FIRST} .poster").is_visible()
+    page.emulate_media(media="print")
+    assert page.locator(f"{FIRST} .poster").is_visible()
+    assert not page.locator(f"{FIRST} canvas").is_visible()
+
+
+def test_without_webgl_the_pictures_stand_in(browser: "playwright.Browser", page_file: Path) -> None:
+    page = browser.new_page()
+    page.add_init_script("HTMLCanvasElement.prototype.getContext = () => null")
+    page.goto(page_file.as_uri())
+    assert page.locator(f"{FIRST} .poster").is_visible()
+    page.close()
