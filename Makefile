@@ -1,5 +1,6 @@
 PYTHON ?= python3
 BIN := .venv/bin
+CODE := nfgen tokenizers models cli tests benchmarks
 
 .PHONY: demo test check format clean
 
@@ -11,18 +12,19 @@ BIN := .venv/bin
 demo: .venv/installed
 	$(BIN)/nfgen demo --out demo --overwrite
 
+# Tests run side by side: with one thread each they do not wait for each other.
 test: .venv/installed
-	$(BIN)/python -m pytest -q -n auto
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
 
 check: .venv/installed
-	$(BIN)/ruff check nfgen tests benchmarks
-	$(BIN)/ruff format --check nfgen tests benchmarks
+	$(BIN)/ruff check $(CODE)
+	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy nfgen
 	$(MAKE) test
 
 format: .venv/installed
-	$(BIN)/ruff check --fix nfgen tests benchmarks
-	$(BIN)/ruff format nfgen tests benchmarks
+	$(BIN)/ruff check --fix $(CODE)
+	$(BIN)/ruff format $(CODE)
 
 clean:
 	rm -rf .venv demo dist

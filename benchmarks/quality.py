@@ -14,7 +14,18 @@ from typing import Any
 import click
 import numpy as np
 
-from nfgen import FieldSet, FitConfig, SamplingConfig, TrainConfig, evaluate, fit, generate, show_progress, tokenize, train
+from nfgen import (
+    FieldSet,
+    FitConfig,
+    SamplingConfig,
+    TrainConfig,
+    evaluate,
+    fit,
+    generate,
+    show_progress,
+    tokenize,
+    train,
+)
 from nfgen.artifact import kind_of, write_json
 from nfgen.round_trip import judge_fields
 from nfgen.token_set import TOKENIZER

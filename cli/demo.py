@@ -8,11 +8,18 @@ from . import options
 
 
 @click.command()
-@click.option("-o", "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write.")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
+)
 @click.option("--kind", default="chair", show_default=True, help="Family of shapes.")
 @click.option("-n", "count", type=click.IntRange(8), default=320, show_default=True, help="Shapes to learn from.")
-@click.option("--minutes", type=click.FloatRange(0, min_open=True), default=8.0, show_default=True,
-              help="About how long it may take.")
+@click.option(
+    "--minutes",
+    type=click.FloatRange(0, min_open=True),
+    default=8.0,
+    show_default=True,
+    help="About how long it may take.",
+)
 @options.seed
 @options.overwrite
 @options.quiet

@@ -18,7 +18,13 @@ from . import options
 @options.quiet
 @options.as_json
 def evaluate(
-    generated: Path, reference: str, train: str | None, protocol: str, points: int, limit: int | None, seed: int,
+    generated: Path,
+    reference: str,
+    train: str | None,
+    protocol: str,
+    points: int,
+    limit: int | None,
+    seed: int,
     as_json: bool,
 ) -> None:
     """Score GENERATED, samples of `nfgen generate` or any shapes, against real shapes.

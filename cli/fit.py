@@ -11,10 +11,18 @@ from . import options
 @click.command(context_settings=options.FREE_SETTINGS)
 @click.argument("shapes", nargs=1)
 @options.settings
-@click.option("--spec", default="talk", show_default=True,
-              help="Architecture: talk, talk-2d, mnist, hyperdiffusion, or a JSON file.")
-@click.option("--init", default="shared", show_default=True,
-              help="Where fits start: random (unconditioned), first (conditioned), shared, or the path of a field.")
+@click.option(
+    "--spec",
+    default="talk",
+    show_default=True,
+    help="Architecture: talk, talk-2d, mnist, hyperdiffusion, or a JSON file.",
+)
+@click.option(
+    "--init",
+    default="shared",
+    show_default=True,
+    help="Where fits start: random (unconditioned), first (conditioned), shared, or the path of a field.",
+)
 @click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many shapes.")
 @click.option("--strict", is_flag=True, help="Stop at the first unusable shape instead of skipping it.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
@@ -25,8 +33,18 @@ from . import options
 @options.quiet
 @options.out
 def fit(
-    shapes: str, settings: tuple[str, ...], spec: str, init: str, limit: int | None, strict: bool, cache: Path | None,
-    workers: int | None, seed: int, resume: bool, overwrite: bool, out: Path,
+    shapes: str,
+    settings: tuple[str, ...],
+    spec: str,
+    init: str,
+    limit: int | None,
+    strict: bool,
+    cache: Path | None,
+    workers: int | None,
+    seed: int,
+    resume: bool,
+    overwrite: bool,
+    out: Path,
 ) -> None:
     """Fit one field to each shape of SHAPES: a file, a folder or a quoted glob of meshes, voxel grids or images.
 
@@ -40,8 +58,20 @@ def fit(
     from nfgen.shape_fitting import fit_fields, sort_settings
 
     fit_config, sample_config = sort_settings({"seed": seed, **options.parse_settings(settings)})
-    fields = fit_fields(shapes, out, spec=options.load_spec(spec), init=init, config=fit_config, samples=sample_config,
-                        limit=limit, strict=strict, workers=workers, cache=cache, resume=resume, overwrite=overwrite)
+    fields = fit_fields(
+        shapes,
+        out,
+        spec=options.load_spec(spec),
+        init=init,
+        config=fit_config,
+        samples=sample_config,
+        limit=limit,
+        strict=strict,
+        workers=workers,
+        cache=cache,
+        resume=resume,
+        overwrite=overwrite,
+    )
     if fields.skipped:
         click.echo(f"warning: {len(fields.skipped)} shapes were skipped:", err=True)
         for entry in fields.skipped:

@@ -12,30 +12,71 @@ from . import options
 @click.option("-n", "count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more usual.")
 @click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens.")
-@click.option("--top-p", type=click.FloatRange(0, 1, min_open=True), default=1.0, show_default=True,
-              help="Draw from the likeliest tokens that together hold this share.")
-@click.option("--min-p", type=click.FloatRange(0, 1), default=0.0, show_default=True,
-              help="Draw from tokens at least this share as likely as the likeliest.")
-@click.option("--guidance", type=click.FloatRange(0), default=1.0, show_default=True, help="Weight of the class; 1 = none.")
+@click.option(
+    "--top-p",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=1.0,
+    show_default=True,
+    help="Draw from the likeliest tokens that together hold this share.",
+)
+@click.option(
+    "--min-p",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Draw from tokens at least this share as likely as the likeliest.",
+)
+@click.option(
+    "--guidance", type=click.FloatRange(0), default=1.0, show_default=True, help="Weight of the class; 1 = none."
+)
 @click.option("--class", "label", help="Name of the class. [default: any]")
 @click.option("--prefix", help="First tokens by comma, or a field file whose first tokens are taken.")
 @click.option("--prefix-length", type=click.IntRange(1), help="How many tokens of the field file.")
 @click.option("--require-surface", is_flag=True, help="Draw again for fields without a surface.")
-@click.option("--resolution", type=click.IntRange(8, 1024), default=128, show_default=True, help="Marching cubes cells.")
-@click.option("--format", type=click.Choice(["glb", "obj", "ply", "stl", "off"]), default="glb", show_default=True,
-              help="Of the meshes.")
+@click.option(
+    "--resolution", type=click.IntRange(8, 1024), default=128, show_default=True, help="Marching cubes cells."
+)
+@click.option(
+    "--format",
+    type=click.Choice(["glb", "obj", "ply", "stl", "off"]),
+    default="glb",
+    show_default=True,
+    help="Of the meshes.",
+)
 @click.option("--batch", "batch_size", type=click.IntRange(1), help="Samples at once. [default: as memory allows]")
-@click.option("--weights", "which", type=click.Choice(["best", "last"]), default="best", show_default=True,
-              help="Which checkpoint.")
+@click.option(
+    "--weights",
+    "which",
+    type=click.Choice(["best", "last"]),
+    default="best",
+    show_default=True,
+    help="Which checkpoint.",
+)
 @options.seed
 @options.device
 @options.overwrite
 @options.quiet
 @options.out
 def generate(
-    run: Path, count: int, temperature: float, top_k: int | None, top_p: float, min_p: float, guidance: float,
-    label: str | None, prefix: str | None, prefix_length: int | None, require_surface: bool, resolution: int,
-    format: str, batch_size: int | None, which: str, seed: int, device: str, overwrite: bool, out: Path,
+    run: Path,
+    count: int,
+    temperature: float,
+    top_k: int | None,
+    top_p: float,
+    min_p: float,
+    guidance: float,
+    label: str | None,
+    prefix: str | None,
+    prefix_length: int | None,
+    require_surface: bool,
+    resolution: int,
+    format: str,
+    batch_size: int | None,
+    which: str,
+    seed: int,
+    device: str,
+    overwrite: bool,
+    out: Path,
 ) -> None:
     """Generate new fields with RUN: of each a mesh, the field itself and a picture.
 
@@ -43,14 +84,26 @@ def generate(
     nfgen generate run -n 16 -o out
     nfgen generate run -n 8 --class chair --top-p 0.9 --format obj -o out
     """
-    from nfgen.pipeline import Run, generate, read_prefix
     from nfgen.models.draw import SamplingConfig
+    from nfgen.pipeline import Run, generate, read_prefix
 
     loaded = Run.load(run, which, device)
     first = None if prefix is None else read_prefix(loaded, prefix, prefix_length)
     config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance)
-    samples = generate(loaded, count, out, config=config, seed=seed, label=label, prefix=first, batch_size=batch_size,
-                       require_surface=require_surface, resolution=resolution, format=format, overwrite=overwrite)
+    samples = generate(
+        loaded,
+        count,
+        out,
+        config=config,
+        seed=seed,
+        label=label,
+        prefix=first,
+        batch_size=batch_size,
+        require_surface=require_surface,
+        resolution=resolution,
+        format=format,
+        overwrite=overwrite,
+    )
     empty = sum(sample.empty for sample in samples)
     click.echo(f"{len(samples)} samples are in {out}; {out / 'contact_sheet.png'} shows them")
     if empty:

@@ -23,8 +23,14 @@ def _set_quiet(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> N
     show_progress(not quiet)
 
 
-quiet = click.option("--quiet", is_flag=True, expose_value=False, is_eager=True, callback=_set_quiet,
-                     help="Print results only, no progress.")
+quiet = click.option(
+    "--quiet",
+    is_flag=True,
+    expose_value=False,
+    is_eager=True,
+    callback=_set_quiet,
+    help="Print results only, no progress.",
+)
 
 FREE_SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Context settings of a command that takes settings as options it does not declare."""

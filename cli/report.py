@@ -9,7 +9,9 @@ from . import options
 
 @click.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="File to write. [default: index.html in the first PATH]")
+@click.option(
+    "-o", "--out", type=click.Path(path_type=Path), help="File to write. [default: index.html in the first PATH]"
+)
 @options.quiet
 def report(paths: tuple[Path, ...], out: Path | None) -> None:
     """Write a web page that shows artifacts: samples, runs, tokens, field sets.

@@ -12,18 +12,35 @@ from . import options
 @click.argument("fields", type=click.Path(path_type=Path))
 @options.settings
 @click.option("--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, or a plug-in.")
-@click.option("--heldout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
-              help="Share of fields that nothing is learned from.")
-@click.option("--views", type=click.IntRange(0), default=0, show_default=True,
-              help="Token sequences of augmented copies to store for each field (vq).")
+@click.option(
+    "--heldout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="Share of fields that nothing is learned from.",
+)
+@click.option(
+    "--views",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="Token sequences of augmented copies to store for each field (vq).",
+)
 @options.seed
 @options.overwrite
 @options.quiet
 @options.as_json
 @options.out
 def tokenize(
-    fields: Path, settings: tuple[str, ...], tokenizer: str, heldout: float, views: int, seed: int, overwrite: bool,
-    as_json: bool, out: Path,
+    fields: Path,
+    settings: tuple[str, ...],
+    tokenizer: str,
+    heldout: float,
+    views: int,
+    seed: int,
+    overwrite: bool,
+    as_json: bool,
+    out: Path,
 ) -> None:
     """Fit a tokenizer on FIELDS and encode them; print what the round trip keeps.
 
@@ -37,8 +54,16 @@ def tokenize(
 
     from nfgen.pipeline import tokenize
 
-    tokens = tokenize(fields, out, tokenizer, heldout=heldout, seed=seed, views=views, overwrite=overwrite,
-                      **options.parse_settings(settings))
+    tokens = tokenize(
+        fields,
+        out,
+        tokenizer,
+        heldout=heldout,
+        seed=seed,
+        views=views,
+        overwrite=overwrite,
+        **options.parse_settings(settings),
+    )
     if as_json:
         click.echo(json.dumps(tokens.report))
         return
@@ -50,6 +75,7 @@ def tokenize(
 
 def table(report: dict[str, dict[str, Any]]) -> list[str]:
     """The figures of a round trip as lines of text."""
+
     def number(value: float | None) -> str:
         return "-" if value is None else f"{value:.4g}"
 

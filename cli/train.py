@@ -15,10 +15,20 @@ from . import options
 @click.option("--size", default="tiny", show_default=True, help="tiny, small, medium or big.")
 @click.option("--steps", type=click.IntRange(1), help="Optimizer steps. [default: 2000]")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so much time instead.")
-@click.option("--heldout", type=click.FloatRange(0, 1, max_open=True), default=0.1, show_default=True,
-              help="For FIELDS: share of fields that nothing is learned from.")
-@click.option("--views", type=click.IntRange(0), default=0, show_default=True,
-              help="For FIELDS: augmented token sequences of each field (vq).")
+@click.option(
+    "--heldout",
+    type=click.FloatRange(0, 1, max_open=True),
+    default=0.1,
+    show_default=True,
+    help="For FIELDS: share of fields that nothing is learned from.",
+)
+@click.option(
+    "--views",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    help="For FIELDS: augmented token sequences of each field (vq).",
+)
 @options.seed
 @options.device
 @options.resume
@@ -26,8 +36,20 @@ from . import options
 @options.quiet
 @options.out
 def train(
-    source: Path, settings: tuple[str, ...], tokenizer: str | None, model: str | None, size: str, steps: int | None,
-    minutes: float | None, heldout: float, views: int, seed: int, device: str, resume: bool, overwrite: bool, out: Path,
+    source: Path,
+    settings: tuple[str, ...],
+    tokenizer: str | None,
+    model: str | None,
+    size: str,
+    steps: int | None,
+    minutes: float | None,
+    heldout: float,
+    views: int,
+    seed: int,
+    device: str,
+    resume: bool,
+    overwrite: bool,
+    out: Path,
 ) -> None:
     """Train a model on TOKENS, or on FIELDS by a tokenizer that is fitted first.
 
@@ -42,7 +64,17 @@ def train(
 
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
     given = {key: value for key, value in given.items() if value is not None} | options.parse_settings(settings)
-    run = train_from_settings(source, out, given, tokenizer=tokenizer, model=model, size=size, heldout=heldout,
-                              views=views, resume=resume, overwrite=overwrite)
+    run = train_from_settings(
+        source,
+        out,
+        given,
+        tokenizer=tokenizer,
+        model=model,
+        size=size,
+        heldout=heldout,
+        views=views,
+        resume=resume,
+        overwrite=overwrite,
+    )
     click.echo(f"a {run.model.name} model of {run.model.parameter_count:,} parameters is in {out}; {run.summary}")
     click.echo(f"next: nfgen generate {out} -n 16 -o OUT")

@@ -58,7 +58,9 @@ def writing(
                 shutil.rmtree(path)
             partial.rename(path)
     except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "check the disk and the folder's rights") from error
+        raise ArtifactError(
+            f"cannot write {path}: {error.strerror or error}", "check the disk and the folder's rights"
+        ) from error
 
 
 def _replaceable(path: Path, overwrite: bool) -> bool:
@@ -104,7 +106,9 @@ def read_config(path: str | Path, kind: str | None = None) -> dict[str, Any]:
     if not isinstance(config, dict) or "type" not in config or "format" not in config:
         raise ArtifactError(f"{path / CONFIG} is not an nfgen config", "give a folder that nfgen wrote")
     if config["format"] != FORMAT:
-        raise ArtifactError(f"{path} has format {config['format']}, this nfgen reads {FORMAT}", "use the nfgen that wrote it")
+        raise ArtifactError(
+            f"{path} has format {config['format']}, this nfgen reads {FORMAT}", "use the nfgen that wrote it"
+        )
     if kind is not None and config["type"] != kind:
         raise ArtifactError(f"{path} holds {config['type']}, not {kind}", f"give a folder of {kind}")
     return {key: value for key, value in config.items() if key not in ("format", "type", "nfgen")}
@@ -120,7 +124,11 @@ def kind_of(path: str | Path) -> str | None:
 
 
 def _unfinished(path: Path) -> str:
-    return "; an unfinished one is there: say --resume where it was made" if path.with_name(path.name + ".partial").exists() else ""
+    return (
+        "; an unfinished one is there: say --resume where it was made"
+        if path.with_name(path.name + ".partial").exists()
+        else ""
+    )
 
 
 def write_json(path: Path, value: object) -> None:

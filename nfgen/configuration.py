@@ -94,6 +94,10 @@ def _wording(hint: Any) -> str:
         return " or ".join(_wording(option) for option in arguments)
     if origin is tuple:
         return f"a list of {arguments[0].__name__}" if hasattr(arguments[0], "__name__") else "a list"
-    return {int: "a whole number", float: "a finite number", bool: "true or false", str: "a text", type(None): "nothing"}.get(
-        hint, getattr(hint, "__name__", str(hint))
-    )
+    return {
+        int: "a whole number",
+        float: "a finite number",
+        bool: "true or false",
+        str: "a text",
+        type(None): "nothing",
+    }.get(hint, getattr(hint, "__name__", str(hint)))

@@ -12,8 +12,8 @@ from .library import write_shapes
 from .models.train_config import TrainConfig
 from .pipeline import generate, tokenize, train
 from .report import write_report
-from .shape_fitting import fit_fields
 from .samples import KIND as SAMPLES
+from .shape_fitting import fit_fields
 
 SAMPLES_MADE = 24
 REFERENCES = 64  # shapes made with another seed, to compare with
@@ -62,11 +62,16 @@ def run_demo(
     write_shapes(kind, REFERENCES, out / "reference", seed=seed + 1)
     step(f"fit {out}/shapes -o {out}/fields")
     fit_fields(out / "shapes", out / "fields")
-    step(f"tokenize {out}/fields --tokenizer vq --minutes {TOKENIZER_SHARE * minutes:.1f} --views {VIEWS} -o {out}/tokens")
-    tokenize(out / "fields", out / "tokens", "vq", seed=seed, views=VIEWS, minutes=TOKENIZER_SHARE * minutes)
+    limit = TOKENIZER_SHARE * minutes
+    step(f"tokenize {out}/fields --tokenizer vq --minutes {limit:.1f} --views {VIEWS} -o {out}/tokens")
+    tokenize(out / "fields", out / "tokens", "vq", seed=seed, views=VIEWS, minutes=limit)
     step(f"train {out}/tokens --minutes {MODEL_SHARE * minutes:.1f} --dropout 0.2 -o {out}/run")
-    train(out / "tokens", out / "run", model_settings={"dropout": 0.2},
-          config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed, sample_every=200))
+    train(
+        out / "tokens",
+        out / "run",
+        model_settings={"dropout": 0.2},
+        config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed, sample_every=200),
+    )
     step(f"generate {out}/run -n {SAMPLES_MADE} --require-surface -o {out}/samples")
     generate(out / "run", SAMPLES_MADE, out / "samples", seed=seed, require_surface=True)
     step(f"evaluate {out}/samples --reference {out}/reference --train {out}/shapes")

@@ -112,18 +112,26 @@ def _validity(refs: list[ShapeRef]) -> dict[str, Any]:
 def score_lines(scores: dict[str, Any]) -> list[str]:
     """The scores as lines of text."""
     ceiling, floor = scores["ceiling"], scores["floor"]
-    lines = [f"{scores['generated']} generated against {scores['reference']} reference shapes, {scores['points']} points, "
-             f"protocol {scores['protocol']}, seed {scores['seed']}; 95 % intervals",
-             f"{'':16}{'MMD x100':>24}{'COV %':>24}{'1-NNA %':>24}"]
-    rows = {"generated": scores, "real (ceiling)": ceiling, "one repeated": floor and floor.get("repeated"),
-            "noise": floor and floor.get("noise")}
+    lines = [
+        f"{scores['generated']} generated against {scores['reference']} reference shapes, {scores['points']} points, "
+        f"protocol {scores['protocol']}, seed {scores['seed']}; 95 % intervals",
+        f"{'':16}{'MMD x100':>24}{'COV %':>24}{'1-NNA %':>24}",
+    ]
+    rows = {
+        "generated": scores,
+        "real (ceiling)": ceiling,
+        "one repeated": floor and floor.get("repeated"),
+        "noise": floor and floor.get("noise"),
+    }
     for name, row in rows.items():
         if row:
             cells = [_cell(row[key]) for key in ("mmd", "cov", "1_nna")]
             lines.append(f"{name:16}" + "".join(f"{cell:>24}" for cell in cells))
     validity = scores["validity"]
-    lines.append(f"surface {validity['nonempty']:.1%}, watertight {validity['watertight']:.1%}, "
-                 f"one body {validity['single_body']:.1%}, largest body {validity['largest_share'] or 0:.1%} of the volume")
+    lines.append(
+        f"surface {validity['nonempty']:.1%}, watertight {validity['watertight']:.1%}, "
+        f"one body {validity['single_body']:.1%}, largest body {validity['largest_share'] or 0:.1%} of the volume"
+    )
     return lines
 
 

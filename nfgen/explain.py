@@ -47,8 +47,14 @@ def describe(path: str | Path) -> dict[str, Any]:
         kind = artifact.kind_of(path) or ""
         facts = _FACTS.get(kind, lambda path, config: config)(path, config)
     size = path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
-    return {"path": str(path), "type": kind, "what": WHAT.get(kind, kind), **facts, "bytes": size,
-            "next": NEXT.get(kind, "").format(path=path)}
+    return {
+        "path": str(path),
+        "type": kind,
+        "what": WHAT.get(kind, kind),
+        **facts,
+        "bytes": size,
+        "next": NEXT.get(kind, "").format(path=path),
+    }
 
 
 def _file(path: Path) -> tuple[str, dict[str, Any]]:
@@ -71,23 +77,40 @@ def _file(path: Path) -> tuple[str, dict[str, Any]]:
 def _fields(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     fields = FieldSet.load(path)
     ious = [entry["iou"] for entry in fields.report]
-    return {"fields": len(fields), "weights": fields.spec.size, "classes": list(fields.classes),
-            "mean_iou": sum(ious) / len(ious) if ious else None, "skipped": len(fields.skipped),
-            "spec": fields.spec.to_json(), "made": fields.settings}
+    return {
+        "fields": len(fields),
+        "weights": fields.spec.size,
+        "classes": list(fields.classes),
+        "mean_iou": sum(ious) / len(ious) if ious else None,
+        "skipped": len(fields.skipped),
+        "spec": fields.spec.to_json(),
+        "made": fields.settings,
+    }
 
 
 def _tokens(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     tokens = TokenSet.load(path)
-    return {"fields": len(tokens), "heldout": int(tokens.heldout.sum()), "vocabulary": _vocabulary(config["vocabulary"]),
-            "report": tokens.report, "made": tokens.settings}
+    return {
+        "fields": len(tokens),
+        "heldout": int(tokens.heldout.sum()),
+        "vocabulary": _vocabulary(config["vocabulary"]),
+        "report": tokens.report,
+        "made": tokens.settings,
+    }
 
 
 def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     model = artifact.read_json(path / "model.json")
     parameters = sum(t.numel() for t in artifact.read_tensors(path / "best.safetensors").values())
-    return {"model": model["model"], "parameters": parameters, "vocabulary": _vocabulary(model["vocabulary"]),
-            "trained_on": len(config["train_ids"]), "tokenizer": config["tokenizer"], "result": config["result"],
-            "report": config["report"]}
+    return {
+        "model": model["model"],
+        "parameters": parameters,
+        "vocabulary": _vocabulary(model["vocabulary"]),
+        "trained_on": len(config["train_ids"]),
+        "tokenizer": config["tokenizer"],
+        "result": config["result"],
+        "report": config["report"],
+    }
 
 
 def _vocabulary(settings: dict[str, Any]) -> dict[str, Any]:
@@ -134,5 +157,3 @@ def lines(described: dict[str, Any], indent: int = 0) -> list[str]:
             shown = f"{value:.4g}" if isinstance(value, float) else str(value)
             text.append(f"{pad}{key:<{max(1, 20 - len(pad))}} {shown}")
     return text
-
-

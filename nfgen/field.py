@@ -71,10 +71,15 @@ def neuron_rows(spec: FieldSpec, weights: Float[Tensor, "fields weights"]) -> li
     ]
 
 
-def from_neuron_rows(spec: FieldSpec, rows: list[Float[Tensor, "fields outputs row"]]) -> Float[Tensor, "fields weights"]:
+def from_neuron_rows(
+    spec: FieldSpec, rows: list[Float[Tensor, "fields outputs row"]]
+) -> Float[Tensor, "fields weights"]:
     """The inverse of `neuron_rows`."""
     return flatten(
-        [(row[..., :-1], row[..., -1]) if layer.bias else (row, None) for layer, row in zip(spec.layers, rows, strict=True)]
+        [
+            (row[..., :-1], row[..., -1]) if layer.bias else (row, None)
+            for layer, row in zip(spec.layers, rows, strict=True)
+        ]
     )
 
 
@@ -205,7 +210,9 @@ class Field:
                 spec = FieldSpec.from_json(json.loads((file.metadata() or {})["spec"]))
                 return cls(spec, file.get_tensor("weights"))
         except (OSError, SafetensorError, KeyError, ValueError) as error:
-            raise ArtifactError(f"{path} is not a field: {error}", "give a .safetensors file that nfgen wrote") from error
+            raise ArtifactError(
+                f"{path} is not a field: {error}", "give a .safetensors file that nfgen wrote"
+            ) from error
 
 
 def pixel_centres(size: int) -> Float[Tensor, "pixels 2"]:

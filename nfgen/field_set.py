@@ -51,7 +51,9 @@ class FieldSet:
     def __post_init__(self) -> None:
         count = len(self.ids)
         if self.weights.shape != (count, self.spec.size) or self.labels.shape != (count,):
-            raise ConfigError(f"{count} ids do not fit weights {tuple(self.weights.shape)} of a spec of {self.spec.size}")
+            raise ConfigError(
+                f"{count} ids do not fit weights {tuple(self.weights.shape)} of a spec of {self.spec.size}"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -101,8 +103,14 @@ class FieldSet:
             spec = FieldSpec.from_json(config["spec"])
             base = artifact.read_tensors(path / BASE)["weights"] if config["has_base"] else None
             parts = [read_shard(path, i, spec) for i in range(config["shards"])]
-            return cls.joined(parts, spec=spec, classes=tuple(config["classes"]), base=base,
-                              uniform_checks=config["uniform_checks"], settings=config["settings"])
+            return cls.joined(
+                parts,
+                spec=spec,
+                classes=tuple(config["classes"]),
+                base=base,
+                uniform_checks=config["uniform_checks"],
+                settings=config["settings"],
+            )
         except (KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ArtifactError(f"{path} is damaged: {error!r}", "make it again with nfgen fit") from error
 
@@ -149,7 +157,10 @@ def write_shard(folder: Path, number: int, fields: FieldSet) -> None:
 def read_shard(folder: Path, number: int, spec: FieldSpec) -> FieldSet:
     """Read what `write_shard` wrote."""
     name = SHARD.format(number)
-    tensors, entries = artifact.read_tensors(folder / f"{name}.safetensors"), artifact.read_json(folder / f"{name}.json")
+    tensors, entries = (
+        artifact.read_tensors(folder / f"{name}.safetensors"),
+        artifact.read_json(folder / f"{name}.json"),
+    )
 
     def full(key: str) -> Tensor | None:
         return tensors[key].float() if key in tensors else None

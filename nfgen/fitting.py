@@ -149,7 +149,9 @@ def _gradient(
     return gradient, losses
 
 
-def _adam(weights: Tensor, gradient: Tensor, moments: list[Tensor], rates: Tensor, step: int, config: FitConfig) -> None:
+def _adam(
+    weights: Tensor, gradient: Tensor, moments: list[Tensor], rates: Tensor, step: int, config: FitConfig
+) -> None:
     """One Adam step (Kingma and Ba 2015, algorithm 1) in place, at the one-cycle rate (Smith 2018)."""
     first, second = 0.9, 0.99
     rate = one_cycle(step / config.steps)

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from .errors import ConfigError
 from .field import Field
+
 ON_CORNER = 1e-3  # cells
 
 

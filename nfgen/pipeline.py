@@ -111,8 +111,10 @@ class Run:
         """One line on how the training went."""
         loss = "no held-out loss" if self.result["val_loss"] is None else f"held-out loss {self.result['val_loss']:.4g}"
         bits = self.result["bits_per_field"]
-        return (f"{loss}{'' if bits is None else f' ({bits:.0f} bits a field)'} "
-                f"after {self.result['steps']} steps, {self.result['seconds']:.0f} s")
+        return (
+            f"{loss}{'' if bits is None else f' ({bits:.0f} bits a field)'} "
+            f"after {self.result['steps']} steps, {self.result['seconds']:.0f} s"
+        )
 
     @classmethod
     def load(cls, path: str | Path, which: str = "best", device: str = "cpu") -> "Run":
@@ -139,8 +141,10 @@ class Run:
         values = probe_values(fields)
         distances = torch.cdist(values, self.train_probes) / PROBES**0.5
         found = distances.min(dim=1)
-        return [{"id": self.train_ids[i], "distance": round(d, 6)}
-                for i, d in zip(found.indices.tolist(), found.values.tolist(), strict=True)]
+        return [
+            {"id": self.train_ids[i], "distance": round(d, 6)}
+            for i, d in zip(found.indices.tolist(), found.values.tolist(), strict=True)
+        ]
 
     def labels(self, name: str | None) -> int | None:
         """The index of a class.
@@ -202,8 +206,15 @@ def train(
         if kind == "fields":
             tokens_folder = folder / "tokens"
             if not tokens_folder.exists():
-                tokenize(source, tokens_folder, tokenizer or "vq", heldout=heldout, seed=config.seed, views=views,
-                         **(tokenizer_settings or {}))
+                tokenize(
+                    source,
+                    tokens_folder,
+                    tokenizer or "vq",
+                    heldout=heldout,
+                    seed=config.seed,
+                    views=views,
+                    **(tokenizer_settings or {}),
+                )
         elif tokenizer is not None or tokenizer_settings:
             raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
         _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume)
@@ -211,8 +222,13 @@ def train(
 
 
 def train_from_settings(
-    source: str | Path, out: str | Path, settings: dict[str, Any], *, tokenizer: str | None = None,
-    model: str | None = None, **arguments: Any,
+    source: str | Path,
+    out: str | Path,
+    settings: dict[str, Any],
+    *,
+    tokenizer: str | None = None,
+    model: str | None = None,
+    **arguments: Any,
 ) -> "Run":
     """`train`, with settings of tokenizer, model and training in one dict: see `sort_settings`."""
     if tokenizer is None and artifact.kind_of(source) == "fields":
@@ -220,8 +236,16 @@ def train_from_settings(
     continuous = artifact.kind_of(source) == TOKENS and TokenSet.load(source).vocabulary.continuous
     named = model or ("regression" if continuous or tokenizer == "identity" else "gpt")
     of_tokenizer, of_model, of_training = sort_settings(settings, tokenizer, named)
-    return train(source, out, tokenizer=tokenizer, tokenizer_settings=of_tokenizer, model=model,
-                 model_settings=of_model, config=TrainConfig.from_json(of_training), **arguments)
+    return train(
+        source,
+        out,
+        tokenizer=tokenizer,
+        tokenizer_settings=of_tokenizer,
+        model=model,
+        model_settings=of_model,
+        config=TrainConfig.from_json(of_training),
+        **arguments,
+    )
 
 
 def sort_settings(
@@ -254,7 +278,12 @@ def sort_settings(
 
 
 def _train_into(
-    folder: Path, tokens_folder: Path, model: str | None, size: str, settings: dict[str, Any], config: TrainConfig,
+    folder: Path,
+    tokens_folder: Path,
+    model: str | None,
+    size: str,
+    settings: dict[str, Any],
+    config: TrainConfig,
     resume: bool,
 ) -> None:
     tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
@@ -376,19 +405,41 @@ def generate(
                 empties += empty
                 if empty and require_surface:
                     if index >= TRIES * n:
-                        raise NfgenError(f"only {len(samples)} of {index + 1} samples have a surface",
-                                         "train for longer, or lower --temperature")
+                        raise NfgenError(
+                            f"only {len(samples)} of {index + 1} samples have a surface",
+                            "train for longer, or lower --temperature",
+                        )
                     continue
-                file, stored, picture = write_sample(folder, f"sample-{len(samples):04d}", field, mesh, run.frame, format)
-                samples.append(Sample(file, stored, stored.replace(".safetensors", ".png"), tokens.tolist(), seed, index,
-                                      label, empty, nearest))
+                file, stored, picture = write_sample(
+                    folder, f"sample-{len(samples):04d}", field, mesh, run.frame, format
+                )
+                samples.append(
+                    Sample(
+                        file,
+                        stored,
+                        stored.replace(".safetensors", ".png"),
+                        tokens.tolist(),
+                        seed,
+                        index,
+                        label,
+                        empty,
+                        nearest,
+                    )
+                )
                 pictures.append(picture)
                 bar.update(1, empty=empties)
                 if len(samples) == n:
                     break
-        settings = {"run": run_path, "n": n, "seed": seed, "class": label, "sampling": config.to_json(),
-                    "empty": empties, "resolution": resolution,
-                    "frame": None if run.frame is None else run.frame.to_json()}
+        settings = {
+            "run": run_path,
+            "n": n,
+            "seed": seed,
+            "class": label,
+            "sampling": config.to_json(),
+            "empty": empties,
+            "resolution": resolution,
+            "frame": None if run.frame is None else run.frame.to_json(),
+        }
         write_list(folder, samples, pictures, settings)
     return samples
 
@@ -405,14 +456,21 @@ def read_prefix(run: Run, text: str, length: int | None) -> Tensor:
     try:
         ids = [int(part) for part in text.split(",")]
     except ValueError:
-        raise ConfigError(f"{text!r} is not a prefix", "give ids by comma, as 12,5,77, or a field's .safetensors") from None
+        raise ConfigError(
+            f"{text!r} is not a prefix", "give ids by comma, as 12,5,77, or a field's .safetensors"
+        ) from None
     if run.model.vocabulary.continuous:
         raise ConfigError("tokens of this run are numbers, not ids", "give a field's .safetensors as --prefix")
     return torch.tensor(ids[:length])
 
 
 def _draw(
-    run: Run, n: int, config: SamplingConfig, seed: int, label: str | None, prefix: Tensor | None,
+    run: Run,
+    n: int,
+    config: SamplingConfig,
+    seed: int,
+    label: str | None,
+    prefix: Tensor | None,
     batch_size: int | None,
 ) -> Iterator[tuple[int, Tensor, Field, dict[str, Any]]]:
     """Samples without end, n at a time; sample i is the same however many are drawn."""

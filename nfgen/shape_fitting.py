@@ -1,7 +1,7 @@
 """Shapes to a field set: sample, choose where fits start, fit batch by batch, keep every finished shard."""
 
-from collections.abc import Callable, Sequence
 import hashlib
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -101,16 +101,22 @@ def fit_fields(
     """
     spec = _find_spec(spec)
     config, samples = config or FitConfig(), samples or SampleConfig()
-    refs = find_shapes(sources, kind="brightness" if spec.output == "brightness" else "sdf",
-                       normalize=samples.normalize)[:limit]
+    refs = find_shapes(
+        sources, kind="brightness" if spec.output == "brightness" else "sdf", normalize=samples.normalize
+    )[:limit]
     wrong = next((ref for ref in refs if ref.dims != spec.dims), None)
     if wrong is not None:
-        raise ConfigError(f"{wrong.id} is {wrong.dims}-D, the field is {spec.dims}-D",
-                          f"choose a spec of {wrong.dims} dims: {', '.join(k for k, s in PRESETS.items() if s.dims == wrong.dims)}")
+        raise ConfigError(
+            f"{wrong.id} is {wrong.dims}-D, the field is {spec.dims}-D",
+            f"choose a spec of {wrong.dims} dims: {', '.join(k for k, s in PRESETS.items() if s.dims == wrong.dims)}",
+        )
     refs = augmented(refs, samples.augment, config.seed)
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
     plan: dict[str, Any] = {
-        "spec": spec.to_json(), "init": str(init), "fit": config.to_json(), "samples": samples.to_json(),
+        "spec": spec.to_json(),
+        "init": str(init),
+        "fit": config.to_json(),
+        "samples": samples.to_json(),
         "shapes": [ref.id for ref in refs],
     }
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=["shard-*.json"]) as folder:
@@ -120,8 +126,14 @@ def fit_fields(
         shards = [refs[start : start + config.batch] for start in range(0, len(refs), config.batch)]
         _fit_shards(job, shards, base, on_step)
         parts = [read_shard(folder, i, spec) for i in range(len(shards))]
-        fields = FieldSet.joined(parts, spec=spec, classes=classes, base=base, uniform_checks=samples.uniform_checks,
-                                 settings={key: plan[key] for key in ("init", "fit", "samples")})
+        fields = FieldSet.joined(
+            parts,
+            spec=spec,
+            classes=classes,
+            base=base,
+            uniform_checks=samples.uniform_checks,
+            settings={key: plan[key] for key in ("init", "fit", "samples")},
+        )
         if len(fields) == 0:
             reasons = "; ".join(entry["reason"] for entry in fields.skipped[:3])
             raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
@@ -147,11 +159,22 @@ class _Job:
     def sample(self, refs: list[ShapeRef]) -> tuple[list[Sampled], list[dict[str, str]]]:
         s = self.samples
         missing = [ref for ref in refs if ref.id not in self.kept]
-        done, skipped = sample_shapes(missing, s.near + s.near_checks, s.uniform + s.uniform_checks, self.config.seed,
-                                      self.workers, self.strict, self.cache)
-        by_id = {one.ref.id: one for one in done} | {ref.id: self.kept.pop(ref.id) for ref in refs if ref.id in self.kept}
-        return ([by_id[ref.id] for ref in refs if ref.id in by_id],
-                [{"id": skip.id, "reason": skip.reason} for skip in skipped])
+        done, skipped = sample_shapes(
+            missing,
+            s.near + s.near_checks,
+            s.uniform + s.uniform_checks,
+            self.config.seed,
+            self.workers,
+            self.strict,
+            self.cache,
+        )
+        by_id = {one.ref.id: one for one in done} | {
+            ref.id: self.kept.pop(ref.id) for ref in refs if ref.id in self.kept
+        }
+        return (
+            [by_id[ref.id] for ref in refs if ref.id in by_id],
+            [{"id": skip.id, "reason": skip.reason} for skip in skipped],
+        )
 
     def points(self, sampled: Sequence[Sampled]) -> Points:
         """Split samples into those to fit and those to judge by, the former shuffled alike for all shapes."""
@@ -202,8 +225,9 @@ def _fit_shard(
     if not sampled:
         return empty
     points = job.points(sampled)
-    fit = fit_batch(spec, points.points, points.values, job.start([one.ref for one in sampled], base), job.config, base,
-                    on_step)
+    fit = fit_batch(
+        spec, points.points, points.values, job.start([one.ref for one in sampled], base), job.config, base, on_step
+    )
     centres = torch.tensor([[*one.transform.center, one.transform.scale] for one in sampled], dtype=torch.float64)
     fields = replace(
         empty,
@@ -217,9 +241,17 @@ def _fit_shard(
     )
     ious, distances = judge_fields(spec, fit.weights, fields)
     report = [
-        {"id": id, "iou": iou, "sdf_l1": None if l1 != l1 else l1, "loss": loss, "steps": steps, "seconds": fit.seconds / len(sampled)}
-        for id, iou, l1, loss, steps in zip(fields.ids, ious.tolist(), distances.tolist(), fit.losses.tolist(),
-                                           fit.steps.tolist(), strict=True)
+        {
+            "id": id,
+            "iou": iou,
+            "sdf_l1": None if l1 != l1 else l1,
+            "loss": loss,
+            "steps": steps,
+            "seconds": fit.seconds / len(sampled),
+        }
+        for id, iou, l1, loss, steps in zip(
+            fields.ids, ious.tolist(), distances.tolist(), fit.losses.tolist(), fit.steps.tolist(), strict=True
+        )
     ]
     return replace(fields, report=tuple(report))
 
@@ -277,8 +309,10 @@ def _agree_on_plan(folder: Path, plan: dict[str, Any]) -> None:
     before = artifact.read_json(folder / PLAN)
     changed = [key for key in plan if plan[key] != before.get(key)]
     if changed:
-        raise ArtifactError(f"the fit to resume had other {' and '.join(changed)}",
-                            "repeat its arguments, or start anew without --resume")
+        raise ArtifactError(
+            f"the fit to resume had other {' and '.join(changed)}",
+            "repeat its arguments, or start anew without --resume",
+        )
 
 
 def sort_settings(settings: dict[str, Any]) -> tuple[FitConfig, SampleConfig]:

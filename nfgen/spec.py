@@ -1,5 +1,6 @@
 """`FieldSpec`: the architecture of a field, and where each weight stands in its flat vector."""
 
+import itertools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -71,7 +72,7 @@ class FieldSpec(Configuration):
         """The affine layers in order."""
         widths = (self.features, *self.hidden, 1)
         layers, start = [], 0
-        for i, (inputs, outputs) in enumerate(zip(widths[:-1], widths[1:], strict=True)):
+        for i, (inputs, outputs) in enumerate(itertools.pairwise(widths)):
             layers.append(Layer(inputs, outputs, self.output_bias or i < len(self.hidden), start))
             start = layers[-1].end
         return tuple(layers)

@@ -72,7 +72,7 @@ def canonical(spec: FieldSpec, weights: Float[Tensor, "fields weights"]) -> Floa
 def match(
     spec: FieldSpec, weights: Float[Tensor, "fields weights"], target: Float[Tensor, "weights"]
 ) -> Float[Tensor, "fields weights"]:
-    """Permute each field to bring it near a target field: weight matching of Git Re-Basin (Ainsworth et al. 2023, alg. 1).
+    """Permute each field to bring it near a target: weight matching of Git Re-Basin (Ainsworth et al. 2023, alg. 1).
 
     Layer by layer, until nothing changes, the order of its neurons that maximises the inner product with the target's
     incoming and outgoing weights is found by the Hungarian method. The squared distance to the target never grows.
@@ -88,7 +88,9 @@ def match(
                 # Only a real gain counts as change: ties and rounding would go round in circles.
                 identity = torch.arange(width)
                 if gain[identity, order].sum() > gain.trace() + 1e-6 * gain.abs().sum() / width:
-                    one = permute(spec, one, [*_identities(spec, i), order, *_identities(spec, i + 1, len(spec.hidden))])
+                    one = permute(
+                        spec, one, [*_identities(spec, i), order, *_identities(spec, i + 1, len(spec.hidden))]
+                    )
                     changed = True
             if not changed:
                 break

@@ -69,7 +69,9 @@ class Vocabulary(Configuration):
         bos = (self.codes or 0) + 0
         return torch.where(labels < 0, bos, bos + 3 + labels)
 
-    def wrap(self, tokens: Int[Tensor, "fields tokens"], labels: Int[Tensor, "fields"]) -> Int[Tensor, "fields sequence"]:
+    def wrap(
+        self, tokens: Int[Tensor, "fields tokens"], labels: Int[Tensor, "fields"]
+    ) -> Int[Tensor, "fields sequence"]:
         """Put start and EOS around tokens [N, length]."""
         end = torch.full((len(tokens), 1), self.specials["EOS"], device=tokens.device)
         return torch.cat([self.starts(labels)[:, None], tokens, end], dim=1)
@@ -80,13 +82,21 @@ class Vocabulary(Configuration):
         Raises:
             ConfigError: if a token stands where it may not, so that a special never reaches a decoder.
         """
-        require(sequences.shape[1] == self.sequence_length, "sequence", f"must have {self.sequence_length} tokens",
-                sequences.shape[1])
+        require(
+            sequences.shape[1] == self.sequence_length,
+            "sequence",
+            f"must have {self.sequence_length} tokens",
+            sequences.shape[1],
+        )
         mask = self.allowed_mask()
         for position in range(self.sequence_length):
             allowed = mask[position][sequences[:, position]]
-            require(bool(allowed.all()), f"token {position}", "must be one that is allowed there",
-                    sequences[:, position][~allowed][:1].tolist())
+            require(
+                bool(allowed.all()),
+                f"token {position}",
+                "must be one that is allowed there",
+                sequences[:, position][~allowed][:1].tolist(),
+            )
         return sequences[:, 1:-1]
 
     def bounds(self) -> tuple[Int[Tensor, "tokens"], Int[Tensor, "tokens"]]:

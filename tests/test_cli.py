@@ -16,6 +16,8 @@ FAST_FIT = ["--steps", "150", "--points", "512", "--near", "1536", "--uniform", 
 FAST_VQ = ["--codes", "8", "--levels", "8,5", "--probes", "8", "--nodes", "4", "--width", "16", "--channels", "16",
            "--decoder-blocks", "1", "--batch", "8", "--points", "128"]  # fmt: skip
 
+SMALL_MODEL = ["--layers", "1", "--width", "32", "--heads", "1"]
+
 
 def run(*words: object, status: int = 0) -> Result:
     result = CliRunner().invoke(main, [str(word) for word in words])
@@ -38,7 +40,7 @@ def test_from_shapes_to_scores(chairs: Path, tmp_path: Path) -> None:
                  "--quiet", "-o", tmp_path / "tokens")  # fmt: skip
     report = json.loads(tokens.stdout)
     assert report["iou_after"]["heldout"] > 0.8 * report["iou_before"]["heldout"]
-    run("train", tmp_path / "tokens", "--steps", 3, "--batch-size", 2, "--layers", 1, "--width", 32, "--heads", 1, "--quiet",
+    run("train", tmp_path / "tokens", "--steps", 3, "--batch-size", 2, *SMALL_MODEL, "--quiet",
         "-o", tmp_path / "run")  # fmt: skip
     run("generate", tmp_path / "run", "-n", 2, "--resolution", 16, "--quiet", "-o", tmp_path / "out")
     samples = json.loads((tmp_path / "out" / "samples.json").read_text())
@@ -55,8 +57,8 @@ def test_from_shapes_to_scores(chairs: Path, tmp_path: Path) -> None:
 
 
 def test_from_fields_to_meshes_by_vq(chairs: Path, tmp_path: Path) -> None:
-    run("train", chairs / "fields", "--tokenizer", "vq", *FAST_VQ, "--tokenizer-steps", 150, "--views", 1, "--steps", 30,
-        "--batch-size", 4, "--layers", 1, "--width", 32, "--heads", 1, "--sample-every", 20, "--quiet",
+    run("train", chairs / "fields", "--tokenizer", "vq", *FAST_VQ, "--tokenizer-steps", 150, "--views", 1,
+        "--steps", 30, "--batch-size", 4, *SMALL_MODEL, "--sample-every", 20, "--quiet",
         "-o", tmp_path / "run")  # fmt: skip
     assert list((tmp_path / "run" / "pictures").glob("*.png"))
     run("generate", tmp_path / "run", "-n", 2, "--require-surface", "--resolution", 24, "--format", "obj", "--quiet",
@@ -137,7 +139,11 @@ def test_info_explains_every_artifact_and_file(chairs: Path) -> None:
     assert described["next"].startswith("nfgen train")
     mesh = next((chairs / "shapes").glob("*.obj"))
     assert json.loads(run("info", mesh, "--json").stdout)["watertight"] is True
-    assert set(json.loads(run("info", "--tokenizers", "--json").stdout)["tokenizers"]) >= {"identity", "histogram", "vq"}
+    assert set(json.loads(run("info", "--tokenizers", "--json").stdout)["tokenizers"]) >= {
+        "identity",
+        "histogram",
+        "vq",
+    }
 
 
 def test_every_command_has_help_with_two_examples() -> None:

@@ -125,13 +125,16 @@ def test_a_field_that_is_good_enough_stops_early() -> None:
 
 def test_a_stronger_pull_keeps_fields_nearer_to_their_base(solids: Path, tmp_path: Path) -> None:
     distances = [
-        fit(solids, tmp_path / f"{pull}", config=replace(CONFIG, pull=pull)).deltas.square().sum() for pull in (0.0, 1e-2)
+        fit(solids, tmp_path / f"{pull}", config=replace(CONFIG, pull=pull)).deltas.square().sum()
+        for pull in (0.0, 1e-2)
     ]
     assert distances[1] < 0.5 * distances[0]
 
 
 def test_augmented_copies_are_mirrored_and_scaled_shapes(solids: Path, tmp_path: Path) -> None:
-    fields = fit(solids, tmp_path / "out", samples=replace(SAMPLES, augment=2), limit=2, config=replace(CONFIG, steps=200))
+    fields = fit(
+        solids, tmp_path / "out", samples=replace(SAMPLES, augment=2), limit=2, config=replace(CONFIG, steps=200)
+    )
     assert fields.ids == tuple(f"ball/{i}.ply{copy}" for i in range(2) for copy in ("", "~1", "~2"))
     assert min(entry["iou"] for entry in fields.report) > 0.75
 

@@ -43,7 +43,9 @@ def test_a_few_conditioned_fields_are_reproduced(
     settings = preset(name, "tiny", layers=2, width=64, heads=2, dropout=0.0, class_dropout=0.0)
     config = TrainConfig(steps=250, batch_size=count, evaluate_every=250, average=0.9, learning_rate=3e-3,
                          precision="float32")  # fmt: skip
-    train(name, settings, coder.vocabulary, tokens, chosen.labels, torch.zeros(count, dtype=torch.bool), tmp_path, config)
+    train(
+        name, settings, coder.vocabulary, tokens, chosen.labels, torch.zeros(count, dtype=torch.bool), tmp_path, config
+    )
     drawn = sample(load_model(tmp_path), count, SamplingConfig(temperature=0), label=torch.arange(count))
     weights = torch.stack([field.weights for field in decode_fields(coder, drawn)])
     assert overlaps(chosen, weights).diagonal().min() > 0.95

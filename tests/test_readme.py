@@ -13,14 +13,16 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture) -> None:
+def test_the_python_example_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture
+) -> None:
     (code,) = re.findall(r"```python\n(.*?)```", README, re.DOTALL)
     assert len(code.strip().splitlines()) < 10
     # The same calls, on fewer and coarser things.
     smaller = {
         '"chair", 64, "shapes"': '"chair", 4, "shapes", resolution=32',
         '"fields")': '"fields", config=FIT, samples=SAMPLES, workers=1)',
-        "minutes=2": "minutes=2, codes=8, probes=8, nodes=4, width=16, channels=16, decoder_blocks=1, steps=60, points=64",
+        "minutes=2": "codes=8, probes=8, nodes=4, width=16, channels=16, decoder_blocks=1, steps=60, points=64",
         "minutes=1": "steps=10, batch_size=4",
         '16, "out", require_surface=True': '3, "out", resolution=24',
         '"out", "shapes"': '"out", "shapes", points=64',
@@ -38,7 +40,9 @@ def test_the_python_example_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 
 
 def test_every_command_of_the_readme_exists() -> None:
-    named = set(re.findall(r"nfgen ([a-z]+)\b", "\n".join(re.findall(r"^    nfgen .*|`nfgen [a-z]+", README, re.MULTILINE))))
+    named = set(
+        re.findall(r"nfgen ([a-z]+)\b", "\n".join(re.findall(r"^    nfgen .*|`nfgen [a-z]+", README, re.MULTILINE)))
+    )
     assert named <= set(main.commands)
     assert {"fit", "train", "generate", "evaluate", "report"} <= named
 

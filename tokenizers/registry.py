@@ -40,8 +40,9 @@ def find(name: str) -> type[Tokenizer]:
             try:
                 found = entry.load()
             except Exception as error:  # another package's import may fail in any way
-                raise ConfigError(f"the tokenizer {name} of {entry.value} does not load: {error}",
-                                  "mend or remove that package") from error
+                raise ConfigError(
+                    f"the tokenizer {name} of {entry.value} does not load: {error}", "mend or remove that package"
+                ) from error
             return found
     raise ConfigError(f"there is no tokenizer {name!r}", f"known are: {', '.join(names())}")
 

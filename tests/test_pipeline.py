@@ -1,0 +1,175 @@
+"""The verbs: tokens carry their split and frame, a run is all that generation needs, samples keep their promises."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+
+from nfgen.artifact import read_config
+from nfgen.errors import ArtifactError, ConfigError, NfgenError
+from nfgen.field import Field
+from nfgen.field_set import FieldSet
+from nfgen.models.draw import SamplingConfig
+from nfgen.models.sampling import sample
+from nfgen.models.train_config import TrainConfig
+from nfgen.pipeline import Run, generate, read_prefix, sort_settings, tokenize, train
+from nfgen.token_set import TokenSet
+
+SMALL = {"layers": 1, "width": 32, "heads": 1, "dropout": 0.0}
+CONFIG = TrainConfig(steps=60, batch_size=4, evaluate_every=20, learning_rate=3e-3)
+
+
+@pytest.fixture(scope="module")
+def placed_fields(tiny_fields: FieldSet) -> FieldSet:
+    """The fields as if their files had a frame in common: twice as large, and elsewhere."""
+    return replace(tiny_fields, transforms=torch.tensor([[5.0, 0, 0, 0.5]]).double().expand(len(tiny_fields), -1))
+
+
+@pytest.fixture(scope="module")
+def run(placed_fields: FieldSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("run")
+    tokenize(placed_fields, folder / "tokens", "codebook", codes=64, steps=5, heldout=0.25)
+    train(folder / "tokens", folder / "run", model_settings=SMALL, config=CONFIG)
+    return folder / "run"
+
+
+def test_tokens_are_stored_with_their_split_and_report(placed_fields: FieldSet, tmp_path: Path) -> None:
+    tokens = tokenize(placed_fields, tmp_path / "tokens", "histogram", bins=16, heldout=0.25)
+    loaded = TokenSet.load(tmp_path / "tokens")
+    assert torch.equal(loaded.tokens, tokens.tokens)
+    assert torch.equal(loaded.heldout, tokens.heldout)
+    assert (loaded.ids, loaded.frame, loaded.vocabulary) == (tokens.ids, tokens.frame, tokens.vocabulary)
+    assert int(tokens.heldout.sum()) == 3
+    report = json.loads((tmp_path / "tokens" / "report.json").read_text())
+    assert report["bits_per_weight"]["train"] == pytest.approx(4)
+    assert 0 < report["iou_after"]["heldout"] <= 1
+    with pytest.raises(ArtifactError, match="exists already"):
+        tokenize(placed_fields, tmp_path / "tokens", "histogram")
+    with pytest.raises(ConfigError, match="no augmented views"):
+        tokenize(placed_fields, tmp_path / "other", "histogram", views=2)
+    assert [path.name for path in tmp_path.iterdir()] == ["tokens"]
+
+
+def test_a_run_needs_nothing_else(run: Path, tmp_path: Path) -> None:
+    alone = tmp_path / "moved"
+    run.rename(alone)
+    try:
+        samples = generate(alone, 3, tmp_path / "out", resolution=24)
+    finally:
+        alone.rename(run)
+    assert len(samples) == 3
+    assert {path.suffix for path in (tmp_path / "out").iterdir()} >= {".json", ".png", ".safetensors"}
+    known = read_config(run)["train_ids"]
+    assert all(sample.nearest is not None and sample.nearest["id"] in known for sample in samples)
+
+
+def test_a_copy_of_a_training_field_is_found_out(run: Path) -> None:
+    loaded = Run.load(run)
+    tokens = TokenSet.load(run.parent / "tokens")
+    row = int((~tokens.heldout).nonzero()[0])
+    fields = [Field(loaded.tokenizer.decoded_spec, w) for w in loaded.tokenizer.decode(tokens.tokens[row : row + 1])]
+    (nearest,) = loaded.nearest(fields)
+    assert nearest["id"] == tokens.ids[row]
+    assert nearest["distance"] < 1e-3
+
+
+def test_meshes_stand_in_the_frame_of_the_files(run: Path, tmp_path: Path) -> None:
+    samples = generate(run, 2, tmp_path / "out", require_surface=True, resolution=24, format="ply")
+    for sample_ in samples:
+        mesh = trimesh.load_mesh(tmp_path / "out" / str(sample_.file))
+        own = Field.load(tmp_path / "out" / sample_.field).mesh(24)
+        np.testing.assert_allclose(mesh.bounds, own.bounds * 2 + [5, 0, 0], atol=1e-5)
+
+
+def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
+    loaded = Run.load(run)
+    (first, *_) = generate(loaded, 1, tmp_path / "box", label="box", resolution=16)
+    assert first.label == "box"
+    wanted = first.tokens[:5]
+    text = ",".join(map(str, wanted))
+    begun = generate(loaded, 2, tmp_path / "begun", prefix=read_prefix(loaded, text, None), resolution=16)
+    assert all(sample_.tokens[:5] == wanted for sample_ in begun)
+    field = tmp_path / "box" / first.field
+    assert read_prefix(loaded, str(field), 5).shape == (5,)
+    for wrong, problem in (
+        ("a,b", "not a prefix"),
+        ("99999", "may not stand"),
+        (str(tmp_path / "no.safetensors"), "field"),
+    ):
+        with pytest.raises(NfgenError, match=problem):
+            generate(loaded, 1, tmp_path / "out", prefix=read_prefix(loaded, wrong, None))
+    with pytest.raises(ConfigError, match="no class 'sofa'"):
+        generate(loaded, 1, tmp_path / "out", label="sofa")
+
+
+def test_samples_without_a_surface_are_counted_or_drawn_again(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from nfgen import samples as writer
+
+    meshes = iter([None, *[trimesh.creation.box()] * 9])
+    monkeypatch.setattr("nfgen.pipeline.surface_or_none", lambda field, resolution: next(meshes))
+    kept = generate(run, 2, tmp_path / "kept")
+    assert [sample_.empty for sample_ in kept] == [True, False]
+    assert kept[0].file is None
+    assert read_config(tmp_path / "kept", writer.KIND)["empty"] == 1
+    meshes = iter([None, *[trimesh.creation.box()] * 9])
+    again = generate(run, 2, tmp_path / "again", require_surface=True)
+    assert [sample_.index for sample_ in again] == [1, 2]
+    meshes = iter([None] * 99)
+    with pytest.raises(NfgenError, match="have a surface"):
+        generate(run, 2, tmp_path / "never", require_surface=True)
+    assert not (tmp_path / "never").exists()
+
+
+def test_an_interrupted_training_ends_with_the_same_bits(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    config = replace(CONFIG, sample_every=40)
+    with monkeypatch.context() as patch:
+        patch.setattr("nfgen.pipeline.save_png", interrupt)
+        with pytest.raises(KeyboardInterrupt):
+            train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
+    assert not (tmp_path / "run").exists()
+    assert (tmp_path / "run.partial" / "training" / "state.json").exists()
+    resumed = train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config, resume=True)
+    whole = Run.load(run)
+    for name, tensor in whole.model.state_dict().items():
+        assert torch.equal(tensor, resumed.model.state_dict()[name]), name
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
+
+
+def test_the_regression_transformer_always_gives_the_same_field_and_gpt_does_not(
+    placed_fields: FieldSet, run: Path, tmp_path: Path
+) -> None:
+    regression = train(
+        _save(placed_fields, tmp_path / "fields"),
+        tmp_path / "run",
+        tokenizer="identity",
+        model_settings=SMALL,
+        config=CONFIG,
+    )
+    assert regression.model.name == "regression"
+    drawn = sample(regression.model, 4, seed=3)
+    assert torch.equal(drawn, drawn[:1].expand_as(drawn))
+    different = sample(Run.load(run).model, 4, SamplingConfig(), seed=3)
+    assert len(different.unique(dim=0)) > 1
+
+
+def test_settings_find_their_owner() -> None:
+    given = {"codes": 8, "dropout": 0.5, "steps": 3, "tokenizer_steps": 4, "model_width": 64}
+    assert sort_settings(given, "vq", "gpt") == ({"codes": 8, "steps": 4}, {"dropout": 0.5, "width": 64}, {"steps": 3})
+    with pytest.raises(ConfigError, match="no setting 'codes'"):
+        sort_settings({"codes": 8}, None, "gpt")
+
+
+def _save(fields: FieldSet, path: Path) -> Path:
+    fields.save(path)
+    return path
