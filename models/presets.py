@@ -8,7 +8,7 @@ from nfgen.errors import ConfigError
 from .registry import find
 
 SIZES: dict[str, dict[str, int]] = {
-    # About 0.8 million weights: trains in minutes on two cores.
+    # About a million weights: trains in minutes on two cores.
     "tiny": {"layers": 4, "width": 128, "heads": 4},
     # NeF-GPT's table (Fanselau and Muschal 2024); heads of 64 as in GPT-2.
     "small": {"layers": 6, "width": 256, "heads": 4},

@@ -107,7 +107,7 @@ def _conditions(
 
 @torch.inference_mode()
 def log_likelihood(
-    model: SequenceModel, tokens: Int[Tensor, "fields tokens"], labels: Int[Tensor, "fields"], batch_size: int = 64
+    model: SequenceModel, tokens: Tensor, labels: Int[Tensor, "fields"], batch_size: int = 64
 ) -> Float[Tensor, "fields"]:
     """Log-probability of each field's tokens given its label, in nats, summed over its tokens; float64.
 

@@ -40,10 +40,11 @@ def writing(
     if path.exists() and not _replaceable(path, overwrite):
         raise ArtifactError(f"{path} exists already", "choose another --out, or say --overwrite")
     try:
-        if partial.exists() and not resume:
-            shutil.rmtree(partial)
-        partial.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(path):
+            if partial.exists() and not resume:
+                shutil.rmtree(partial)
+            partial.mkdir(exist_ok=True)
             for unfinished in partial.rglob("*.tmp"):
                 unfinished.unlink()
             try:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 from jaxtyping import Float, Int
@@ -12,7 +12,11 @@ from torch import Tensor
 from . import artifact
 from .errors import ArtifactError, ConfigError
 from .field import Field
+from .shapes.shape import Transform
 from .spec import FieldSpec
+
+if TYPE_CHECKING:
+    import trimesh
 
 KIND = "fields"
 SHARD = "shard-{:05d}"
@@ -60,6 +64,14 @@ class FieldSet:
 
     def __getitem__(self, index: int) -> Field:
         return Field(self.spec, self.weights[index])
+
+    def mesh(self, index: int, resolution: int = 128) -> "trimesh.Trimesh":
+        """The surface of one field in the frame of its shape's file."""
+        mesh = self[index].mesh(resolution)
+        if self.transforms is not None:
+            *centre, scale = self.transforms[index].tolist()
+            mesh.vertices = Transform(tuple(centre), scale).invert(mesh.vertices)
+        return mesh
 
     @property
     def deltas(self) -> Float[Tensor, "fields weights"]:

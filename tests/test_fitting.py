@@ -49,6 +49,8 @@ def test_fields_match_their_shapes_and_remember_them(solids: Path, tmp_path: Pat
     *centre, scale = fields.transforms[2].tolist()
     assert centre == pytest.approx([3, 0, 2], abs=1e-6)
     assert scale == pytest.approx(0.95 / 3, rel=1e-3)
+    original = trimesh.load_mesh(solids / "ball" / "2.ply")
+    np.testing.assert_allclose(fields.mesh(2, 32).bounds, original.bounds, atol=0.3)
     loaded = FieldSet.load(tmp_path / "fields")
     assert torch.equal(loaded.weights, fields.weights)
     assert torch.equal(loaded.base, fields.base)
