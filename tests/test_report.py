@@ -421,7 +421,12 @@ def test_axes_hold_their_values_and_have_ticks(low: float, high: float, log: boo
 
 
 def test_charts_bear_empty_and_single_values() -> None:
-    for series in ([], [Series("none", [], [])], [Series("one", [3.0], [0.5])], [Series("flat", [1.0, 2.0], [0.0, 0.0])]):
+    for series in (
+        [],
+        [Series("none", [], [])],
+        [Series("one", [3.0], [0.5])],
+        [Series("flat", [1.0, 2.0], [0.0, 0.0])],
+    ):
         assert "<svg" in line_chart(series, "t", "x", "y", marked=None)
         assert "<svg" in scatter_chart(series, "t", "x", "y", diagonal=True)
 

@@ -26,7 +26,7 @@ from .units import Unit, Units
 SCORES_AT_ONCE = 1 << 22  # 32 MB of float64: the nearest code is sought in bounded memory
 KMEANS_VECTORS_A_CODE = 32  # in the first batch, on which k-means runs
 KMEANS_DISTANCES = 1 << 25  # 128 MB; with thousands of codes the first batch is smaller
-KMEANS_ROUNDS = 20
+KMEANS_ROUNDS = 10  # twice as many gain nothing that the moving averages do not (IoU 0.545 and 0.544 on unseen chairs)
 DEAD_SHARE = 0.1  # a code seen less often than this share of the mean is moved to a vector of the batch
 COLLAPSED_SHARE = 0.1
 

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen.configuration import require
-from nfgen.errors import ConfigError
+from nfgen.errors import CollapsedCodebookWarning, ConfigError
 from nfgen.field import evaluate_in_chunks
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
@@ -70,6 +70,7 @@ class VQTokenizer(Tokenizer):
             warnings.warn(
                 f"the codebook has collapsed: the fields use {self.codebook_usage:.1%} of what they could; "
                 "use bottleneck fsq, a smaller codebook, or more steps",
+                CollapsedCodebookWarning,
                 stacklevel=3,
             )
 
