@@ -56,6 +56,10 @@ class Configuration:
         unknown = sorted(set(settings) - set(types_))
         if unknown:
             raise ConfigError(f"{cls.__name__} has no setting {unknown[0]!r}", f"known are: {', '.join(types_)}")
+        required = {f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING}
+        missing = sorted(required - set(settings))
+        if missing:
+            raise ConfigError(f"{cls.__name__} needs the setting {missing[0]!r}", f"known are: {', '.join(types_)}")
         return cls(**{key: _untupled(value, types_[key]) for key, value in settings.items()})
 
 

@@ -34,6 +34,11 @@ def test_a_wrong_setting_is_named(settings: object, problem: str) -> None:
         FieldSpec.from_json(settings)
 
 
+def test_a_missing_setting_is_named() -> None:
+    with pytest.raises(ConfigError, match="needs the setting 'length'"):
+        Vocabulary.from_json({"codes": 4})
+
+
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), "fast", None])
 def test_numbers_must_be_finite(value: object) -> None:
     with pytest.raises(ConfigError, match="learning_rate must be a finite number"):
