@@ -41,7 +41,7 @@ def test_a_few_conditioned_fields_are_reproduced(
     tokens = coder.encode(chosen.weights)
     name = model_for(coder.vocabulary)
     settings = preset(name, "tiny", layers=2, width=64, heads=2, dropout=0.0, class_dropout=0.0)
-    config = TrainConfig(steps=250, batch_size=count, evaluate_every=250, average=0.9, learning_rate=3e-3,
+    config = TrainConfig(steps=200, batch_size=count, evaluate_every=200, average=0.9, learning_rate=3e-3,
                          precision="float32")  # fmt: skip
     train(
         name, settings, coder.vocabulary, tokens, chosen.labels, torch.zeros(count, dtype=torch.bool), tmp_path, config

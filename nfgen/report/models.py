@@ -7,8 +7,8 @@ A text is base64 of a zlib stream of
     indices                         per corner how far it lies below the next vertex not yet used ("high-water mark")
 
 whose numbers stand byte plane by byte plane (all lowest bytes first): 2 planes of positions, x before y before z, and 3
-of indices. Vertices are numbered in the order of their first use, so a new one is always coded 0. That is a quarter of
-the bytes of plain numbers after the same compression.
+of indices. Vertices are numbered in the order of their first use, so a new one is always coded 0. That is a quarter to
+a half of the bytes of plain numbers after the same compression.
 """
 
 import base64
