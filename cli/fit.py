@@ -9,8 +9,7 @@ from . import options
 
 
 @click.command(context_settings=options.FREE_SETTINGS)
-@click.argument("shapes", nargs=1)
-@options.settings
+@options.words("SHAPES…")
 @click.option(
     "--spec",
     default="talk",
@@ -33,8 +32,7 @@ from . import options
 @options.quiet
 @options.out
 def fit(
-    shapes: str,
-    settings: tuple[str, ...],
+    words: tuple[str, ...],
     spec: str,
     init: str,
     limit: int | None,
@@ -46,7 +44,7 @@ def fit(
     overwrite: bool,
     out: Path,
 ) -> None:
-    """Fit one field to each shape of SHAPES: a file, a folder or a quoted glob of meshes, voxel grids or images.
+    """Fit one field to each shape of SHAPES: files, folders or globs of meshes, voxel grids or images.
 
     Settings such as --steps 600, --points 1024, --pull 1e-5, --tolerance, --near, --uniform, --augment 2 or
     --normalize none are options too.
@@ -57,7 +55,8 @@ def fit(
     """
     from nfgen.shape_fitting import fit_fields, sort_settings
 
-    fit_config, sample_config = sort_settings({"seed": seed, **options.parse_settings(settings)})
+    shapes, settings = options.parse_words(words)
+    fit_config, sample_config = sort_settings({"seed": seed, **settings})
     fields = fit_fields(
         shapes,
         out,

@@ -30,7 +30,8 @@ class Group(click.Group):
         return list(self.commands)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
-        debug = "--debug" in (sys.argv if args is None else args)
+        words = sys.argv[1:] if args is None else args
+        debug = "--debug" in words
         try:
             return super().main(args, *rest, **kwargs)
         except NfgenError as error:
@@ -41,7 +42,10 @@ class Group(click.Group):
                 click.echo(f"       {error.remedy}", err=True)
             sys.exit(MISTAKE)
         except KeyboardInterrupt:
-            click.echo("nfgen: interrupted; the same command with --resume goes on where it stopped", err=True)
+            named = next((self.commands[word] for word in words if word in self.commands), None)
+            resumable = named is not None and any(parameter.name == "resume" for parameter in named.params)
+            advice = "; the same command with --resume goes on where it stopped" if resumable else ""
+            click.echo(f"nfgen: interrupted{advice}", err=True)
             sys.exit(INTERRUPTED)
         except Exception as error:
             if debug:

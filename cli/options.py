@@ -35,28 +35,47 @@ quiet = click.option(
 FREE_SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
 """Context settings of a command that takes settings as options it does not declare."""
 
-settings = click.argument("settings", nargs=-1, type=click.UNPROCESSED, metavar="[--SETTING VALUE]…")
+
+def words(metavar: str) -> Callable[[Command], Command]:
+    """The argument that takes nouns and settings alike: `parse_words` tells them apart."""
+    return click.argument(
+        "words", nargs=-1, required=True, type=click.UNPROCESSED, metavar=f"{metavar} [--SETTING VALUE]…"
+    )
 
 
-def parse_settings(words: tuple[str, ...]) -> dict[str, Any]:
-    """`--codes 64 --levels 8,5,5,5 --target delta` as a dict; values are JSON, lists by comma, or texts.
+def parse_words(words: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
+    """Nouns, and settings as a dict: `chairs --codes 64 --levels 8,5,5,5 --target delta`.
+
+    Values are JSON, lists by comma, or texts.
 
     Raises:
-        click.UsageError: if a word is no option, or has no value.
+        click.UsageError: if a setting has no value, or there is no noun.
     """
+    nouns: list[str] = []
     found: dict[str, Any] = {}
     rest = list(words)
     while rest:
         word = rest.pop(0)
         if not word.startswith("--"):
-            raise click.UsageError(f"{word!r} is one argument too many")
+            nouns.append(word)
+            continue
         name, equals, value = word[2:].partition("=")
         if not equals:
             if not rest:
                 raise click.UsageError(f"{word} needs a value")
             value = rest.pop(0)
         found[name.replace("-", "_")] = _value(value)
-    return found
+    if not nouns:
+        raise click.UsageError("there is no path to work on")
+    return nouns, found
+
+
+def parse_one(words: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
+    """`parse_words` for a command that takes a single noun, a path."""
+    nouns, found = parse_words(words)
+    if len(nouns) > 1:
+        raise click.UsageError(f"{nouns[1]!r} is one argument too many")
+    return Path(nouns[0]), found
 
 
 def _value(text: str) -> Any:

@@ -9,8 +9,7 @@ from . import options
 
 
 @click.command(context_settings=options.FREE_SETTINGS)
-@click.argument("fields", type=click.Path(path_type=Path))
-@options.settings
+@options.words("FIELDS")
 @click.option("--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, or a plug-in.")
 @click.option(
     "--heldout",
@@ -32,8 +31,7 @@ from . import options
 @options.as_json
 @options.out
 def tokenize(
-    fields: Path,
-    settings: tuple[str, ...],
+    words: tuple[str, ...],
     tokenizer: str,
     heldout: float,
     views: int,
@@ -54,6 +52,7 @@ def tokenize(
 
     from nfgen.pipeline import tokenize
 
+    fields, settings = options.parse_one(words)
     tokens = tokenize(
         fields,
         out,
@@ -62,7 +61,7 @@ def tokenize(
         seed=seed,
         views=views,
         overwrite=overwrite,
-        **options.parse_settings(settings),
+        **settings,
     )
     if as_json:
         click.echo(json.dumps(tokens.report))

@@ -8,8 +8,7 @@ from . import options
 
 
 @click.command(context_settings=options.FREE_SETTINGS)
-@click.argument("source", type=click.Path(path_type=Path), metavar="FIELDS|TOKENS")
-@options.settings
+@options.words("FIELDS|TOKENS")
 @click.option("--tokenizer", help="For FIELDS: the tokenizer to fit first. [default: vq]")
 @click.option("--model", help="gpt or regression. [default: as the tokens are, discrete or continuous]")
 @click.option("--size", default="tiny", show_default=True, help="tiny, small, medium or big.")
@@ -36,8 +35,7 @@ from . import options
 @options.quiet
 @options.out
 def train(
-    source: Path,
-    settings: tuple[str, ...],
+    words: tuple[str, ...],
     tokenizer: str | None,
     model: str | None,
     size: str,
@@ -62,8 +60,9 @@ def train(
     """
     from nfgen.pipeline import train_from_settings
 
+    source, settings = options.parse_one(words)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
-    given = {key: value for key, value in given.items() if value is not None} | options.parse_settings(settings)
+    given = {key: value for key, value in given.items() if value is not None} | settings
     run = train_from_settings(
         source,
         out,

@@ -15,7 +15,7 @@ _HOMES = {
     "find_shapes": "shapes",
     "fit": "shape_fitting:fit_fields",
     "FitConfig": "fitting",
-    "SampleConfig": "shape_fitting",
+    "SampleConfig": "fit_job",
     "FieldSpec": "spec",
     "Field": "field",
     "FieldSet": "field_set",

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save
 from torch import Tensor
 
 from . import __version__
@@ -171,12 +171,13 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     Raises:
         ArtifactError: if the disk refuses.
     """
-    temporary = path.with_name(path.name + ".tmp")
+    # Not safetensors' own save_file: it makes files that only their owner may read.
+    content = save({key: tensor.detach().contiguous() for key, tensor in tensors.items()})
     try:
-        save_file({key: tensor.detach().contiguous() for key, tensor in tensors.items()}, temporary)
-    except SafetensorError as error:
-        raise ArtifactError(f"cannot write {path}: {error}", "check the disk and the folder's rights") from error
-    temporary.replace(path)
+        write_atomically(path, content)
+    except OSError as error:
+        remedy = "check the disk and the folder's rights"
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", remedy) from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -28,7 +28,7 @@ def run_demo(
     out: str | Path,
     *,
     kind: str = "chair",
-    count: int = 240,
+    count: int = 200,
     minutes: float = 8.0,
     seed: int = 0,
     overwrite: bool = False,

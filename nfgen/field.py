@@ -13,7 +13,7 @@ import torch
 from einops import rearrange
 from jaxtyping import Float
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
@@ -196,7 +196,8 @@ class Field:
 
     def save(self, path: str | Path) -> None:
         """Write a `.safetensors` file: the weights, and the spec as JSON in its metadata."""
-        save_file({"weights": self.weights.contiguous()}, path, {"spec": json.dumps(self.spec.to_json())})
+        content = save({"weights": self.weights.contiguous()}, {"spec": json.dumps(self.spec.to_json())})
+        Path(path).write_bytes(content)
 
     @classmethod
     def load(cls, path: str | Path) -> "Field":

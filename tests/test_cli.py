@@ -131,6 +131,14 @@ def test_a_mistake_is_one_line_of_problem_and_one_of_remedy(
     assert not list(tmp_path.glob("out.*")), "nothing is left behind"
 
 
+def test_settings_may_stand_before_the_nouns_and_nouns_may_be_many(chairs: Path, tmp_path: Path) -> None:
+    first, second, *_ = sorted((chairs / "shapes").glob("*.obj"))
+    run("fit", "--steps", 5, first, second, "--near", 64, "--uniform=64", "--workers", 1, "-o", tmp_path / "two")
+    assert FieldSet.load(tmp_path / "two").ids == (first.name, second.name)
+    assert "needs a value" in run("fit", first, "-o", tmp_path / "no", "--steps", status=2).stderr
+    assert "too many" in run("train", first, second, "-o", tmp_path / "no", status=2).stderr
+
+
 def test_info_explains_every_artifact_and_file(chairs: Path) -> None:
     assert "chair" in run("info", chairs / "shapes").output
     described = json.loads(run("info", chairs / "fields", "--json").stdout)

@@ -13,8 +13,9 @@ from torch import Tensor
 from nfgen.errors import ArtifactError, ConfigError, NfgenError, ShapeError
 from nfgen.field import Field, initial_weights
 from nfgen.field_set import FieldSet
+from nfgen.fit_job import SampleConfig
 from nfgen.fitting import FitConfig, fit_batch
-from nfgen.shape_fitting import SampleConfig, fit_fields
+from nfgen.shape_fitting import fit_fields
 from nfgen.shapes import find_shapes
 from nfgen.spec import FieldSpec
 

@@ -112,7 +112,7 @@ def test_samples_without_a_surface_are_counted_or_drawn_again(
     from nfgen import samples as writer
 
     meshes = iter([None, *[trimesh.creation.box()] * 9])
-    monkeypatch.setattr("nfgen.pipeline.surface_or_none", lambda field, resolution: next(meshes))
+    monkeypatch.setattr("nfgen.pipeline.generating.surface_or_none", lambda field, resolution: next(meshes))
     kept = generate(run, 2, tmp_path / "kept")
     assert [sample_.empty for sample_ in kept] == [True, False]
     assert kept[0].file is None
@@ -134,7 +134,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(
 
     config = replace(CONFIG, sample_every=40)
     with monkeypatch.context() as patch:
-        patch.setattr("nfgen.pipeline.save_png", interrupt)
+        patch.setattr("nfgen.pipeline.training.save_png", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
     assert not (tmp_path / "run").exists()

@@ -128,7 +128,8 @@ def train(networks: VQNetworks, fields: FieldSet, config: VQConfig, generator: t
     started = time.monotonic()
     networks.train()
     shown = 0.0
-    with progress(config.steps, "train vq", "steps") as bar:
+    # In percent, since either steps or time may end it.
+    with progress(100, "train vq", "%") as bar:
         for step in range(config.steps):
             late = (time.monotonic() - started) / (60 * config.minutes)
             done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
@@ -147,7 +148,8 @@ def train(networks: VQNetworks, fields: FieldSet, config: VQConfig, generator: t
             for optimizer in optimizers:
                 optimizer.step()
             shown = loss.item() if step == 0 else 0.98 * shown + 0.02 * loss.item()
-            bar.update(1, loss=shown)
+            bar.update(int(100 * done) - bar.done, loss=shown, step=step)
+        bar.update(100 - bar.done, loss=shown)
     networks.eval()
 
 

@@ -1,0 +1,119 @@
+"""A run: a trained model, its tokenizer, and what is needed to tell new fields from known ones."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nfgen import artifact
+from nfgen.errors import ConfigError
+from nfgen.field import Field, evaluate_in_chunks
+from nfgen.models import registry as models
+from nfgen.models.base import SequenceModel
+from nfgen.shapes.shape import Transform
+from nfgen.token_set import TOKENIZER
+from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokenizers.base import Tokenizer
+
+KIND = "run"
+PROBES = 1024  # fixed points whose values tell how alike two fields are: enough to rank neighbours
+TRUNCATION = 0.1  # coordinate units, as in fitting
+
+
+@dataclass(frozen=True)
+class Run:
+    """A trained model and its tokenizer."""
+
+    model: SequenceModel
+    tokenizer: Tokenizer
+    frame: Transform | None
+    train_ids: tuple[str, ...]
+    train_probes: Float[Tensor, "fields probes"]
+    """Truncated values of the decoded training fields at the probe points."""
+    result: dict[str, Any]
+    """How the training ended."""
+
+    @property
+    def summary(self) -> str:
+        """One line on how the training went."""
+        loss = "no held-out loss" if self.result["val_loss"] is None else f"held-out loss {self.result['val_loss']:.4g}"
+        bits = self.result["bits_per_field"]
+        return (
+            f"{loss}{'' if bits is None else f' ({bits:.0f} bits a field)'} "
+            f"after {self.result['steps']} steps, {self.result['seconds']:.0f} s"
+        )
+
+    @classmethod
+    def load(cls, path: str | Path, which: str = "best", device: str = "cpu") -> "Run":
+        """Read a run.
+
+        Raises:
+            ArtifactError: if the folder is not a run, or is damaged.
+        """
+        path = Path(path)
+        config = artifact.read_config(path, KIND)
+        if which not in ("best", "last"):
+            raise ConfigError(f"there are no {which!r} weights", "choose best or last")
+        return cls(
+            model=models.load_model(path, "best" if which == "best" else "last", device),
+            tokenizer=tokenizers.load(path / TOKENIZER),
+            frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
+            train_ids=tuple(config["train_ids"]),
+            train_probes=artifact.read_tensors(path / "train_probes.safetensors")["values"].float(),
+            result=config["result"],
+        )
+
+    def nearest(self, fields: list[Field]) -> list[dict[str, Any]]:
+        """For each field the training field of most similar values."""
+        values = probe_values(fields)
+        distances = torch.cdist(values, self.train_probes) / PROBES**0.5
+        found = distances.min(dim=1)
+        return [
+            {"id": self.train_ids[i], "distance": round(d, 6)}
+            for i, d in zip(found.indices.tolist(), found.values.tolist(), strict=True)
+        ]
+
+    def labels(self, name: str | None) -> int | None:
+        """The index of a class.
+
+        Raises:
+            ConfigError: if there is no class of that name.
+        """
+        classes = self.model.vocabulary.classes
+        if name is not None and name not in classes:
+            known = f"known are: {', '.join(classes)}" if classes else "this run was trained without classes"
+            raise ConfigError(f"there is no class {name!r}", known)
+        return None if name is None else classes.index(name)
+
+
+def probe_values(fields: list[Field]) -> Float[Tensor, "fields probes"]:
+    """Values of fields of one spec at fixed random points of [-1, 1]^d, signed distances truncated."""
+    if not fields:
+        return torch.empty(0, PROBES)
+    spec = fields[0].spec
+    points = torch.rand(PROBES, spec.dims, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    values = evaluate_in_chunks(spec, torch.stack([field.weights for field in fields]), points)
+    return torch.tanh(values / TRUNCATION) * TRUNCATION if spec.output == "sdf" else torch.sigmoid(values)
+
+
+def read_prefix(run: Run, text: str, length: int | None) -> Tensor:
+    """First tokens from text: ids by comma, or the path of a field whose first `length` tokens are taken.
+
+    Raises:
+        ConfigError: if the text is neither, or the tokens of the run are not ids.
+    """
+    if text.endswith(".safetensors"):
+        field = Field.load(text)
+        return run.tokenizer.encode(field.weights[None], field.spec)[0, : length or run.model.vocabulary.length // 2]
+    try:
+        ids = [int(part) for part in text.split(",")]
+    except ValueError:
+        raise ConfigError(
+            f"{text!r} is not a prefix", "give ids by comma, as 12,5,77, or a field's .safetensors"
+        ) from None
+    if run.model.vocabulary.continuous:
+        raise ConfigError("tokens of this run are numbers, not ids", "give a field's .safetensors as --prefix")
+    return torch.tensor(ids[:length])

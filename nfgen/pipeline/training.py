@@ -1,0 +1,219 @@
+"""Tokens to a run: train a model, after its tokenizer if need be."""
+
+import shutil
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nfgen import artifact
+from nfgen.configuration import Configuration
+from nfgen.contact_sheet import Picture, contact_sheet, save_png
+from nfgen.decoding import decode_fields
+from nfgen.errors import ConfigError
+from nfgen.field import Field
+from nfgen.models import registry as models
+from nfgen.models.base import SequenceModel
+from nfgen.models.presets import preset
+from nfgen.models.sampling import sample
+from nfgen.models.train_config import TrainConfig
+from nfgen.models.training import train as train_model
+from nfgen.render import render_mesh
+from nfgen.samples import image_picture
+from nfgen.token_set import KIND as TOKENS
+from nfgen.token_set import TOKENIZER, TokenSet
+from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokenizers.base import Tokenizer
+
+from .run import KIND, Run, probe_values
+from .tokenizing import tokenize
+
+FIELDS_AT_ONCE = 256
+PICTURES_ON_THE_WAY = 4
+
+
+def train(
+    source: str | Path,
+    out: str | Path,
+    *,
+    tokenizer: str | None = None,
+    tokenizer_settings: dict[str, Any] | None = None,
+    model: str | None = None,
+    size: str = "tiny",
+    model_settings: dict[str, Any] | None = None,
+    config: TrainConfig | None = None,
+    heldout: float = 0.1,
+    views: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+) -> Run:
+    """Train a model on tokens, or on a field set by a tokenizer that is fitted first.
+
+    Args:
+        source: folder of tokens or of fields.
+        out: folder to write: the run.
+        tokenizer: for fields; `vq` if not said.
+        model: `gpt` or `regression`; the tokenizer's vocabulary decides if not said.
+        size: tiny, small, medium or big; `model_settings` override single settings.
+        resume: go on where an interrupted training stopped.
+
+    Raises:
+        ConfigError: if a setting is unknown or does not fit the tokens.
+        NfgenError: if the loss stops being finite.
+    """
+    source, config = Path(source), config or TrainConfig()
+    kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
+    resumable = ["training/state.json", "tokens/config.json"]
+    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
+        tokens_folder = source
+        if kind == "fields":
+            tokens_folder = folder / "tokens"
+            if not tokens_folder.exists():
+                tokenize(
+                    source,
+                    tokens_folder,
+                    tokenizer or "vq",
+                    heldout=heldout,
+                    seed=config.seed,
+                    views=views,
+                    **(tokenizer_settings or {}),
+                )
+        elif tokenizer is not None or tokenizer_settings:
+            raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
+        _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume)
+    return Run.load(out)
+
+
+def train_from_settings(
+    source: str | Path,
+    out: str | Path,
+    settings: dict[str, Any],
+    *,
+    tokenizer: str | None = None,
+    model: str | None = None,
+    **arguments: Any,
+) -> "Run":
+    """`train`, with settings of tokenizer, model and training in one dict: see `sort_settings`."""
+    if tokenizer is None and artifact.kind_of(source) == "fields":
+        tokenizer = "vq"
+    continuous = artifact.kind_of(source) == TOKENS and TokenSet.load(source).vocabulary.continuous
+    named = model or ("regression" if continuous or tokenizer == "identity" else "gpt")
+    of_tokenizer, of_model, of_training = sort_settings(settings, tokenizer, named)
+    return train(
+        source,
+        out,
+        tokenizer=tokenizer,
+        tokenizer_settings=of_tokenizer,
+        model=model,
+        model_settings=of_model,
+        config=TrainConfig.from_json(of_training),
+        **arguments,
+    )
+
+
+def sort_settings(
+    settings: dict[str, Any], tokenizer: str | None, model: str | None
+) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """Tell settings of the tokenizer, the model and the training apart by their names.
+
+    A name that more than one of them has is the training's, then the model's; `tokenizer_` or `model_` before it
+    says otherwise.
+
+    Raises:
+        ConfigError: if none of them has such a setting.
+    """
+    owners: dict[str, type[Configuration] | None] = {
+        "train": TrainConfig,
+        "model": models.find(model or "gpt").Config,
+        "tokenizer": tokenizers.find(tokenizer).Config if tokenizer else None,
+    }
+    sorted_: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
+    for key, value in settings.items():
+        for owner, config in owners.items():
+            name = key.removeprefix(f"{owner}_")
+            if config is not None and name in config.__dataclass_fields__:
+                sorted_[owner][name] = value
+                break
+        else:
+            known = sorted({name for config in owners.values() if config for name in config.__dataclass_fields__})
+            raise ConfigError(f"there is no setting {key!r}", f"known are: {', '.join(known)}")
+    return sorted_["tokenizer"], sorted_["model"], sorted_["train"]
+
+
+def _train_into(
+    folder: Path,
+    tokens_folder: Path,
+    model: str | None,
+    size: str,
+    settings: dict[str, Any],
+    config: TrainConfig,
+    resume: bool,
+) -> None:
+    tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
+    if not (folder / TOKENIZER).exists():
+        tokenizer.save(folder / TOKENIZER)
+    model = model or models.model_for(tokens.vocabulary)
+    known = (~tokens.heldout).nonzero()[:, 0]
+    result = train_model(
+        model,
+        preset(model, size, **settings),
+        tokens.vocabulary,
+        tokens.tokens,
+        tokens.labels,
+        tokens.heldout,
+        folder,
+        config,
+        resume=resume,
+        augment=_view_drawer(tokens, known, config.seed),
+        on_sample=_picture_drawer(folder, tokenizer),
+    )
+    # What only an interrupted training needs; the figures of the tokens are in the config.
+    shutil.rmtree(folder / "training", ignore_errors=True)
+    shutil.rmtree(folder / "tokens", ignore_errors=True)
+    fields = [field for some in known.split(FIELDS_AT_ONCE) for field in decode_fields(tokenizer, tokens.tokens[some])]
+    artifact.write_tensors(folder / "train_probes.safetensors", {"values": probe_values(fields).half()})
+    artifact.write_config(
+        folder,
+        KIND,
+        {
+            "model": model,
+            "size": size,
+            "tokenizer": tokenizer.name,
+            "train": config.to_json(),
+            "tokens": tokens.settings,
+            "report": tokens.report,
+            "result": asdict(result),
+            "frame": None if tokens.frame is None else tokens.frame.to_json(),
+            "train_ids": [tokens.ids[i] for i in known.tolist()],
+        },
+    )
+
+
+def _view_drawer(tokens: TokenSet, known: Tensor, seed: int) -> Callable[[int], Tensor] | None:
+    """For each epoch one sequence a field: its own, or that of an augmented copy."""
+    if tokens.views is None:
+        return None
+    choices = torch.cat([tokens.tokens[known, None], tokens.views[known]], dim=1)
+
+    def draw(epoch: int) -> Tensor:
+        generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
+        chosen = torch.randint(choices.shape[1], (len(choices),), generator=generator)
+        return choices[torch.arange(len(choices)), chosen]
+
+    return draw
+
+
+def _picture_drawer(folder: Path, tokenizer: Tokenizer) -> Callable[[SequenceModel, int], None]:
+    def draw(model: SequenceModel, step: int) -> None:
+        (folder / "pictures").mkdir(exist_ok=True)
+        fields = decode_fields(tokenizer, sample(model, PICTURES_ON_THE_WAY))
+        save_png(folder / "pictures" / f"step-{step:06d}.png", contact_sheet([_picture(field) for field in fields]))
+
+    return draw
+
+
+def _picture(field: Field) -> Picture:
+    return image_picture(field) if field.spec.dims == 2 else render_mesh(field.mesh(64))
