@@ -72,14 +72,18 @@ class FitJob:
     def sample(self, refs: list[ShapeRef]) -> tuple[list[Sampled], list[dict[str, str]]]:
         s = self.samples
         missing = [ref for ref in refs if ref.id not in self.kept]
-        done, skipped = sample_shapes(
-            missing,
-            s.near + s.near_checks,
-            s.uniform + s.uniform_checks,
-            self.config.seed,
-            self.workers,
-            self.strict,
-            self.cache,
+        done, skipped = (
+            ([], [])
+            if not missing
+            else sample_shapes(
+                missing,
+                s.near + s.near_checks,
+                s.uniform + s.uniform_checks,
+                self.config.seed,
+                self.workers,
+                self.strict,
+                self.cache,
+            )
         )
         by_id = {one.ref.id: one for one in done} | {
             ref.id: self.kept.pop(ref.id) for ref in refs if ref.id in self.kept

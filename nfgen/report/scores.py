@@ -52,7 +52,7 @@ def scores_section(found: Found, scores: dict[str, Any]) -> Html:
     about = (
         f"{scores.get('generated')} generated against {scores.get('reference')} reference shapes, "
         f"{scores.get('points')} points each, Chamfer distance, protocol {scores.get('protocol')}, "
-        f"seed {scores.get('seed')}. Brackets hold 95 % bootstrap intervals."
+        f"seed {scores.get('seed')}. Brackets hold 95 % intervals."
     )
     return tag(
         "section",
