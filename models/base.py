@@ -142,5 +142,5 @@ def check_tokens(vocabulary: Vocabulary, tokens: Tensor, labels: Tensor, length:
 
 def allowed_ranges(vocabulary: Vocabulary) -> list[tuple[int, int]]:
     """Codes [low, high) that may stand at each of the `length` places of a discrete vocabulary."""
-    cycle = vocabulary.ranges or ((0, vocabulary.codes or 0),)
-    return [cycle[place % len(cycle)] for place in range(vocabulary.length)]
+    low, high = vocabulary.bounds()
+    return list(zip(low.tolist(), high.tolist(), strict=True))
