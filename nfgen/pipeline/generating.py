@@ -120,7 +120,7 @@ def _draw(
     batch_size: int | None,
 ) -> Iterator[tuple[int, Tensor, Field, dict[str, Any]]]:
     """Samples without end, n at a time; sample i is the same however many are drawn."""
-    index = run.labels(label)
+    index = run.class_index(label)
     first = 0
     while True:
         tokens = sample(run.model, n, config, seed=seed, first=first, label=index, prefix=prefix, batch_size=batch_size)

@@ -76,7 +76,7 @@ class Run:
             for i, d in zip(found.indices.tolist(), found.values.tolist(), strict=True)
         ]
 
-    def labels(self, name: str | None) -> int | None:
+    def class_index(self, name: str | None) -> int | None:
         """The index of a class.
 
         Raises:
