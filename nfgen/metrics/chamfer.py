@@ -1,9 +1,10 @@
 """Chamfer distances between all pairs of two sets of point clouds, exact, without looking at every pair of points.
 
-Each cloud is cut into spatial blocks of about 32 points, as a k-d tree would. Of a pair of clouds, first the blocks
-whose centres are nearest to each other are compared; the worst nearest distance found in a block bounds how far its
-points need to look, and only the pairs of blocks whose boxes are closer than that are compared next. A comparison is a
-small matrix product, and gives the nearest distances in both directions.
+The points of all clouds that ask for their nearest are sorted into one set of spatial groups, so that a group of 64 is
+small although its points come from many clouds. Each cloud that answers is cut into spatial blocks of 32 points. A
+group is first compared with the block that is nearest to it; the worst distance found bounds how far its points need to
+look, and only the blocks whose boxes are closer than that are compared next. A comparison of one block with all the
+groups that need it is one matrix product.
 """
 
 import contextlib
@@ -21,10 +22,9 @@ from torch import Tensor
 from nfgen.metrics.clouds import Floats, as_clouds
 from nfgen.progress import progress
 
-BLOCK_POINTS = 32  # smaller blocks prune more but make the products too small to be fast: measured 16 to 128
-SEEDS = 2.0  # blocks within this ratio of the least squared distance of centres go first: measured 1 to 3
-TILES = 256  # pairs of blocks in one product: 1 MB of distances, which stays in the cache of a core
-CLOUDS = 16  # clouds compared with one cloud at once; bounds the memory of a thread to some 20 MB
+BLOCK_POINTS, GROUP_POINTS = 32, 64  # smaller ones prune more but make the products slow: measured 16 to 128 of both
+PRODUCT_GROUPS = 64  # groups in one product: 0.5 MB of distances, which stays in the cache of a core
+CLOUDS = 512  # clouds that ask at once; bounds the memory to some 100 MB at 2,048 points
 RECHECK = 1e-4  # float32 products lose digits by cancellation: below this share of the squared extent, use trees
 
 Matrix = npt.NDArray[np.float64]
@@ -32,20 +32,32 @@ Matrix = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class _Blocks:
-    """Clouds cut into blocks: everything a comparison needs, computed once a cloud."""
+    """Clouds cut into blocks, to find the nearest points in."""
 
     left: Tensor
-    """[clouds, blocks, points, 5]: (x, |x|^2, 1)."""
-    right: Tensor
-    """[clouds, blocks, 5, points]: (-2 y, 1, |y|^2); left @ right is the squared distance."""
+    """[clouds, blocks, points, 4]: (-2 x, |x|^2)."""
     low: Tensor
     """[clouds, blocks, 3], the lower corners of the bounding boxes."""
     high: Tensor
     """[clouds, blocks, 3], the upper corners."""
+
+
+@dataclass(frozen=True)
+class _Groups:
+    """Points of many clouds in groups that are near each other, to find the nearest points for."""
+
+    right: Tensor
+    """[4, groups, points]: (y, 1); left @ right + norm is the squared distance."""
+    norm: Tensor
+    """[groups, points]: |y|^2."""
+    low: Tensor
+    """[groups, 3]."""
+    high: Tensor
+    """[groups, 3]."""
+    cloud: Tensor
+    """[groups * points], which cloud a point is of."""
     weight: Tensor
-    """[clouds, blocks, points]: 1 / points of the cloud, and 0 for the repeated points that fill up the blocks."""
-    radius: Matrix
-    """[clouds], the largest distance from the common centre."""
+    """[groups * points]: 1 / points of the cloud, and 0 for the repeated points that fill up the groups."""
 
 
 def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: int | None = None) -> Matrix:
@@ -69,23 +81,29 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
     first = as_clouds(a, "a")
     second = first if b is None else as_clouds(b, "b")
     centre = np.concatenate([first.reshape(-1, 3), second.reshape(-1, 3)]).mean(axis=0, dtype=np.float64)
-    rows = _cut(first, centre)
-    columns = rows if b is None else _cut(second, centre)
-    out = np.zeros((len(first), len(second)))
+    x, y = (torch.from_numpy((clouds - centre).astype(np.float32)) for clouds in (first, second))
     workers = workers or len(os.sched_getaffinity(0))
-
-    def compare(row: int) -> Matrix:
-        return _compare_row(rows, row, columns, row + 1 if b is None else 0)
-
-    with progress(len(first), "compare", "cloud") as bar, _one_thread_each(), ThreadPoolExecutor(workers) as pool:
-        for row, distances in enumerate(pool.map(compare, range(len(first)))):
-            out[row, len(second) - len(distances) :] = distances
+    steps = len(first) + (0 if b is None else len(second))
+    with progress(steps, "compare", "cloud") as bar, _one_thread_each(), ThreadPoolExecutor(workers) as pool:
+        out = np.zeros((len(first), len(second)))
+        for row, distances in enumerate(_from_all(pool, y, x)):
+            out[row] = distances
             bar.update()
-    extent = np.maximum(rows.radius[:, None], columns.radius[None]) ** 2
+        if b is None:
+            out += out.T.copy()
+            np.fill_diagonal(out, 0)
+        else:
+            for column, distances in enumerate(_from_all(pool, x, y)):
+                out[:, column] += distances
+                bar.update()
+    radius_x, radius_y = (points.norm(dim=2).amax(1).double().numpy() for points in (x, y))
+    extent = np.maximum(radius_x[:, None], radius_y[None]) ** 2
     for i, j in np.argwhere(out < RECHECK * extent):
         if b is not None or i < j:
             out[i, j] = _chamfer_in_float64(first[i], second[j])
-    return out + out.T if b is None else out
+            if b is None:
+                out[j, i] = out[i, j]
+    return out
 
 
 @contextlib.contextmanager
@@ -99,89 +117,97 @@ def _one_thread_each() -> Iterator[None]:
         torch.set_num_threads(before)
 
 
-def _cut(clouds: Floats, centre: npt.NDArray[np.float64]) -> _Blocks:
-    """Halve each cloud along the longest side of its box until the blocks are small."""
+def _from_all(pool: ThreadPoolExecutor, asking: Tensor, answering: Tensor) -> Iterator[Matrix]:
+    """For each cloud that answers, mean squared distances [asking] of the asking clouds' points to it."""
+    blocks = _blocks(answering)
+    parts = [(_groups(part), len(part)) for part in asking.split(CLOUDS)]
+
+    def answer(row: int) -> Matrix:
+        torch.set_num_threads(1)  # the setting is each thread's own
+        return np.concatenate([_distances(blocks, row, groups, clouds) for groups, clouds in parts])
+
+    return pool.map(answer, range(len(answering)))
+
+
+def _blocks(clouds: Tensor) -> _Blocks:
+    x = _points(clouds, _cut(clouds, BLOCK_POINTS))
+    left = torch.cat([-2 * x, (x * x).sum(-1, keepdim=True)], -1)
+    return _Blocks(left=left, low=x.amin(2), high=x.amax(2))
+
+
+def _groups(clouds: Tensor) -> _Groups:
     count, points, _ = clouds.shape
-    depth = max(0, round(np.log2(points / BLOCK_POINTS)))
-    size = -(-points // 2**depth)
-    padded = torch.from_numpy((clouds - centre).astype(np.float32))
-    index = torch.arange(size * 2**depth)
-    padded = padded[:, index % points]
-    weight = (index < points).expand(count, -1) / points
-    for level in range(depth):
-        parts = padded.reshape(count * 2**level, -1, 3)
-        longest = (parts.amax(1) - parts.amin(1)).argmax(1)
-        order = parts[torch.arange(len(parts)), :, longest].argsort(1)
-        padded = parts.gather(1, order[..., None].expand(-1, -1, 3))
-        weight = weight.reshape(len(parts), -1).gather(1, order)
-    x = padded.reshape(count, 2**depth, size, 3)
-    norm = (x * x).sum(-1, keepdim=True)
-    one = torch.ones_like(norm)
-    return _Blocks(
-        left=torch.cat([x, norm, one], -1),
-        right=torch.cat([-2 * x, one, norm], -1).transpose(2, 3).contiguous(),
-        low=x.amin(2),
-        high=x.amax(2),
-        weight=weight.reshape(count, 2**depth, size),
-        radius=norm.amax((1, 2, 3)).sqrt().double().numpy(),
+    together = clouds.reshape(1, count * points, 3)
+    order = _cut(together, GROUP_POINTS)
+    y = _points(together, order)[0]
+    flat = order.flatten()
+    # Of a repeated point only the last one counts.
+    place = torch.empty(count * points, dtype=torch.long)
+    place[flat] = torch.arange(len(flat))
+    weight = torch.zeros(len(flat), dtype=torch.float64)
+    weight[place] = 1 / points
+    return _Groups(
+        right=torch.cat([y.permute(2, 0, 1), torch.ones(1, *y.shape[:2])]),
+        norm=(y * y).sum(-1),
+        low=y.amin(1),
+        high=y.amax(1),
+        cloud=flat // points,
+        weight=weight,
     )
 
 
-def _compare_row(rows: _Blocks, row: int, columns: _Blocks, start: int) -> Matrix:
-    """Chamfer distances of cloud `row` to the clouds from `start` on, [columns - start]."""
-    torch.set_num_threads(1)  # the setting is each thread's own
-    stops = range(start, len(columns.low), CLOUDS)
-    parts = [_compare_group(rows, row, columns, slice(stop, stop + CLOUDS)) for stop in stops]
-    return np.concatenate(parts) if parts else np.zeros(0)
+def _cut(clouds: Tensor, size: int) -> Tensor:
+    """Halve each cloud [clouds, points, 3] along the longest side of its box until parts hold about `size` points.
+
+    Returns:
+        Indices of points, [clouds, parts, points of a part]; some points stand twice where parts would not be full.
+    """
+    count, points, _ = clouds.shape
+    depth = max(0, round(np.log2(points / size)))
+    order = (torch.arange(-(-points // 2**depth) * 2**depth) % points).expand(count, -1)
+    for level in range(depth):
+        parts = _points(clouds, order.reshape(count, 2**level, -1)).flatten(0, 1)
+        longest = (parts.amax(1) - parts.amin(1)).argmax(1)
+        along = parts[torch.arange(len(parts)), :, longest].argsort(1)
+        order = order.reshape(len(parts), -1).gather(1, along)
+    return order.reshape(count, 2**depth, -1)
 
 
-def _compare_group(rows: _Blocks, row: int, columns: _Blocks, group: slice) -> Matrix:
-    left, right = rows.left[row], columns.right[group]
-    low, high, others_low, others_high = rows.low[row], rows.high[row], columns.low[group], columns.high[group]
-    clouds, blocks, others = len(right), len(left), right.shape[1]
-    gap = torch.zeros(clouds, blocks, others)
-    apart = torch.zeros(clouds, blocks, others)
+def _points(clouds: Tensor, order: Tensor) -> Tensor:
+    """The points at indices [clouds, parts, points], [clouds, parts, points, 3]."""
+    return clouds[torch.arange(len(clouds))[:, None, None], order]
+
+
+def _distances(blocks: _Blocks, row: int, groups: _Groups, clouds: int) -> Matrix:
+    """Mean squared distances [clouds] of the points of each asking cloud to cloud `row` of the blocks."""
+    left = blocks.left[row]
+    gap = torch.zeros(len(left), len(groups.low))
+    apart = torch.zeros_like(gap)
     for axis in range(3):
-        lo, hi = low[None, :, None, axis], high[None, :, None, axis]
-        other_lo, other_hi = others_low[:, None, :, axis], others_high[:, None, :, axis]
-        side = torch.maximum(lo - other_hi, other_lo - hi).clamp_(min=0)
+        low, high = blocks.low[row, :, None, axis], blocks.high[row, :, None, axis]
+        other_low, other_high = groups.low[None, :, axis], groups.high[None, :, axis]
+        side = torch.maximum(low - other_high, other_low - high).clamp_(min=0)
         gap.addcmul_(side, side)
-        side = (lo + hi) - (other_lo + other_hi)
+        side = (low + high) - (other_low + other_high)
         apart.addcmul_(side, side)
 
-    seeds = (apart <= SEEDS * apart.amin(2, keepdim=True)) | (apart <= SEEDS * apart.amin(1, keepdim=True))
-    nearest_row = torch.full((clouds * blocks, left.shape[1]), torch.inf)
-    nearest_column = torch.full((clouds * others, right.shape[3]), torch.inf)
-    _visit(seeds, left, right, nearest_row, nearest_column)
-    row_bound = nearest_row.amax(1).reshape(clouds, blocks, 1)
-    column_bound = nearest_column.amax(1).reshape(clouds, 1, others)
-    _visit((gap < torch.maximum(row_bound, column_bound)) & ~seeds, left, right, nearest_row, nearest_column)
-
-    from_row = nearest_row.clamp_(min=0).reshape(clouds, -1).double() @ rows.weight[row].reshape(-1).double()
-    to_row = (nearest_column.clamp_(min=0).reshape(clouds, -1) * columns.weight[group].reshape(clouds, -1)).double()
-    return (from_row + to_row.sum(1)).numpy()
+    nearest = torch.full_like(groups.norm, torch.inf)  # less |y|^2, which is added at the end
+    seeds = torch.zeros_like(gap, dtype=torch.bool).scatter_(0, apart.argmin(0, keepdim=True), True)
+    _visit(seeds, left, groups, nearest)
+    bound = (nearest + groups.norm).amax(1)
+    _visit((gap < bound) & ~seeds, left, groups, nearest)
+    squared = (nearest + groups.norm).clamp_(min=0).flatten().double()
+    means = torch.zeros(clouds, dtype=torch.float64).index_add_(0, groups.cloud, squared * groups.weight)
+    return means.numpy()
 
 
-def _visit(tiles: Tensor, left: Tensor, right: Tensor, nearest_row: Tensor, nearest_column: Tensor) -> None:
-    """Compare the pairs of blocks that `tiles` [clouds, blocks, others] marks; lower both arrays of nearest."""
-    clouds, blocks, others = tiles.shape
-    cloud, block, other = tiles.nonzero(as_tuple=True)
-    if not len(cloud):
-        return
-    in_row, in_column = cloud * blocks + block, cloud * others + other
-    flat = right.reshape(clouds * others, *right.shape[2:])
-    row_minima = torch.empty(len(cloud), left.shape[1])
-    column_minima = torch.empty(len(cloud), right.shape[3])
-    # One buffer for all products: a new one each time is memory that the system has to clear first.
-    buffer = torch.empty(min(TILES, len(cloud)), left.shape[1], right.shape[3])
-    for start in range(0, len(cloud), TILES):
-        part = slice(start, start + TILES)
-        squared = buffer[: len(cloud[part])]
-        torch.bmm(left.index_select(0, block[part]), flat.index_select(0, in_column[part]), out=squared)
-        torch.amin(squared, 2, out=row_minima[part])
-        torch.amin(squared, 1, out=column_minima[part])
-    nearest_row.scatter_reduce_(0, in_row[:, None].expand_as(row_minima), row_minima, "amin")
-    nearest_column.scatter_reduce_(0, in_column[:, None].expand_as(column_minima), column_minima, "amin")
+def _visit(pairs: Tensor, left: Tensor, groups: _Groups, nearest: Tensor) -> None:
+    """Compare the blocks and groups that `pairs` [blocks, groups] marks; lower `nearest` [groups, points]."""
+    for block, needing in zip(left, pairs, strict=True):
+        for some in needing.nonzero()[:, 0].split(PRODUCT_GROUPS):
+            columns = groups.right.index_select(1, some)
+            found = torch.mm(block, columns.flatten(1)).amin(0).reshape(columns.shape[1:])
+            nearest[some] = torch.minimum(nearest[some], found)
 
 
 def _chamfer_in_float64(x: Floats, y: Floats) -> float:
