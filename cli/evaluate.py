@@ -1,4 +1,4 @@
-"""`nfgen evaluate`: scores of generated shapes against real ones."""
+"""`nfgen evaluate`: scores of generated shapes against real ones, and of reconstructions against their shapes."""
 
 from pathlib import Path
 
@@ -11,9 +11,14 @@ from . import options
 @click.argument("generated", type=click.Path(path_type=Path))
 @click.option("--reference", required=True, help="Shapes that were not trained on: file, folder or glob.")
 @click.option("--train", help="Shapes that were trained on: adds novelty and the ceiling.")
+@click.option("--fields", help="Field set that was trained on: adds the novelty of its weights plus noise.")
 @click.option("--protocol", default="nfgen", show_default=True, help="nfgen, hyperdiffusion or nef-gpt.")
 @click.option("--points", type=click.IntRange(16), default=2048, show_default=True, help="Of each cloud, by area.")
-@click.option("-n", "limit", type=click.IntRange(2), help="Use only the first so many references.")
+@click.option("--emd", type=click.IntRange(1, 1024), help="Score by exact EMD of so many points too; 256 are quick.")
+@click.option("--classifier", help="Adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.")
+@click.option("--pairs", is_flag=True, help="GENERATED are reconstructions: compare each with its own shape.")
+@click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many references.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results. [default: that of samples]")
 @options.seed
 @options.quiet
 @options.as_json
@@ -21,25 +26,51 @@ def evaluate(
     generated: Path,
     reference: str,
     train: str | None,
+    fields: str | None,
     protocol: str,
     points: int,
+    emd: int | None,
+    classifier: str | None,
+    pairs: bool,
     limit: int | None,
+    out: Path | None,
     seed: int,
     as_json: bool,
 ) -> None:
     """Score GENERATED, samples of `nfgen generate` or any shapes, against real shapes.
 
+    With --pairs, GENERATED are a field set, tokens, or shapes with the names of the references.
+
     \b
-    nfgen evaluate out --reference heldout_chairs
-    nfgen evaluate out --reference test --train train --protocol hyperdiffusion --json
+    nfgen evaluate out --reference test --train train --fields fields --emd 256
+    nfgen evaluate fields --reference train --pairs --json
     """
     import json
 
-    from nfgen.evaluation import evaluate, score_lines
+    from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines
 
-    scores = evaluate(generated, reference, train=train, protocol=protocol, points=points, limit=limit, seed=seed)
+    if pairs:
+        if train or fields or emd or classifier:
+            raise click.UsageError(
+                "--pairs compares shape by shape: --train, --fields, --emd, --classifier are for sets"
+            )
+        scores = evaluate_pairs(generated, reference, limit=limit, seed=seed, out=out)
+    else:
+        scores = evaluate(
+            generated,
+            reference,
+            train=train,
+            fields=fields,
+            protocol=protocol,
+            points=points,
+            emd=emd,
+            classifier=classifier,
+            limit=limit,
+            seed=seed,
+            out=out,
+        )
     if as_json:
         click.echo(json.dumps(scores, allow_nan=False))
         return
-    for line in score_lines(scores):
+    for line in pair_lines(scores) if pairs else score_lines(scores):
         click.echo(line)

@@ -8,6 +8,7 @@ import click
 
 from nfgen import __version__
 from nfgen.errors import NfgenError
+from nfgen.provenance import made_by
 
 from .demo import demo
 from .evaluate import evaluate
@@ -33,7 +34,8 @@ class Group(click.Group):
         words = sys.argv[1:] if args is None else args
         debug = "--debug" in words
         try:
-            return super().main(args, *rest, **kwargs)
+            with made_by(words):
+                return super().main(args, *rest, **kwargs)
         except NfgenError as error:
             if debug:
                 raise

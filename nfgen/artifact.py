@@ -14,6 +14,7 @@ from torch import Tensor
 
 from . import __version__
 from .errors import ArtifactError
+from .provenance import command
 
 FORMAT = 1
 """Version of the artifact layout; raised when older readers could no longer understand it."""
@@ -88,13 +89,14 @@ def _locked(path: Path) -> Iterator[None]:
 
 
 def write_config(folder: Path, kind: str, settings: dict[str, Any]) -> None:
-    """Write `config.json` with the artifact's kind and settings; values must be JSON and finite."""
-    head = {"format": FORMAT, "type": kind, "nfgen": __version__}
+    """Write `config.json` with the artifact's kind, settings and command line; values must be JSON and finite."""
+    made_by = command()
+    head = {"format": FORMAT, "type": kind, "nfgen": __version__} | ({} if made_by is None else {"command": made_by})
     write_json(folder / CONFIG, head | settings)
 
 
 def read_config(path: str | Path, kind: str | None = None) -> dict[str, Any]:
-    """Read `config.json`, without the three head keys.
+    """Read `config.json`, without the head keys: format, type, version, command line.
 
     Raises:
         ArtifactError: if the folder is no artifact, or not of this kind.
@@ -112,7 +114,7 @@ def read_config(path: str | Path, kind: str | None = None) -> dict[str, Any]:
         )
     if kind is not None and config["type"] != kind:
         raise ArtifactError(f"{path} holds {config['type']}, not {kind}", f"give a folder of {kind}")
-    return {key: value for key, value in config.items() if key not in ("format", "type", "nfgen")}
+    return {key: value for key, value in config.items() if key not in ("format", "type", "nfgen", "command")}
 
 
 def kind_of(path: str | Path) -> str | None:

@@ -1,8 +1,10 @@
 """The whole path on a built-in family, and a page of what came out."""
 
+import contextlib
+import shlex
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from .artifact import kind_of
@@ -11,6 +13,7 @@ from .evaluation import evaluate, score_lines
 from .library import write_shapes
 from .models.train_config import TrainConfig
 from .pipeline import generate, tokenize, train
+from .provenance import made_by
 from .report import write_report
 from .samples import KIND as SAMPLES
 from .shape_fitting import fit_fields
@@ -56,31 +59,43 @@ def run_demo(
         shutil.rmtree(out)
     out.mkdir(parents=True, exist_ok=True)
 
-    def step(command: str) -> None:
-        say(f"[{(time.monotonic() - started) / 60:4.1f} min] nfgen {command}")
+    here = shlex.quote(str(out))
 
-    step(f"shapes {kind} -n {count} -o {out}/shapes")
-    write_shapes(kind, count, out / "shapes", seed=seed)
-    write_shapes(kind, REFERENCES, out / "reference", seed=seed + 1)
-    step(f"fit {out}/shapes -o {out}/fields")
-    fit_fields(out / "shapes", out / "fields")
+    @contextlib.contextmanager
+    def step(command: str) -> Iterator[None]:
+        say(f"[{(time.monotonic() - started) / 60:4.1f} min] nfgen {command}")
+        with made_by(shlex.split(command)):
+            yield
+
+    with step(f"shapes {kind} -n {count} --seed {seed} -o {here}/shapes"):
+        write_shapes(kind, count, out / "shapes", seed=seed)
+    with step(f"shapes {kind} -n {REFERENCES} --seed {seed + 1} -o {here}/reference"):
+        write_shapes(kind, REFERENCES, out / "reference", seed=seed + 1)
+    with step(f"fit {here}/shapes -o {here}/fields"):
+        fit_fields(out / "shapes", out / "fields")
     limit = TOKENIZER_SHARE * minutes
-    step(f"tokenize {out}/fields --tokenizer vq --minutes {limit:.1f} --views {VIEWS} -o {out}/tokens")
-    tokenize(out / "fields", out / "tokens", "vq", seed=seed, views=VIEWS, minutes=limit)
-    step(f"train {out}/tokens --minutes {MODEL_SHARE * minutes:.1f} --dropout 0.2 -o {out}/run")
-    train(
-        out / "tokens",
-        out / "run",
-        model_settings={"dropout": 0.2},
-        config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed, sample_every=200),
-    )
-    step(f"generate {out}/run -n {SAMPLES_MADE} --require-surface --resolution {RESOLUTION} -o {out}/samples")
-    generate(out / "run", SAMPLES_MADE, out / "samples", seed=seed, require_surface=True, resolution=RESOLUTION)
-    step(f"evaluate {out}/samples --reference {out}/reference --train {out}/shapes --points {POINTS}")
-    for line in score_lines(evaluate(out / "samples", out / "reference", train=out / "shapes", points=POINTS)):
+    with step(f"tokenize {here}/fields --tokenizer vq --minutes {limit:.1f} --views {VIEWS} -o {here}/tokens"):
+        tokenize(out / "fields", out / "tokens", "vq", seed=seed, views=VIEWS, minutes=limit)
+    with step(f"train {here}/tokens --minutes {MODEL_SHARE * minutes:.1f} --dropout 0.2 -o {here}/run"):
+        train(
+            out / "tokens",
+            out / "run",
+            model_settings={"dropout": 0.2},
+            config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed, sample_every=200),
+        )
+    with step(f"generate {here}/run -n {SAMPLES_MADE} --require-surface --resolution {RESOLUTION} -o {here}/samples"):
+        generate(out / "run", SAMPLES_MADE, out / "samples", seed=seed, require_surface=True, resolution=RESOLUTION)
+    with step(
+        f"evaluate {here}/samples --reference {here}/reference --train {here}/shapes --fields {here}/fields "
+        f"--points {POINTS}"
+    ):
+        scores = evaluate(
+            out / "samples", out / "reference", train=out / "shapes", fields=out / "fields", points=POINTS
+        )
+    for line in score_lines(scores):
         say(line)
-    step(f"report {out} -o {out}/index.html")
-    shutil.copy(out / "samples" / "contact_sheet.png", out / "contact_sheet.png")
-    page = write_report([out], out / "index.html")
+    with step(f"report {here} -o {here}/index.html"):
+        shutil.copy(out / "samples" / "contact_sheet.png", out / "contact_sheet.png")
+        page = write_report([out], out / "index.html")
     say(f"all of it took {(time.monotonic() - started) / 60:.1f} minutes; the meshes are in {out / 'samples'}")
     return page

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 PACKAGE = Path(__file__).parent.parent / "nfgen"
-VERBS = ("nfgen.pipeline", "nfgen.demo")
+VERBS = ("nfgen.pipeline", "nfgen.evaluation", "nfgen.demo")
 """What of nfgen/ brings tokenizers and models together; `nfgen` itself re-exports lazily."""
 
 

@@ -10,9 +10,18 @@ if TYPE_CHECKING:
     from nfgen.metrics.chamfer import chamfer_matrix
     from nfgen.metrics.clouds import as_clouds, surface_clouds, thin, z_score
     from nfgen.metrics.emd import emd_matrix
-    from nfgen.metrics.evaluate import emd_scores, evaluate_clouds
-    from nfgen.metrics.frechet import CloudClassifier, feature_distance, frechet_distance, train_classifier
-    from nfgen.metrics.novelty import nearest_weights, noise_baseline, novelty_scores
+    from nfgen.metrics.evaluate import evaluate_clouds
+    from nfgen.metrics.frechet import (
+        CloudClassifier,
+        Embedder,
+        feature_distance,
+        feature_score,
+        frechet_distance,
+        load_classifier,
+        save_classifier,
+        train_classifier,
+    )
+    from nfgen.metrics.novelty import nearest_weights, novelty_scores, weight_novelty
     from nfgen.metrics.occupancy import jsd
     from nfgen.metrics.protocols import PROTOCOLS, Protocol, protocol_named
     from nfgen.metrics.reconstruction import compare_meshes, comparison_summary, iou, surface_agreement, volume_iou
@@ -23,9 +32,18 @@ _HOMES = {
     "chamfer": ("chamfer_matrix",),
     "clouds": ("as_clouds", "surface_clouds", "thin", "z_score"),
     "emd": ("emd_matrix",),
-    "evaluate": ("emd_scores", "evaluate_clouds"),
-    "frechet": ("CloudClassifier", "feature_distance", "frechet_distance", "train_classifier"),
-    "novelty": ("nearest_weights", "noise_baseline", "novelty_scores"),
+    "evaluate": ("evaluate_clouds",),
+    "frechet": (
+        "CloudClassifier",
+        "Embedder",
+        "feature_distance",
+        "feature_score",
+        "frechet_distance",
+        "load_classifier",
+        "save_classifier",
+        "train_classifier",
+    ),
+    "novelty": ("nearest_weights", "novelty_scores", "weight_novelty"),
     "occupancy": ("jsd",),
     "protocols": ("PROTOCOLS", "Protocol", "protocol_named"),
     "reconstruction": ("compare_meshes", "comparison_summary", "iou", "surface_agreement", "volume_iou"),
@@ -37,6 +55,7 @@ _HOME = {name: module for module, names in _HOMES.items() for name in names}
 __all__ = [
     "PROTOCOLS",
     "CloudClassifier",
+    "Embedder",
     "Protocol",
     "Score",
     "Scores",
@@ -47,19 +66,20 @@ __all__ = [
     "comparison_summary",
     "cov",
     "emd_matrix",
-    "emd_scores",
     "evaluate_clouds",
     "feature_distance",
+    "feature_score",
     "frechet_distance",
     "iou",
     "jsd",
+    "load_classifier",
     "mesh_validity",
     "mmd",
     "nearest_weights",
-    "noise_baseline",
     "novelty_scores",
     "one_nna",
     "protocol_named",
+    "save_classifier",
     "score",
     "surface_agreement",
     "surface_clouds",
@@ -67,6 +87,7 @@ __all__ = [
     "train_classifier",
     "validity_summary",
     "volume_iou",
+    "weight_novelty",
     "z_score",
 ]
 

@@ -1,5 +1,7 @@
 """All scores of a generated set in one dictionary, beside what real shapes and what worthless ones would get."""
 
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -8,10 +10,16 @@ import numpy.typing as npt
 from nfgen.errors import NfgenError
 from nfgen.metrics.chamfer import chamfer_matrix
 from nfgen.metrics.clouds import Floats, as_clouds
-from nfgen.metrics.emd import POINTS, emd_matrix
+from nfgen.metrics.emd import emd_matrix
+from nfgen.metrics.frechet import Embedder, feature_score
 from nfgen.metrics.novelty import novelty_scores
-from nfgen.metrics.protocols import Protocol, protocol_named
-from nfgen.metrics.scores import Matrix, Scores
+from nfgen.metrics.occupancy import jsd
+from nfgen.metrics.protocols import protocol_named
+from nfgen.metrics.scores import Matrix
+
+Distance = Callable[[Floats, Floats | None], Matrix]
+Distances = tuple[Matrix, Matrix]
+"""Of a set of clouds to itself, and to the references."""
 
 
 def evaluate_clouds(
@@ -20,8 +28,12 @@ def evaluate_clouds(
     train: npt.ArrayLike | None = None,
     protocol: str = "nfgen",
     seed: int = 0,
+    *,
+    emd_points: int | None = None,
+    noised: Mapping[str, npt.ArrayLike] | None = None,
+    classifier: Embedder | None = None,
 ) -> dict[str, Any]:
-    """Score generated shapes against reference shapes with Chamfer distance.
+    """Score generated shapes against reference shapes.
 
     Args:
         generated: [G, points, 3], sampled by area, in the frame's coordinates, empty shapes left out.
@@ -29,17 +41,22 @@ def evaluate_clouds(
         train: [T, points, 3], the shapes that were; without them there is neither novelty nor a ceiling.
         protocol: "nfgen", "hyperdiffusion" or "nef-gpt".
         seed: of thinning, intervals, noise and draws.
+        emd_points: score by the exact earth mover's distance of so many points a cloud too, 1,024 at most.
+        noised: label (such as "0.02", the standard deviation) to clouds [N, points, 3] of training fields whose weights
+            got Gaussian noise: copies by construction, whose novelty stands beside (Zeng et al. use 0.02 and 0.04).
+        classifier: compare its features of the clouds too; see `nfgen.metrics.frechet`.
 
     Returns:
-        Plain values, ready for JSON: `mmd`, `cov`, `1_nna` ({"value", "low", "high"}; fractions, not percent);
-        `novelty` (see `nfgen.metrics.novelty`; None without `train`); `validity` (None: the caller has the meshes);
-        `ceiling` (the three scores of as many random training shapes as there are references, if there are so many;
-        None without `train`); `floor` with `repeated` (one generated shape, again and again) and `noise` (uniform
-        points in the references' bounding box); `protocol`; `points` of a cloud; `generated` and `reference` (counts of
-        the clouds compared); `seed`.
+        Plain values, ready for JSON: `mmd`, `cov`, `1_nna` by Chamfer distance, and `jsd` ({"value", "low", "high"};
+        fractions, not percent); `emd` (the first three once more, and `points`) and `frechet`, if asked for. `ceiling`
+        (the same of as many random training shapes as there are references, if there are so many; None without
+        `train`); `floor` with the same of `repeated` (one generated shape, again and again) and `noise` (uniform points
+        in the references' bounding box). `novelty` (see `nfgen.metrics.novelty`, and under `noise` the same of each
+        noised set; None without `train`); `validity` (None: the caller has the meshes); `protocol`; `points` of a
+        cloud; `generated` and `reference` (counts of the clouds compared); `seed`.
 
     Raises:
-        ConfigError: an unknown protocol.
+        ConfigError: an unknown protocol, or an EMD of too many points.
         NfgenError: empty or not finite clouds, numbers of points that differ, fewer than two clouds of a kind, or fewer
             clouds or points than the protocol has.
     """
@@ -48,16 +65,47 @@ def evaluate_clouds(
     fake = chosen.prepare(chosen.select(as_clouds(generated, "generated"), len(real)), "generated", seed + 1)
     known = None if train is None else chosen.prepare(as_clouds(train, "train"), "train", seed + 2)
     _check_counts({"reference": real, "generated": fake, "train": known})
+    rng = np.random.default_rng(seed)
+    repeated = int(rng.integers(len(fake)))
+    box = real.min(axis=(0, 1)), real.max(axis=(0, 1))
+    sets = {
+        "generated": fake,
+        "repeated": np.repeat(fake[[repeated]], len(fake), axis=0),
+        "noise": chosen.prepare(rng.uniform(*box, fake.shape).astype(np.float32), "noise", seed),
+    }
 
-    gg, gr, rr = chamfer_matrix(fake), chamfer_matrix(fake, real), chamfer_matrix(real)
-    result: dict[str, Any] = {**chosen.score(gg, gr, rr, seed), "novelty": None, "validity": None, "ceiling": None}
+    to_real, real_real = chamfer_matrix(fake, real), chamfer_matrix(real)
+    by_cd = _distances(chamfer_matrix, sets, real, to_real, repeated)
+    novelty = None
     if known is not None:
-        gt, rt, tt = chamfer_matrix(fake, known), chamfer_matrix(real, known), chamfer_matrix(known)
-        result["novelty"] = novelty_scores(gt, gr, rt, rr, tt, seed)
-        result["ceiling"] = _ceiling(chosen, rt, tt, rr, seed)
-    result["floor"] = _floor(chosen, fake, real, gr, rr, seed)
+        drawn = np.random.default_rng(seed).permutation(len(known))[: len(real)]
+        sets["ceiling"] = known[drawn]
+        real_known, known_known = chamfer_matrix(real, known), chamfer_matrix(known)
+        by_cd["ceiling"] = known_known[np.ix_(drawn, drawn)], real_known[:, drawn].T
+        beside = real_known, real_real, known_known, seed
+        novelty = novelty_scores(chamfer_matrix(fake, known), to_real, *beside)
+        copies = {label: chosen.prepare(as_clouds(made), "noised", seed) for label, made in (noised or {}).items()}
+        novelty["noise"] = {
+            label: novelty_scores(chamfer_matrix(clouds, known), chamfer_matrix(clouds, real), *beside)
+            for label, clouds in copies.items()
+        }
+    rows: dict[str, dict[str, Any]] = {}
+    for name, clouds in sets.items():
+        rows[name] = {**chosen.score(*by_cd[name], real_real, seed), "jsd": jsd(clouds, real, chosen.extent, seed=seed)}
+        if classifier is not None:
+            rows[name]["frechet"] = feature_score(clouds, real, classifier, seed)
+    if emd_points is not None:
+        emd = partial(emd_matrix, points=emd_points, seed=seed)
+        own = emd(real, None)
+        by_emd = _distances(emd, sets, real, emd(fake, real), repeated)
+        for name, distances in by_emd.items():
+            rows[name]["emd"] = {**chosen.score(*distances, own, seed), "points": min(emd_points, real.shape[1])}
     return {
-        **result,
+        **rows["generated"],
+        "novelty": novelty,
+        "validity": None,
+        "ceiling": rows.get("ceiling"),
+        "floor": {name: rows[name] for name in ("repeated", "noise")},
         "protocol": chosen.name,
         "points": int(real.shape[1]),
         "generated": len(fake),
@@ -66,21 +114,16 @@ def evaluate_clouds(
     }
 
 
-def emd_scores(
-    generated: npt.ArrayLike, reference: npt.ArrayLike, protocol: str = "nfgen", points: int = POINTS, seed: int = 0
-) -> dict[str, Any]:
-    """MMD, COV and 1-NNA with the exact earth mover's distance of `points` points; the count stands in `points`.
-
-    Raises:
-        ConfigError, NfgenError: as `evaluate_clouds` and `emd_matrix`.
-    """
-    chosen = protocol_named(protocol)
-    real = chosen.prepare(as_clouds(reference, "reference"), "reference", seed)
-    fake = chosen.prepare(chosen.select(as_clouds(generated, "generated"), len(real)), "generated", seed + 1)
-    _check_counts({"reference": real, "generated": fake})
-    gg, gr = emd_matrix(fake, None, points, seed), emd_matrix(fake, real, points, seed)
-    rr = emd_matrix(real, None, points, seed)
-    return {**chosen.score(gg, gr, rr, seed), "points": min(points, int(real.shape[1]))}
+def _distances(
+    distance: Distance, sets: Mapping[str, Floats], real: Floats, to_real: Matrix, repeated: int
+) -> dict[str, Distances]:
+    """Of each set; those of one shape again and again are known without computing them."""
+    count = len(to_real)
+    found = {"repeated": (np.zeros((count, count)), np.repeat(to_real[[repeated]], count, axis=0))}
+    for name, clouds in sets.items():
+        if name not in found:
+            found[name] = distance(clouds, None), to_real if name == "generated" else distance(clouds, real)
+    return found
 
 
 def _check_counts(sets: dict[str, Floats | None]) -> None:
@@ -93,21 +136,3 @@ def _check_counts(sets: dict[str, Floats | None]) -> None:
     for name, clouds in given.items():
         if len(clouds) < 2:
             raise NfgenError(f"{name} holds one shape", "give two at least; below about 50 the intervals are very wide")
-
-
-def _ceiling(protocol: Protocol, rt: Matrix, tt: Matrix, rr: Matrix, seed: int) -> Scores:
-    references, train = rt.shape
-    drawn = np.random.default_rng(seed).permutation(train)[:references]
-    return protocol.score(tt[np.ix_(drawn, drawn)], rt[:, drawn].T, rr, seed)
-
-
-def _floor(protocol: Protocol, fake: Floats, real: Floats, gr: Matrix, rr: Matrix, seed: int) -> dict[str, Scores]:
-    rng = np.random.default_rng(seed)
-    count = len(fake)
-    repeated = np.repeat(gr[rng.integers(count)][None], count, axis=0)
-    low, high = real.min(axis=(0, 1)), real.max(axis=(0, 1))
-    noise = protocol.prepare(rng.uniform(low, high, fake.shape).astype(np.float32), "noise", seed)
-    return {
-        "repeated": protocol.score(np.zeros((count, count)), repeated, rr, seed),
-        "noise": protocol.score(chamfer_matrix(noise), chamfer_matrix(noise, real), rr, seed),
-    }

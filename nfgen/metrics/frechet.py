@@ -4,19 +4,33 @@ This is NOT the FPD of published tables, which takes a PointNet++ (or PointNet) 
 is trained on the user's own labelled shapes. Its values compare sets under one classifier, and nothing else.
 """
 
+from pathlib import Path
+from typing import Protocol
+
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from nfgen.errors import ConfigError, NfgenError
+from nfgen.artifact import read_tensors, write_tensors
+from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.metrics.clouds import as_clouds
+from nfgen.metrics.scores import Indices, Score, half_samples
 from nfgen.progress import progress
 
 FEATURES = 64  # a covariance of 64 x 64 can be estimated from a few hundred shapes, one of 1,024 x 1,024 cannot
 LEARNING_RATE = 1e-3
 BATCH = 32
 SCALES = (0.9, 1.1)  # random scaling in training, against learning sizes by heart
+DRAWS = 200  # of half samples: each decomposes two matrices of features
+
+
+class Embedder(Protocol):
+    """What a Fréchet distance asks of a classifier: the user's own may be anything that has this."""
+
+    def embed(self, clouds: Tensor, /) -> Tensor:
+        """[clouds, points, 3] to features [clouds, D]."""
+        ...
 
 
 class CloudClassifier(nn.Module):
@@ -83,9 +97,46 @@ def train_classifier(clouds: npt.ArrayLike, labels: npt.ArrayLike, epochs: int =
     return model.eval()
 
 
-def feature_distance(generated: npt.ArrayLike, reference: npt.ArrayLike, classifier: CloudClassifier) -> float:
+def save_classifier(classifier: CloudClassifier, path: str | Path) -> None:
+    """Write a classifier's weights as a `.safetensors` file."""
+    write_tensors(Path(path), classifier.state_dict())
+
+
+def load_classifier(path: str | Path) -> CloudClassifier:
+    """Read what `save_classifier` wrote.
+
+    Raises:
+        ArtifactError: if the file is not a classifier.
+    """
+    tensors = read_tensors(Path(path))
+    try:
+        classifier = CloudClassifier(len(tensors["head.bias"]))
+        classifier.load_state_dict(tensors)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise ArtifactError(f"{path} is no classifier of point clouds", "give one that nfgen evaluate left") from error
+    return classifier.eval()
+
+
+def accuracy(classifier: CloudClassifier, clouds: npt.ArrayLike, labels: npt.ArrayLike) -> float:
+    """Share of clouds [N, points, 3] whose class, of labels [N], the classifier tells."""
+    with torch.inference_mode():
+        told = torch.cat([classifier(part).argmax(1) for part in torch.from_numpy(as_clouds(clouds)).split(BATCH)])
+    return float((told.numpy() == np.asarray(labels)).mean())
+
+
+def feature_distance(generated: npt.ArrayLike, reference: npt.ArrayLike, classifier: Embedder) -> float:
     """Fréchet distance of the classifier's features of two sets of clouds, [G, points, 3] and [R, points, 3]."""
     return frechet_distance(_features(generated, classifier), _features(reference, classifier))
+
+
+def feature_score(generated: npt.ArrayLike, reference: npt.ArrayLike, classifier: Embedder, seed: int = 0) -> Score:
+    """`feature_distance` with its half-sample interval."""
+    first, second = _features(generated, classifier), _features(reference, classifier)
+
+    def statistic(rows: Indices, columns: Indices) -> npt.NDArray[np.float64]:
+        return np.array([frechet_distance(first[rows], second[columns])])
+
+    return half_samples(statistic, len(first), len(second), most=[np.inf], seed=seed, draws=DRAWS)[0]
 
 
 def frechet_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
@@ -109,7 +160,7 @@ def frechet_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
     return max(0.0, float(((a.mean(axis=0) - b.mean(axis=0)) ** 2).sum()) + spread - 2 * float(shared))
 
 
-def _features(clouds: npt.ArrayLike, classifier: CloudClassifier) -> npt.NDArray[np.float32]:
+def _features(clouds: npt.ArrayLike, classifier: Embedder) -> npt.NDArray[np.float32]:
     x = torch.from_numpy(as_clouds(clouds))
     with torch.inference_mode():
         return torch.cat([classifier.embed(part) for part in x.split(BATCH)]).numpy()

@@ -5,14 +5,12 @@ weights). So the same figures stand beside those of shapes that cannot be copies
 shapes that surely are: training weights plus a little noise, decoded.
 """
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from nfgen.errors import NfgenError
-from nfgen.metrics.chamfer import chamfer_matrix
 from nfgen.metrics.scores import DRAWS, Score
 
 COPY_PERCENTILE = 5.0  # training shapes have near twins too: nearer than 95 % of them are is a suspected copy
@@ -85,38 +83,6 @@ def novelty_scores(
     }
 
 
-def noise_baseline(
-    noised: Mapping[str, npt.ArrayLike],
-    train: npt.ArrayLike,
-    reference: npt.ArrayLike,
-    train_train: Matrix | None = None,
-    seed: int = 0,
-) -> dict[str, dict[str, Any]]:
-    """The same figures for shapes that are copies by construction, one entry a noise level.
-
-    Args:
-        noised: label (such as "0.02", the standard deviation) to clouds [N, points, 3] of training fields whose weights
-            got Gaussian noise of this deviation. Zeng et al. use 0.02 and 0.04.
-        train: [T, points, 3]; normalise all clouds alike.
-        reference: [R, points, 3].
-        train_train: distances [T, T] where they are known already.
-        seed: of the intervals.
-    """
-    known = chamfer_matrix(train) if train_train is None else train_train
-    reference_train, reference_reference = chamfer_matrix(reference, train), chamfer_matrix(reference)
-    return {
-        label: novelty_scores(
-            sample_train=chamfer_matrix(clouds, train),
-            sample_reference=chamfer_matrix(clouds, reference),
-            reference_train=reference_train,
-            reference_reference=reference_reference,
-            train_train=known,
-            seed=seed,
-        )
-        for label, clouds in noised.items()
-    }
-
-
 def nearest_weights(
     generated: npt.ArrayLike, train: npt.ArrayLike
 ) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.float64]]:
@@ -133,6 +99,36 @@ def nearest_weights(
     Raises:
         NfgenError: no weights, not finite, different lengths, or training weights that are all equal.
     """
+    distances = _weight_distances(generated, train)
+    return distances.argmin(axis=1), distances.min(axis=1)
+
+
+def weight_novelty(generated: npt.ArrayLike, train: npt.ArrayLike) -> dict[str, Any]:
+    """How far generated weights [G, P] are from training weights [T, P], beside training weights from each other.
+
+    Returns:
+        `index` and `distance`: lists of what `nearest_weights` gives; `median` distance; `train_median`, that of
+        training fields to their nearest other one; `copy_threshold`, the 5th percentile of the latter;
+        `share_near_copies`, the share of generated fields that are nearer than it.
+
+    Raises:
+        NfgenError: as `nearest_weights`.
+    """
+    index, distance = nearest_weights(generated, train)
+    others = _nearest_other(_weight_distances(train, train))
+    threshold = float(np.percentile(others, COPY_PERCENTILE))
+    return {
+        "index": index.tolist(),
+        "distance": distance.tolist(),
+        "median": float(np.median(distance)),
+        "train_median": float(np.median(others)),
+        "copy_threshold": threshold,
+        "share_near_copies": float((distance < threshold).mean()),
+    }
+
+
+def _weight_distances(generated: npt.ArrayLike, train: npt.ArrayLike) -> Matrix:
+    """Distances [G, T] in the unit of `nearest_weights`."""
     first, second = (np.asarray(w, dtype=np.float64) for w in (generated, train))
     if first.ndim != 2 or second.ndim != 2 or first.shape[1] != second.shape[1] or 0 in first.shape + second.shape:
         raise NfgenError(f"weights of shapes {first.shape} and {second.shape}", "give [G, P] and [T, P] of one spec")
@@ -144,8 +140,8 @@ def nearest_weights(
     scale = float(np.sqrt(((second - centre) ** 2).sum(axis=1).mean()))
     if scale == 0:
         raise NfgenError(f"all {len(second)} training weights are equal", "give different fields")
-    distances = cdist(first, second) / scale
-    return distances.argmin(axis=1), distances.min(axis=1)
+    distances: Matrix = cdist(first, second) / scale
+    return distances
 
 
 def _nearest_other(distances: Matrix) -> Matrix:

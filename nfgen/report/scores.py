@@ -1,17 +1,19 @@
 """The scores of samples: metrics beside their ceiling and floor, validity, novelty."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from nfgen import artifact
 
 from .artifacts import Found
-from .charts import Series, scatter_chart
 from .html import Child, Html, facts, number, percent, table, tag
+from .plot import novelty_chart, novelty_sets
 
 FILE = "evaluation.json"
 # Column heading, key, and the factor to the unit of the heading.
 METRICS = (("MMD × 100 ↓", "mmd", 100.0), ("COV % ↑", "cov", 100.0), ("1-NNA %, best at 50", "1_nna", 100.0))
+OPEN_ENDED = ("mmd", "frechet")  # the others are shares
+JSD, FRECHET = ("JSD % ↓", "jsd", 100.0), ("Fréchet × 100 ↓", "frechet", 100.0)
 VALIDITY = (
     ("has a surface", "nonempty"),
     ("watertight", "watertight"),
@@ -44,11 +46,12 @@ def read_scores(found: Found) -> dict[str, Any] | None:
 def scores_section(found: Found, scores: dict[str, Any]) -> Html:
     """Metrics with their intervals, and the shares of usable meshes."""
     rows = _rows(scores)
-    spans = [_span([row.get(key) for _, row in rows], key) for _, key, _ in METRICS]
-    body = [
-        [name, *[_cell(row.get(key), factor, span) for (_, key, factor), span in zip(METRICS, spans, strict=True)]]
-        for name, row in rows
-    ]
+    more = [column for column in (JSD, FRECHET) if scores.get(column[1]) is not None]
+    tables = [_table(rows, (*METRICS, *more), "Samples beside the ceiling and the floor, Chamfer distance")]
+    if isinstance(scores.get("emd"), dict):
+        of_emd = [(name, row["emd"]) for name, row in rows if isinstance(row.get("emd"), dict)]
+        points = scores["emd"].get("points")
+        tables.append(_table(of_emd, METRICS, f"The same by the exact earth mover's distance of {points} points"))
     about = (
         f"{scores.get('generated')} generated against {scores.get('reference')} reference shapes, "
         f"{scores.get('points')} points each, Chamfer distance, protocol {scores.get('protocol')}, "
@@ -68,8 +71,8 @@ def scores_section(found: Found, scores: dict[str, Any]) -> Html:
             " how well nearest neighbours tell samples from reference shapes.",
             class_="lead",
         ),
-        table(["", *[name for name, _, _ in METRICS]], body, "Samples beside the ceiling and the floor"),
-        tag("p", about, class_="note"),
+        tables,
+        tag("p", about, _about_classifier(scores), class_="note"),
         _validity(scores.get("validity")),
         class_="scores",
     )
@@ -86,9 +89,26 @@ def _rows(scores: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:
     return [(name, row) for name, row in rows if isinstance(row, dict)]
 
 
+def _table(rows: list[tuple[str, dict[str, Any]]], columns: Sequence[tuple[str, str, float]], caption: str) -> Html:
+    spans = [_span([row.get(key) for _, row in rows], key) for _, key, _ in columns]
+    body: list[list[Child]] = [
+        [name, *[_cell(row.get(key), factor, span) for (_, key, factor), span in zip(columns, spans, strict=True)]]
+        for name, row in rows
+    ]
+    return table(["", *[name for name, _, _ in columns]], body, caption)
+
+
+def _about_classifier(scores: dict[str, Any]) -> str | None:
+    if scores.get("frechet") is None:
+        return None
+    about = scores.get("classifier") or {}
+    trained = f" of {', '.join(about['classes'])}" if about.get("classes") else ""
+    return f" The Fréchet distance is of features of a small classifier{trained}: it is not FPD on PointNet++."
+
+
 def _span(scores: list[Any], key: str) -> float:
     """The end of the column's bars: 1 for shares; a little above the largest but one where one dwarfs the rest."""
-    if key != "mmd":
+    if key not in OPEN_ENDED:
         return 1.0
     values = sorted(_high(score) for score in scores if score is not None)
     if not values:
@@ -97,16 +117,16 @@ def _span(scores: list[Any], key: str) -> float:
 
 
 def _high(score: Any) -> float:
-    return float(score["high"] if isinstance(score, dict) else score)
+    return float(score["value"] if score["high"] is None else score["high"])
 
 
 def _cell(score: Any, factor: float, span: float) -> Child:
     """The value, its interval, and both as a bar."""
     if score is None:
         return "–"
-    if not isinstance(score, dict):
-        score = {"value": score, "low": score, "high": score}
-    value, low, high = (float(score[key]) for key in ("value", "low", "high"))
+    value = float(score["value"])
+    # Of fewer than four shapes there is no interval.
+    low, high = (value if score[end] is None else float(score[end]) for end in ("low", "high"))
     beyond = value > span
     left, right = (min(100.0, max(0.0, 100 * end / span)) for end in (low, high))
     place = min(100.0, 100 * value / span)
@@ -153,13 +173,10 @@ def novelty_section(found: Found, novelty: dict[str, Any] | None) -> Html:
 
 
 def _novelty(novelty: dict[str, Any]) -> Child:
-    ratio, samples, heldout = novelty["ratio"], novelty["samples"], novelty["heldout"]
-    scatter = novelty["scatter"]
-    series = [
-        Series(name, scatter[key]["nearest_train"], scatter[key]["nearest_reference"])
-        for name, key in (("generated", "samples"), ("real, held out", "heldout"))
+    ratio, sets = novelty["ratio"], novelty_sets(novelty)
+    rows: list[list[Child]] = [
+        [name, *[wording(one["medians"][key]) for one in sets.values()]] for name, key, wording in NOVELTY
     ]
-    rows: list[list[Child]] = [[name, wording(samples[key]), wording(heldout[key])] for name, key, wording in NOVELTY]
     interval = f"(95 % interval {ratio['low']:.2f} to {ratio['high']:.2f})"
     return [
         tag(
@@ -171,21 +188,20 @@ def _novelty(novelty: dict[str, Any]) -> Child:
         ),
         tag(
             "div",
-            scatter_chart(
-                series,
-                "Is it new, or copied from training?",
-                "distance to the nearest training shape",
-                "distance to the nearest reference",
-                marked=novelty["copy_threshold"],
-                diagonal=True,
-            ),
+            novelty_chart(novelty),
             tag(
                 "div",
-                table(["", "generated", "real, held out"], rows, "Distances and shares"),
+                table(["", *sets], rows, "Distances and shares"),
                 tag(
                     "p",
                     f"Chamfer distances. Left of the upright line, at {number(novelty['copy_threshold'])}, lie "
-                    "suspected copies. Below the diagonal a shape is nearer to the reference than to training.",
+                    "suspected copies. Below the diagonal a shape is nearer to the reference than to training."
+                    + (
+                        " Known weights with noise on them are copies by construction: a model that scores like them "
+                        "has learned nothing else."
+                        if len(sets) > 2
+                        else ""
+                    ),
                     class_="note",
                 ),
             ),
@@ -199,5 +215,8 @@ def score_figures(scores: dict[str, Any]) -> Iterator[tuple[str, Child]]:
     for name, key, unit in KEY_FIGURES:
         score = scores.get(key)
         if isinstance(score, dict):
-            value, low, high = (f"{100 * float(score[end]):.{1 if unit else 2}f}" for end in ("value", "low", "high"))
+            value, low, high = (
+                "–" if score[end] is None else f"{100 * float(score[end]):.{1 if unit else 2}f}"
+                for end in ("value", "low", "high")
+            )
             yield name, [f"{value}{unit}", tag("small", f"{low} to {high}")]

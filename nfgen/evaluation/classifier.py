@@ -1,0 +1,55 @@
+"""The classifier whose features a Fréchet distance compares: from a file, or trained on labelled shapes."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from nfgen.errors import NfgenError
+from nfgen.metrics import CloudClassifier, load_classifier, protocol_named, train_classifier
+from nfgen.metrics.frechet import accuracy
+from nfgen.shapes import find_shapes
+
+from .surfaces import shape_clouds
+
+HELD_OUT = 5  # every fifth shape tells how well the classifier does
+
+
+class Judge(NamedTuple):
+    """A classifier, and what is known of it."""
+
+    classifier: CloudClassifier
+    about: dict[str, Any]
+    """`source`, and of one that was trained here `classes`, `shapes` and its `accuracy` on shapes held out."""
+    trained: bool
+
+
+def find_classifier(source: str | Path, points: int, seed: int, in_file_frame: bool, protocol: str) -> Judge:
+    """A classifier from a `.safetensors` file, or trained on the labelled shapes of a file or folder.
+
+    Args:
+        source: where shapes are, labels come from sub-folders or the file, as for `nfgen fit`.
+        points, seed, in_file_frame, protocol: as the clouds that it will be shown are made.
+
+    Raises:
+        NfgenError: the shapes have no labels, or one only.
+        ArtifactError: the file is no classifier.
+    """
+    if str(source).endswith(".safetensors"):
+        return Judge(load_classifier(source), {"source": str(source)}, False)
+    labelled = [ref for ref in find_shapes(source) if ref.label is not None]
+    classes = sorted({str(ref.label) for ref in labelled})
+    if len(classes) < 2:
+        raise NfgenError(
+            f"{source} holds shapes of {len(classes)} classes: a classifier needs two at least",
+            "put the shapes of each class into a folder of its own",
+        )
+    clouds, usable = shape_clouds(labelled, points, seed, in_file_frame, "labelled")
+    clouds = protocol_named(protocol).prepare(clouds, "labelled", seed)
+    labels = np.array([classes.index(str(ref.label)) for ref in usable])
+    order = np.random.default_rng(seed).permutation(len(labels))
+    held, known = order[::HELD_OUT], np.setdiff1d(order, order[::HELD_OUT])
+    classifier = train_classifier(clouds[known], labels[known], seed=seed)
+    share = accuracy(classifier, clouds[held], labels[held])
+    about = {"source": str(source), "classes": classes, "shapes": len(known), "accuracy": share}
+    return Judge(classifier, about, True)
