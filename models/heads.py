@@ -4,6 +4,7 @@ An FSQ code (https://arxiv.org/abs/2309.15505) is a number of several digits, fi
 digits mean similar things: here they share weights.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
@@ -30,9 +31,12 @@ class CodeEmbedding(nn.Module):
         super().__init__()
         codes, levels = vocabulary.codes or 0, vocabulary.levels
         self.factored = len(levels) > 1
-        self.own = nn.Embedding(codes, width) if not self.factored or codes <= OWN_VECTORS_UP_TO else None
-        self.digits = nn.Embedding(sum(levels), width) if self.factored else None
-        self.register_buffer("rows", digit_rows(levels), persistent=False)
+        plain = codes - math.prod(levels) if self.factored else codes
+        self.own = nn.Embedding(codes, width) if plain or codes <= OWN_VECTORS_UP_TO else None
+        # One more vector, of zeros: plain codes have that for all of their digits.
+        self.digits = nn.Embedding(sum(levels) + 1, width) if self.factored else None
+        rows = torch.cat([digit_rows(levels), torch.full((plain, len(levels)), sum(levels))])
+        self.register_buffer("rows", rows, persistent=False)
         for table in (self.own, self.digits):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02)
@@ -42,7 +46,7 @@ class CodeEmbedding(nn.Module):
             assert self.own is not None
             plain: Tensor = self.own(codes)
             return plain
-        summed = F.embedding_bag(self.rows[codes.flatten()], self.digits.weight, mode="sum").view(*codes.shape, -1)
+        summed = self._summed(self.rows[codes.flatten()]).view(*codes.shape, -1)
         return summed if self.own is None else summed + self.own(codes)
 
     def table(self) -> Float[Tensor, "codes c"]:
@@ -50,8 +54,12 @@ class CodeEmbedding(nn.Module):
         if self.digits is None:
             assert self.own is not None
             return self.own.weight
-        summed = F.embedding_bag(self.rows, self.digits.weight, mode="sum")
+        summed = self._summed(self.rows)
         return summed if self.own is None else summed + self.own.weight
+
+    def _summed(self, rows: Int[Tensor, "n digits"]) -> Float[Tensor, "n c"]:
+        assert self.digits is not None
+        return F.embedding_bag(rows, self.digits.weight, mode="sum", padding_idx=len(self.digits.weight) - 1)
 
 
 class Head(nn.Module, ABC):

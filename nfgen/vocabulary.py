@@ -27,7 +27,8 @@ class Vocabulary(Configuration):
     ranges: tuple[tuple[int, int], ...] = ()
     """Codes [low, high) that may stand at token i are those of `ranges[i % len(ranges)]`; empty = all anywhere."""
     levels: tuple[int, ...] = ()
-    """Where a code is a mixed-radix number of several levels (FSQ), their sizes, first digit fastest."""
+    """Where a code is a mixed-radix number of several levels (FSQ), their sizes, first digit fastest. Codes beyond their
+    product are plain ones."""
     classes: tuple[str, ...] = ()
     """Names of the classes that a sequence can be started with."""
 
@@ -39,7 +40,7 @@ class Vocabulary(Configuration):
         product = 1
         for level in self.levels:
             product *= level
-        require(not self.levels or product == self.codes, "levels", f"must multiply to {self.codes}", self.levels)
+        require(not self.levels or product <= (self.codes or 0), "levels", f"must multiply to {self.codes} at most", self.levels)
         fits = all(0 <= low < high <= (self.codes or 0) for low, high in self.ranges)
         require(fits, "ranges", f"must lie in 0 … {self.codes}", self.ranges)
 

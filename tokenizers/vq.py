@@ -1,13 +1,16 @@
 """The VQ tokenizer: a VQ-VAE over fields, trained in function space.
 
-    field ──evaluate at probes──▶ encoder ──▶ bottleneck ──▶ tokens ──▶ decoder ──▶ rows ──written into──▶ plain MLP
+    field ──find its box, evaluate at probes──▶ encoder ──▶ bottleneck ──▶ tokens ──▶ decoder ──▶ rows ──▶ plain MLP
 
 The encoder sees what a field is worth and never its weights: neurons in another order, or another architecture with the
 same values, give the same tokens. What is decoded is an ordinary field of `decoded_spec`, see `local_field`.
 
-Tokens stand in raster order of the cells: layer by layer from the ground up, and the slots of a cell side by side.
+The first tokens say the box, an axis each (`box.py`). Then come the cells of the box in raster order, layer by layer
+from the ground up, and the slots of a cell side by side.
 """
 
+import itertools
+import math
 import warnings
 
 import torch
@@ -17,7 +20,6 @@ from torch import Tensor
 
 from nfgen.configuration import require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
-from nfgen.field import evaluate_in_chunks
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
 from nfgen.spec import FieldSpec
@@ -26,16 +28,14 @@ from nfgen.vocabulary import Vocabulary
 from .augmentation import Warp
 from .base import Tokenizer
 from .bottleneck import create_bottleneck, usage
+from .box import INTERVALS, Box
 from .local_field import LocalField
 from .vq_config import VQConfig
-from .vq_networks import Decoder, ProbeEncoder, node_positions
+from .vq_networks import Cells, Decoder, ProbeEncoder
 from .vq_refinement import refine
-from .vq_training import VQNetworks, signal, train
+from .vq_training import VQNetworks, probe, train
 
-SIDE_LIMIT = {2: 8, 3: 4}  # cells along an axis, at most; smaller ones hold too little to be worth a token
-SLOT_LIMIT = 16  # tokens of a cell: more mean that the number of tokens does not divide into cells
-DEFAULT_PROBES = {2: 40, 3: 20}  # along an axis; 3-D: 0.1 apart, so that every point is within a truncation of one
-DEFAULT_NODES = {2: 16, 3: 8}  # along an axis
+PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
 FIELDS_AT_ONCE = 16  # in encoding and decoding; larger batches are no faster and need more memory
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
 
@@ -58,13 +58,13 @@ class VQTokenizer(Tokenizer):
         # The layers draw their first weights from torch's own generator: keep the caller's as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
+            self._counts = self.config.cells or self._cell_counts(fields)
             networks = self._build()
             generator = torch.Generator().manual_seed(self.config.seed)
             train(networks, fields, self.config, generator)
         self._networks = networks.requires_grad_(False)
-        tokens = self.encode(fields.weights)
-        slots = len(self._networks.bottleneck.ranges) or 1
-        figures = [self._slot_usage(tokens[:, slot::slots], slot) for slot in range(slots)]
+        tokens = self.encode(fields.weights)[:, self.spec.dims :]
+        figures = [self._slot_usage(tokens[:, slot :: self.config.slots], slot) for slot in range(self.config.slots)]
         self.codebook_usage, self.perplexity = (min(column) for column in zip(*figures, strict=True))
         if self.codebook_usage < COLLAPSED:
             warnings.warn(
@@ -81,23 +81,39 @@ class VQTokenizer(Tokenizer):
         # A handful of fields cannot use all codes: then all of their tokens could at best be different ones.
         return min(1.0, share * max(1.0, (high - low) / tokens.numel())), perplexity
 
+    def _cell_counts(self, fields: FieldSet) -> tuple[int, ...]:
+        """As many cells as there are tokens for, nearly cubes in the boxes of these fields."""
+        config, dims = self.config, self.spec.dims
+        most = (config.codes - dims) // config.slots
+        wanted = f"must leave a token for a cell beside {dims} for the box"
+        require(most > 0, "codes", wanted, config.codes)
+        centre = torch.zeros(1, dims)
+        some = fields.weights[: 4 * FIELDS_AT_ONCE]
+        sides = probe(self.spec, some, centre, None, config.truncation)[1].half.mean(0).log()
+        if config.mirrors(dims):
+            sides[0] -= math.log(2)
+
+        def merit(counts: tuple[int, ...]) -> float:
+            logs = sides - torch.tensor(counts).log()
+            return float(math.log(math.prod(counts)) - logs.var(correction=0))
+
+        every = itertools.product(range(1, most + 1), repeat=dims - 1)
+        options = [(*some, most // math.prod(some)) for some in every if math.prod(some) <= most]
+        return max(options, key=merit)
+
     def _build(self) -> VQNetworks:
         config, dims = self.config, self.spec.dims
-        side = next(side for side in range(SIDE_LIMIT[dims], 0, -1) if config.codes % side**dims == 0)
-        slots = config.codes // side**dims
-        whole = SIDE_LIMIT[dims] ** dims
-        wanted = f"must be a multiple of {whole} (or of a smaller side's cells, at most {SLOT_LIMIT} each)"
-        require(slots <= SLOT_LIMIT, "codes", wanted, config.codes)
-        probes = side * max(1, round((config.probes or DEFAULT_PROBES[dims]) / side))
-        per_cell = max(1, round((config.nodes or DEFAULT_NODES[dims]) / side))
-        bottleneck = create_bottleneck(config.bottleneck, slots, config.levels, config.codebook)
-        mirror, sizes = config.mirrors(dims), (side, dims, bottleneck.width, config.channels)
-        nodes = node_positions(side, per_cell, dims)
+        cells = Cells(self._counts, config.mirrors(dims))
+        number = cells.number * cells.sides
+        probes = config.probes or max(1, round((PROBES[dims] / number) ** (1 / dims)))
+        bottleneck = create_bottleneck(config.bottleneck, config.slots, config.levels, config.codebook)
+        sizes = (cells, bottleneck.width, config.channels)
+        nodes = cells.nodes(config.nodes)
         return VQNetworks(
-            ProbeEncoder(*sizes, config.encoder_blocks, probes, mirror=mirror),
+            ProbeEncoder(*sizes, config.encoder_blocks, probes),
             bottleneck,
-            Decoder(*sizes, config.decoder_blocks, per_cell**dims, config.width, mirror=mirror),
-            LocalField(nodes, side * per_cell, config.width, self.spec.output, config.truncation),
+            Decoder(*sizes, config.decoder_blocks, config.nodes**dims, config.width),
+            LocalField(nodes, cells.across(config.nodes), config.width, self.spec.output, config.truncation),
         )
 
     @property
@@ -118,10 +134,12 @@ class VQTokenizer(Tokenizer):
     @property
     def vocabulary(self) -> Vocabulary:
         bottleneck = self.networks.bottleneck
+        cells, codes = self.networks.encoder.cells.number, bottleneck.codes
         return Vocabulary(
-            length=self.config.codes,
-            codes=bottleneck.codes,
-            ranges=bottleneck.ranges,
+            length=self.spec.dims + cells * self.config.slots,
+            codes=codes + INTERVALS,
+            ranges=((codes, codes + INTERVALS),) * self.spec.dims
+            + (bottleneck.ranges or ((0, codes),) * self.config.slots) * cells,
             levels=bottleneck.levels,
             classes=self.classes,
         )
@@ -129,7 +147,7 @@ class VQTokenizer(Tokenizer):
     def encode(
         self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None
     ) -> Int[Tensor, "fields tokens"]:
-        """Tokens [N, codes] of fields of the fitted spec, or of any other of the same dims and kind of output.
+        """Tokens [N, length] of fields of the fitted spec, or of any other of the same dims and kind of output.
 
         Raises:
             ConfigError: if the weights are not of the spec, not finite, or the spec is of other dims or output.
@@ -164,17 +182,17 @@ class VQTokenizer(Tokenizer):
         networks, spec = self.networks, spec or self.spec
         self._check_function(weights, spec)
         probes = networks.encoder.probe_points()
-        tokens = torch.empty(len(weights), self.config.codes, dtype=torch.int64)
+        tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64)
         with progress(len(weights), "encode", "fields") as bar:
             for start in range(0, len(weights), FIELDS_AT_ONCE):
                 rows = slice(start, start + FIELDS_AT_ONCE)
                 here = weights[rows]
-                points = probes if warp is None else warp[rows](probes.expand(len(here), -1, -1))
-                values = signal(spec.output, evaluate_in_chunks(spec, here, points), self.config.truncation)
-                latents = networks.encoder(values)
+                values, box = probe(spec, here, probes, warp and warp[rows], self.config.truncation)
+                latents = networks.encoder(values, box.numbers)
                 if self.config.refine:
-                    latents = refine(networks, latents, spec, here, warp and warp[rows], self.config)
-                tokens[rows] = networks.bottleneck(latents).indices.flatten(1)
+                    latents = refine(networks, latents, spec, here, box, warp and warp[rows], self.config)
+                codes = networks.bottleneck(latents).indices.flatten(1)
+                tokens[rows] = torch.cat([networks.bottleneck.codes + box.tokens, codes], dim=1)
                 bar.update(len(here))
         return tokens
 
@@ -201,27 +219,26 @@ class VQTokenizer(Tokenizer):
         """
         networks = self.networks
         self._check_tokens(tokens)
-        bottleneck = networks.bottleneck
-        cells = rearrange(tokens, "n (c s) -> n c s", c=len(networks.encoder.place))
-        for slot, (low, high) in enumerate(bottleneck.ranges):
-            if not ((cells[..., slot] >= low) & (cells[..., slot] < high)).all():
-                raise ConfigError(
-                    f"slot {slot} of a cell takes tokens of {low} … {high - 1} only",
-                    "mask tokens by the vocabulary's `allowed`",
-                )
+        dims, bottleneck = self.spec.dims, networks.bottleneck
+        boxes = Box.from_tokens(tokens[:, :dims] - bottleneck.codes)
+        cells = rearrange(tokens[:, dims:], "n (c s) -> n c s", s=self.config.slots)
         weights = torch.empty(len(tokens), self.decoded_spec.size)
         for start in range(0, len(tokens), FIELDS_AT_ONCE):
             rows = slice(start, start + FIELDS_AT_ONCE)
-            weights[rows] = networks.field.weights(networks.decoder(bottleneck.lookup(cells[rows])))
+            box = boxes[rows]
+            decoded = networks.decoder(bottleneck.lookup(cells[rows]), box.numbers)
+            weights[rows] = networks.field.weights(decoded, box)
         return weights
 
     def tensors(self) -> dict[str, Tensor]:
         figures = {"codebook_usage": self.codebook_usage, "perplexity": self.perplexity}
         own = {f"figures.{key}": torch.tensor(value, dtype=torch.float64) for key, value in figures.items()}
+        own["cells"] = torch.tensor(self._counts)
         # Tensors that share memory cannot be stored, hence the clones.
         return own | {f"networks.{key}": value.clone() for key, value in self.networks.state_dict().items()}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
+        self._counts = tuple(tensors["cells"].tolist())
         with torch.random.fork_rng(devices=[]):
             networks = self._build()
         state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}

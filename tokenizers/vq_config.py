@@ -12,7 +12,12 @@ class VQConfig(Configuration):
     """Settings of `VQTokenizer`."""
 
     codes: int = 64
-    """Tokens of a field. They are spread over cells: 64 are one for each of 4^3 (or 8^2) cells, 256 four for each."""
+    """Tokens of a field, at most: one an axis for its box, the others for the cells that the box is cut into."""
+    cells: tuple[int, ...] | None = None
+    """Cells along each axis, if mirrored only half of them along the first; None = nearly cubes, as many as `codes` has
+    tokens for."""
+    slots: int = 1
+    """Tokens of a cell."""
     bottleneck: Kind = "fsq"
     """`fsq` rounds numbers to levels; `vq`, `residual` and `lfq` as in the papers named in `bottleneck.py`."""
     levels: tuple[int, ...] = (8, 5, 5, 5)
@@ -20,9 +25,9 @@ class VQConfig(Configuration):
     codebook: int = 1024
     """Entries of a codebook, for all but FSQ (LFQ: a power of two)."""
     probes: int | None = None
-    """Probes along each axis; None = 20 in 3-D, 40 in 2-D. Rounded to a multiple of the cells."""
-    nodes: int | None = None
-    """Basis functions of the decoded field along each axis; None = 8 in 3-D, 16 in 2-D. Rounded likewise."""
+    """Probes along each axis of a cell; None = about 7,000 (2-D: 1,600) in all."""
+    nodes: int = 2
+    """Basis functions of the decoded field along each axis of a cell."""
     width: int = 32
     """Neurons of the last two hidden layers of the decoded field."""
     channels: int = 128
@@ -46,7 +51,8 @@ class VQConfig(Configuration):
     view_augment: float = 0.4
     """The same for the views that a model learns from: milder, since it generates what it has seen (scale +-6 %)."""
     mirror: bool | None = None
-    """Whether shapes may be mirrored along the first axis, and mostly are symmetric; None = in 3-D only."""
+    """Whether shapes may be mirrored along the first axis, and mostly are symmetric: then a cell and its mirror image
+    share their tokens. None = in 3-D only."""
     truncation: float = 0.1
     """Signed distances beyond this are as good as this."""
     refine: int = 0
@@ -56,11 +62,11 @@ class VQConfig(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("codes", "width", "channels", "encoder_blocks", "decoder_blocks", "steps", "batch", "points"):
+        counts = ("codes", "slots", "nodes", "width", "channels", "encoder_blocks", "decoder_blocks", "steps", "batch")
+        for key in (*counts, "points"):
             require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
-        for key in ("probes", "nodes"):
-            value = getattr(self, key)
-            require(value is None or 0 < value <= 256, key, "must be 1 to 256", value)
+        require(self.probes is None or 0 < self.probes <= 64, "probes", "must be 1 to 64", self.probes)
+        require(self.cells is None or min(self.cells, default=0) > 0, "cells", "must be positive", self.cells)
         for key in ("minutes", "learning_rate", "truncation"):
             require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
         for key in ("augment", "view_augment"):

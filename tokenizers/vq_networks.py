@@ -1,6 +1,7 @@
 """The two networks of the VQ tokenizer: a probe encoder and a decoder.
 
-Space [-1, 1]^d is cut into `side`^d equal cells. A token belongs to a cell, and both networks treat all cells alike and
+The box of a shape is cut into equal cells. Where shapes are mostly symmetric, a cell and its mirror image are one: what
+they share is said once, and their difference takes what is left of the token. Both networks treat all cells alike and
 look at their neighbours only: what was learned of a chair's leg in one corner holds in the others, and shapes never
 seen are combinations of parts that were (the inductive bias of convolutional occupancy networks, Peng et al. 2020).
 
@@ -8,6 +9,8 @@ Dimension names: `fields`, `cells`, `channels`, `dims`, `probes`, `nodes` (of al
 """
 
 import itertools
+import math
+from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -18,21 +21,58 @@ from torch.nn import functional
 NARROW = 64  # channels of what a cell tells its neighbours: 27 of them side by side are wide enough
 
 
-def raster(side: int, dims: int) -> Int[Tensor, "cells dims"]:
-    """Integer positions of the cells in token order: the last axis (up) slowest, from the ground; the first fastest."""
-    positions = itertools.product(range(side), repeat=dims)
+def raster(counts: tuple[int, ...]) -> Int[Tensor, "cells dims"]:
+    """Integer positions of a grid in token order: the last axis (up) slowest, from the ground; the first fastest."""
+    positions = itertools.product(*(range(count) for count in reversed(counts)))
     return torch.tensor([position[::-1] for position in positions])
 
 
-class Block(nn.Module):
-    """A residual block: each cell hears its neighbours and its mirror image, then thinks for itself."""
+@dataclass(frozen=True)
+class Cells:
+    """How a box is cut.
 
-    def __init__(self, side: int, dims: int, channels: int, *, mirror: bool) -> None:
+    Attributes:
+        counts: cells along each axis; if mirrored, along the first axis from the middle outwards.
+        mirror: whether a cell and its mirror image along the first axis are one.
+    """
+
+    counts: tuple[int, ...]
+    mirror: bool
+
+    @property
+    def number(self) -> int:
+        """Cells, hence places of tokens."""
+        return math.prod(self.counts)
+
+    @property
+    def sides(self) -> int:
+        """Parts of space that are one cell."""
+        return 1 + self.mirror
+
+    def across(self, per_cell: int) -> tuple[int, ...]:
+        """Along each axis of the whole box, how many points there are if a cell has `per_cell` along each."""
+        return tuple(count * per_cell * (self.sides if axis == 0 else 1) for axis, count in enumerate(self.counts))
+
+    def nodes(self, per_cell: int) -> Int[Tensor, "nodes dims"]:
+        """Integer positions in the whole box, cell after cell, the far side of each after its near side."""
+        own = (raster(self.counts)[:, None] * per_cell + raster((per_cell,) * len(self.counts))).unflatten(1, (1, -1))
+        if not self.mirror:
+            return own.flatten(0, 2)
+        middle = self.counts[0] * per_cell
+        far, near = own.clone(), own.clone()
+        near[..., 0], far[..., 0] = middle + own[..., 0], middle - 1 - own[..., 0]
+        return torch.cat([near, far], dim=1).flatten(0, 2)
+
+
+class Block(nn.Module):
+    """A residual block: each cell hears its neighbours, then thinks for itself."""
+
+    def __init__(self, cells: Cells, channels: int) -> None:
         super().__init__()
-        self.side, self.dims, self.mirror = side, dims, mirror
+        self.cells = cells
         self.mix_norm, self.think_norm = nn.LayerNorm(channels), nn.LayerNorm(channels)
         self.narrow = nn.Linear(channels, NARROW)
-        self.gather = nn.Linear((3**dims + mirror) * NARROW, channels)
+        self.gather = nn.Linear(3 ** len(cells.counts) * NARROW, channels)
         self.think = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
     def forward(self, cells: Float[Tensor, "fields cells channels"]) -> Float[Tensor, "fields cells channels"]:
@@ -40,66 +80,81 @@ class Block(nn.Module):
         return cells + self.think(self.think_norm(cells))
 
     def neighbourhood(self, told: Float[Tensor, "fields cells narrow"]) -> Float[Tensor, "fields cells heard"]:
-        """What the 3^d cells around each one tell, and what its mirror image does."""
-        grid = told.unflatten(1, (self.side,) * self.dims)
-        padded = functional.pad(grid, (0, 0) + (1, 1) * self.dims)
-        heard = [
-            padded[(slice(None), *(slice(step, step + self.side) for step in steps))]
-            for steps in itertools.product(range(3), repeat=self.dims)
-        ]
+        """What the 3^d cells around each one tell."""
+        counts = self.cells.counts
+        dims = len(counts)
+        grid = told.unflatten(1, counts[::-1])
         # The first axis of space is the fastest of the raster, hence the last one of the grid.
-        return torch.cat([*heard, *([grid.flip(self.dims)] if self.mirror else [])], dim=-1).flatten(1, self.dims)
+        if self.cells.mirror:  # beyond the middle a cell meets itself
+            grid = torch.cat([grid.narrow(dims, 0, 1), functional.pad(grid, (0, 0, 0, 1))], dim=dims)
+            padded = functional.pad(grid, (0, 0, 0, 0) + (1, 1) * (dims - 1))
+        else:
+            padded = functional.pad(grid, (0, 0) + (1, 1) * dims)
+        heard = [
+            padded[(slice(None), *(slice(step, step + n) for step, n in zip(steps, counts[::-1], strict=True)))]
+            for steps in itertools.product(range(3), repeat=dims)
+        ]
+        return torch.cat(heard, dim=-1).flatten(1, dims)
 
 
 class ProbeEncoder(nn.Module):
-    """Values of a field at a regular grid of probes to one latent a cell.
+    """Values of a field at a regular grid of probes in its box to one latent a cell.
 
     It sees what the field is worth, never its weights: neurons in another order give the same latents.
     """
 
-    def __init__(
-        self, side: int, dims: int, latent: int, channels: int, blocks: int, probes: int, *, mirror: bool
-    ) -> None:
+    def __init__(self, cells: Cells, latent: int, channels: int, blocks: int, per_cell: int) -> None:
         super().__init__()
-        self.side, self.dims, self.probes = side, dims, probes
-        self.stride = probes // side
-        self.read = nn.Linear((self.stride + 2) ** dims, channels)
-        self.place = nn.Parameter(torch.randn(side**dims, channels) * 0.02)
-        self.blocks = nn.Sequential(*(Block(side, dims, channels, mirror=mirror) for _ in range(blocks)))
+        self.cells, self.stride = cells, per_cell
+        dims = len(cells.counts)
+        self.read = nn.Linear(cells.sides * (per_cell + 2) ** dims, channels)
+        self.read_box = nn.Linear(2 * dims, channels)
+        self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
+        self.blocks = nn.Sequential(*(Block(cells, channels) for _ in range(blocks)))
         self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, latent)
 
     def probe_points(self) -> Float[Tensor, "probes dims"]:
-        """Centres of the probes' own small cells, in raster order."""
-        return (raster(self.probes, self.dims) + 0.5) / self.probes * 2 - 1
+        """Centres of the probes' own small cells, in raster order, in the frame of the box."""
+        counts = self.cells.across(self.stride)
+        return (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
 
-    def forward(self, values: Float[Tensor, "fields probes"]) -> Float[Tensor, "fields cells latent"]:
-        """Latents of values in [-1, 1], positive outside."""
-        grid = functional.pad(values.unflatten(1, (self.probes,) * self.dims), (1, 1) * self.dims, value=1.0)
-        for axis in range(1, self.dims + 1):
+    def forward(
+        self, values: Float[Tensor, "fields probes"], box: Float[Tensor, "fields numbers"]
+    ) -> Float[Tensor, "fields cells latent"]:
+        """Latents of values in [-1, 1], positive outside, and of the numbers of the box."""
+        read = self.read(self.patches(values)) + self.read_box(box)[:, None] + self.place
+        return self.write(self.norm(self.blocks(read)))
+
+    def patches(self, values: Float[Tensor, "fields probes"]) -> Float[Tensor, "fields cells patch"]:
+        """The probes of each cell and those around it; of its mirror image, too, as in a mirror."""
+        dims = len(self.cells.counts)
+        grid = functional.pad(values.unflatten(1, self.cells.across(self.stride)[::-1]), (1, 1) * dims, value=1.0)
+        for axis in range(1, dims + 1):
             grid = grid.unfold(axis, self.stride + 2, self.stride)
-        patches = grid.flatten(self.dims + 1).flatten(1, self.dims)
-        return self.write(self.norm(self.blocks(self.read(patches) + self.place)))
+        if self.cells.mirror:
+            far, near = grid.chunk(2, dim=dims)
+            grid = torch.stack([near, far.flip(dims, -1)], dim=-1)
+        return grid.flatten(dims + 1).flatten(1, dims)
 
 
 class Decoder(nn.Module):
     """Latents of the cells to one row of weights for each node in them."""
 
-    def __init__(
-        self, side: int, dims: int, latent: int, channels: int, blocks: int, nodes: int, width: int, *, mirror: bool
-    ) -> None:
+    def __init__(self, cells: Cells, latent: int, channels: int, blocks: int, nodes: int, width: int) -> None:
         super().__init__()
-        self.width = width
-        self.read = nn.Linear(latent, channels)
-        self.place = nn.Parameter(torch.randn(side**dims, channels) * 0.02)
-        self.blocks = nn.Sequential(*(Block(side, dims, channels, mirror=mirror) for _ in range(blocks)))
-        self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, nodes * width)
+        self.cells, self.width = cells, width
+        self.read, self.read_box = nn.Linear(latent, channels), nn.Linear(2 * len(cells.counts), channels)
+        self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
+        self.blocks = nn.Sequential(*(Block(cells, channels) for _ in range(blocks)))
+        self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, cells.sides * nodes * width)
         nn.init.normal_(self.write.weight, std=0.05)
 
-    def forward(self, latents: Float[Tensor, "fields cells latent"]) -> Float[Tensor, "fields nodes width"]:
-        cells = self.write(self.norm(self.blocks(self.read(latents) + self.place)))
-        return rearrange(cells, "n c (k w) -> n (c k) w", w=self.width)
-
-
-def node_positions(side: int, per_cell: int, dims: int) -> Int[Tensor, "nodes dims"]:
-    """Integer positions of the nodes, `per_cell` along each axis of a cell, cell after cell as `Decoder` gives them."""
-    return (raster(side, dims)[:, None] * per_cell + raster(per_cell, dims)).flatten(0, 1)
+    def forward(
+        self, latents: Float[Tensor, "fields cells latent"], box: Float[Tensor, "fields numbers"]
+    ) -> Float[Tensor, "fields nodes width"]:
+        cells = self.blocks(self.read(latents) + self.read_box(box)[:, None] + self.place)
+        rows = rearrange(self.write(self.norm(cells)), "n c (s k w) -> n c s k w", s=self.cells.sides, w=self.width)
+        if self.cells.mirror:
+            shared, difference = rows.unbind(2)
+            rows = torch.stack([shared + difference, shared - difference], dim=2)
+        return rows.flatten(1, 3)

@@ -8,6 +8,7 @@ from nfgen.field import evaluate_in_chunks
 from nfgen.spec import FieldSpec
 
 from .augmentation import Warp
+from .box import Box
 from .vq_config import VQConfig
 from .vq_training import VQNetworks, reconstruction_loss
 
@@ -20,6 +21,7 @@ def refine(
     latents: Float[Tensor, "fields cells latent"],
     spec: FieldSpec,
     weights: Float[Tensor, "fields weights"],
+    box: Box,
     warp: Warp | None,
     config: VQConfig,
 ) -> Float[Tensor, "fields cells latent"]:
@@ -34,7 +36,7 @@ def refine(
         for _ in range(config.refine + 1):
             # Straight through: the quantised latents forwards, the free ones backwards, whatever the bottleneck.
             quantised = moved + (networks.bottleneck(moved).latents - moved).detach()
-            distances = networks.field(networks.decoder(quantised), points)
+            distances = networks.field(networks.decoder(quantised, box.numbers), box, points)
             loss = reconstruction_loss(distances, targets, spec.output, config.truncation)
             better = loss.detach() < least
             best[better], least[better] = moved.detach()[better], loss.detach()[better]

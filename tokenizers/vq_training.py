@@ -17,18 +17,20 @@ from nfgen.errors import ConfigError
 from nfgen.field import evaluate, evaluate_in_chunks
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
-from nfgen.spec import Output
+from nfgen.spec import FieldSpec, Output
 
 from .augmentation import Warp
 from .bottleneck import Bottleneck
+from .box import Box, extent
 from .local_field import LocalField
 from .vq_config import VQConfig
-from .vq_networks import Decoder, ProbeEncoder
+from .vq_networks import Decoder, ProbeEncoder, raster
 
 WARPED_AT_ONCE = 32
 POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
 POOL_REFRESHED = 4  # of them made anew each step: a tenth of the step's time, and none is ever seen often
-NEAR_SHARE = 0.5  # of the points of the loss; the others are uniform
+NEAR_SHARE, BOX_SHARE = 0.5, 0.25  # of the points of the loss near the surface, anywhere in the box; others anywhere
+COARSE = {2: 32, 3: 14}  # probes along each axis that find the box
 NEAR_SIGNAL = 0.6  # |signal| of a probe that counts as near the surface: within 0.7 truncations
 FAR_WEIGHT = 1e-4  # so that a field without a surface can be drawn from, too
 WARMUP = 0.03  # share of the steps
@@ -56,8 +58,28 @@ class Batch(NamedTuple):
     """What one step learns from."""
 
     values: Float[Tensor, "batch probes"]
+    box: Box
     points: Float[Tensor, "batch points dims"]
     targets: Float[Tensor, "batch points"]
+
+
+def probe(
+    spec: FieldSpec,
+    weights: Float[Tensor, "fields weights"],
+    probes: Float[Tensor, "probes dims"],
+    warp: Warp | None,
+    truncation: float,
+) -> tuple[Float[Tensor, "fields probes"], Box]:
+    """Signals of fields at probes in their boxes, and the boxes: all that an encoder sees of them."""
+
+    def outputs(points: Tensor) -> Tensor:
+        return evaluate_in_chunks(spec, weights, points if warp is None else warp(points.expand(len(weights), -1, -1)))
+
+    counts = (COARSE[spec.dims],) * spec.dims
+    coarse = (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
+    sign = 1 if spec.output == "sdf" else -1
+    box = Box.enclosing(*extent(sign * outputs(coarse), counts, distances=spec.output == "sdf"))
+    return signal(spec.output, outputs(box.place(probes)), truncation), box
 
 
 class WarpedFields:
@@ -68,9 +90,11 @@ class WarpedFields:
     ) -> None:
         self.fields, self.probes, self.config, self.generator = fields, probes, config, generator
         size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
+        dims = fields.spec.dims
         self.index = torch.arange(size) % len(fields)
         self.warps = self._random_warps(size)
         self.values = torch.empty(size, len(probes), dtype=torch.float16)
+        self.boxes = Box(torch.empty(size, dims), torch.empty(size, dims))
         with progress(size, "warp", "fields") as bar:
             for start in range(0, size, WARPED_AT_ONCE):
                 rows = torch.arange(start, min(start + WARPED_AT_ONCE, size))
@@ -85,31 +109,35 @@ class WarpedFields:
         self._evaluate(rows)
 
     def draw(self) -> Batch:
-        """Signals at the probes, points, and the fields' outputs there."""
+        """Signals at the probes, boxes, points, and the fields' outputs there."""
         rows = self._random(len(self.index), self.config.batch)
-        values = self.values[rows].float()
-        points = self._points(values)
+        values, box = self.values[rows].float(), self.boxes[rows]
+        points = self._points(values, box)
         spec, weights = self.fields.spec, self.fields.weights[self.index[rows]]
-        return Batch(values, points, evaluate(spec, weights, self.warps[rows](points)))
+        return Batch(values, box, points, evaluate(spec, weights, self.warps[rows](points)))
 
-    def _points(self, values: Float[Tensor, "batch probes"]) -> Float[Tensor, "batch points dims"]:
+    def _points(self, values: Float[Tensor, "batch probes"], box: Box) -> Float[Tensor, "batch points dims"]:
         count, dims = self.config.points, self.probes.shape[1]
-        near = int(count * NEAR_SHARE)
+        near, inner = int(count * NEAR_SHARE), int(count * BOX_SHARE)
         likelihood = (values.abs() < NEAR_SIGNAL) + FAR_WEIGHT
         chosen = self.probes[torch.multinomial(likelihood, near, replacement=True, generator=self.generator)]
-        spacing = 2 / len(self.probes) ** (1 / dims)
-        chosen = chosen + (torch.rand(chosen.shape, generator=self.generator) * 2 - 1) * spacing
-        uniform = torch.rand(len(values), count - near, dims, generator=self.generator) * 2 - 1
-        return torch.cat([chosen, uniform], dim=1)
+        spacing = 1 - self.probes.amax(0)  # half a spacing lies between the last probe and the side of the box
+        chosen = chosen + 2 * spacing * self._uniform(*chosen.shape)
+        placed = box.place(torch.cat([chosen, self._uniform(len(values), inner, dims)], dim=1))
+        return torch.cat([placed, self._uniform(len(values), count - near - inner, dims)], dim=1)
 
     def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
-        spec = self.fields.spec
-        points = self.warps[rows](self.probes.expand(len(rows), -1, -1))
-        outputs = evaluate_in_chunks(spec, self.fields.weights[self.index[rows]], points)
-        self.values[rows] = signal(spec.output, outputs, self.config.truncation).half()
+        weights = self.fields.weights[self.index[rows]]
+        values, self.boxes[rows] = probe(
+            self.fields.spec, weights, self.probes, self.warps[rows], self.config.truncation
+        )
+        self.values[rows] = values.half()
 
     def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
         return torch.randint(limit, (count,), generator=self.generator)
+
+    def _uniform(self, *shape: int) -> Float[Tensor, "*shape"]:
+        return torch.rand(shape, generator=self.generator) * 2 - 1
 
     def _random_warps(self, count: int) -> Warp:
         dims, config = self.fields.spec.dims, self.config
@@ -157,10 +185,11 @@ def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Floa
     """L1 of the signal, cross-entropy of inside and outside, and the bottleneck's own term."""
     # Half-width products run about four times faster on processors that have them.
     with torch.autocast("cpu", torch.bfloat16):
-        latents = networks.encoder(batch.values)
+        latents = networks.encoder(batch.values, batch.box.numbers)
     quantised = networks.bottleneck(latents.float())
     with torch.autocast("cpu", torch.bfloat16):
-        distances = networks.field(networks.decoder(quantised.latents), batch.points)
+        rows = networks.decoder(quantised.latents, batch.box.numbers)
+        distances = networks.field(rows, batch.box, batch.points)
     loss = reconstruction_loss(distances.float(), batch.targets, networks.field.spec.output, truncation)
     return loss.mean() + quantised.loss
 
@@ -186,15 +215,11 @@ def make_optimizers(networks: VQNetworks, rate: float) -> list[torch.optim.Optim
     https://kellerjordan.github.io/posts/muon): the same error in about half the steps."""
     trunk = [networks.encoder.read, networks.encoder.blocks, networks.decoder.blocks, networks.decoder.write]
     matrices = [p for module in trunk for p in module.parameters() if p.ndim == 2]
-    bumps = [networks.field.bump_matrix, networks.field.bump_bias]
-    taken = {id(p) for p in (*matrices, *bumps)}
+    taken = {id(p) for p in matrices}
     rest = [p for p in networks.parameters() if id(p) not in taken and p.requires_grad]
     return [
         torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
-        # The bumps start where they should be: a slow rate keeps them local.
-        torch.optim.AdamW(
-            [{"params": rest, "lr": rate / 2}, {"params": bumps, "lr": rate / 20}], betas=(0.9, 0.98), weight_decay=0.0
-        ),
+        torch.optim.AdamW(rest, lr=rate / 2, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
 
