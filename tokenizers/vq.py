@@ -6,9 +6,13 @@ The encoder sees what a field is worth and never its weights: neurons in another
 same values, give the same tokens. What is decoded is an ordinary field of `decoded_spec`, see `local_field`.
 
 Tokens stand in raster order of the cells: layer by layer from the ground up, and the slots of a cell side by side.
+
+Fields are encoded and decoded one at a time: in a batch, matrix products round otherwise, by its size, and a sample
+would depend on how many are made with it. One field keeps the processor as busy as sixteen do, and needs less memory.
 """
 
 import warnings
+from collections.abc import Iterator
 
 import torch
 from einops import rearrange
@@ -36,7 +40,6 @@ SIDE_LIMIT = {2: 8, 3: 4}  # cells along an axis, at most; smaller ones hold too
 SLOT_LIMIT = 16  # tokens of a cell: more mean that the number of tokens does not divide into cells
 DEFAULT_PROBES = {2: 40, 3: 20}  # along an axis; 3-D: 0.1 apart, so that every point is within a truncation of one
 DEFAULT_NODES = {2: 16, 3: 8}  # along an axis
-FIELDS_AT_ONCE = 16  # in encoding and decoding; larger batches are no faster and need more memory
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
 
 
@@ -166,16 +169,15 @@ class VQTokenizer(Tokenizer):
         probes = networks.encoder.probe_points()
         tokens = torch.empty(len(weights), self.config.codes, dtype=torch.int64)
         with progress(len(weights), "encode", "fields") as bar:
-            for start in range(0, len(weights), FIELDS_AT_ONCE):
-                rows = slice(start, start + FIELDS_AT_ONCE)
-                here = weights[rows]
-                points = probes if warp is None else warp[rows](probes.expand(len(here), -1, -1))
+            for one in _one_by_one(len(weights)):
+                here = weights[one].clone()  # aligned like any other: products may round by where memory begins
+                points = probes if warp is None else warp[one](probes[None])
                 values = signal(spec.output, evaluate_in_chunks(spec, here, points), self.config.truncation)
                 latents = networks.encoder(values)
                 if self.config.refine:
-                    latents = refine(networks, latents, spec, here, warp and warp[rows], self.config)
-                tokens[rows] = networks.bottleneck(latents).indices.flatten(1)
-                bar.update(len(here))
+                    latents = refine(networks, latents, spec, here, warp and warp[one], self.config)
+                tokens[one] = networks.bottleneck(latents).indices.flatten(1)
+                bar.update()
         return tokens
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
@@ -210,9 +212,8 @@ class VQTokenizer(Tokenizer):
                     "mask tokens by the vocabulary's `allowed`",
                 )
         weights = torch.empty(len(tokens), self.decoded_spec.size)
-        for start in range(0, len(tokens), FIELDS_AT_ONCE):
-            rows = slice(start, start + FIELDS_AT_ONCE)
-            weights[rows] = networks.field.weights(networks.decoder(bottleneck.lookup(cells[rows])))
+        for one in _one_by_one(len(tokens)):
+            weights[one] = networks.field.weights(networks.decoder(bottleneck.lookup(cells[one])))
         return weights
 
     def tensors(self) -> dict[str, Tensor]:
@@ -229,3 +230,7 @@ class VQTokenizer(Tokenizer):
         self._networks = networks.eval().requires_grad_(False)
         self.codebook_usage = tensors["figures.codebook_usage"].item()
         self.perplexity = tensors["figures.perplexity"].item()
+
+
+def _one_by_one(count: int) -> Iterator[slice]:
+    return (slice(i, i + 1) for i in range(count))
