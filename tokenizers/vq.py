@@ -216,6 +216,10 @@ class VQTokenizer(Tokenizer):
             weights[one] = networks.field.weights(networks.decoder(bottleneck.lookup(cells[one])))
         return weights
 
+    def code_vectors(self) -> Float[Tensor, "codes width"]:
+        """The latents of the codes."""
+        return self.networks.bottleneck.vectors()
+
     def tensors(self) -> dict[str, Tensor]:
         figures = {"codebook_usage": self.codebook_usage, "perplexity": self.perplexity}
         own = {f"figures.{key}": torch.tensor(value, dtype=torch.float64) for key, value in figures.items()}
