@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo test check format clean
+.PHONY: demo browser test check format clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -12,9 +12,14 @@ CODE := nfgen tokenizers models cli tests benchmarks
 demo: .venv/installed
 	$(BIN)/nfgen demo --out demo --overwrite
 
+# A browser for the tests of the report, which are skipped, with the reason, where it cannot be had.
+browser: .venv/installed
+	-$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[browser]'
+	-command -v chromium || { apt-get update -qq && timeout 600 apt-get install -y -qq --no-install-recommends chromium; } > /dev/null
+
 # Tests run side by side: with one thread each they do not wait for each other.
 test: .venv/installed
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto
+	OMP_NUM_THREADS=1 SCREENSHOTS=screenshots $(BIN)/python -m pytest -q -n auto
 
 check: .venv/installed
 	$(BIN)/ruff check $(CODE)
@@ -27,4 +32,4 @@ format: .venv/installed
 	$(BIN)/ruff format $(CODE)
 
 clean:
-	rm -rf .venv demo dist
+	rm -rf .venv demo dist screenshots

@@ -26,6 +26,7 @@ from . import options
 @click.option("--strict", is_flag=True, help="Stop at the first unusable shape instead of skipping it.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that sample shapes. [default: one a processor]")
+@click.option("--snapshots", type=click.IntRange(2), help="Keep so many stages of the first fits for `nfgen report`.")
 @options.seed
 @options.resume
 @options.overwrite
@@ -39,6 +40,7 @@ def fit(
     strict: bool,
     cache: Path | None,
     workers: int | None,
+    snapshots: int | None,
     seed: int,
     resume: bool,
     overwrite: bool,
@@ -67,6 +69,7 @@ def fit(
         limit=limit,
         strict=strict,
         workers=workers,
+        snapshots=snapshots or 0,
         cache=cache,
         resume=resume,
         overwrite=overwrite,

@@ -21,10 +21,12 @@ from .round_trip import judge_fields
 from .shapes import ShapeRef, find_shapes
 from .shapes.augment import augmented
 from .shapes.sampling import Sampled
+from .snapshots import SnapshotRecorder
 from .spec import PRESETS, FieldSpec
 
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
 PLAN = "plan.json"
+OnStep = Callable[[int, Tensor, Tensor], None]
 
 
 def fit_fields(
@@ -41,7 +43,8 @@ def fit_fields(
     cache: Path | None = None,
     resume: bool = False,
     overwrite: bool = False,
-    on_step: Callable[[int, Tensor, Tensor], None] | None = None,
+    snapshots: int = 0,
+    on_step: OnStep | None = None,
 ) -> FieldSet:
     """Fit one field to each shape and write the field set.
 
@@ -56,6 +59,7 @@ def fit_fields(
         strict: raise at the first unusable shape instead of skipping it.
         cache: folder that keeps samples for the next fit.
         resume: go on with the shards that an interrupted fit left.
+        snapshots: how many times to keep the weights of the first fields on their way, for a report; 0 = never.
         on_step: see `fit_batch`; called for the fields, not for the base.
 
     Raises:
@@ -86,7 +90,10 @@ def fit_fields(
         job = FitJob(spec, str(init), config, samples, classes, folder, strict, workers, cache)
         base = find_base(job, refs)
         shards = [refs[start : start + config.batch] for start in range(0, len(refs), config.batch)]
-        _fit_shards(job, shards, base, on_step)
+        # A resumed fit kept those of its first shard when it began.
+        recorded = snapshots > 0 and not shard_exists(folder, 0)
+        recorder = SnapshotRecorder(folder, config.steps, snapshots) if recorded else None
+        _fit_shards(job, shards, base, _each([recorder, on_step]))
         parts = [read_shard(folder, i, spec) for i in range(len(shards))]
         fields = FieldSet.joined(
             parts,
@@ -108,7 +115,7 @@ def _fit_shards(
     job: FitJob,
     shards: list[list[ShapeRef]],
     base: Tensor | None,
-    on_step: Callable[[int, Tensor, Tensor], None] | None,
+    on_step: OnStep | None,
 ) -> None:
     missing = [i for i in range(len(shards)) if not shard_exists(job.folder, i)]
     at_once = max(1, SAMPLED_AT_ONCE // job.config.batch)
@@ -129,9 +136,7 @@ def _means(part: FieldSet) -> dict[str, float]:
     return {key: float(np.mean([entry[key] for entry in part.report])) for key in ("loss", "iou")} if len(part) else {}
 
 
-def _fit_shard(
-    job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: Callable[[int, Tensor, Tensor], None] | None
-) -> FieldSet:
+def _fit_shard(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: OnStep | None) -> FieldSet:
     spec, index = job.spec, {name: i for i, name in enumerate(job.classes)}
     empty = FieldSet(spec, torch.empty(0, spec.size), (), torch.empty(0, dtype=torch.long))
     if not sampled:
@@ -166,6 +171,17 @@ def _fit_shard(
         )
     ]
     return replace(fields, report=tuple(report))
+
+
+def _each(listeners: Sequence[OnStep | None]) -> OnStep | None:
+    """One listener that tells all; None if there is none, which costs nothing."""
+    present = [listener for listener in listeners if listener is not None]
+
+    def tell(step: int, weights: Tensor, losses: Tensor) -> None:
+        for listener in present:
+            listener(step, weights, losses)
+
+    return tell if present else None
 
 
 def _agree_on_plan(folder: Path, plan: dict[str, Any]) -> None:

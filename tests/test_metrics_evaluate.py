@@ -4,20 +4,23 @@ import json
 
 import numpy as np
 import pytest
+import torch
 
 from nfgen import metrics
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.metrics import (
-    emd_scores,
+    emd_matrix,
     evaluate_clouds,
+    frechet_distance,
     nearest_weights,
-    noise_baseline,
     novelty_scores,
     protocol_named,
+    score,
+    weight_novelty,
 )
 
 KEYS = {
-    *("mmd", "cov", "1_nna", "novelty", "validity", "ceiling", "floor"),
+    *("mmd", "cov", "1_nna", "jsd", "novelty", "validity", "ceiling", "floor"),
     *("protocol", "points", "generated", "reference", "seed"),
 }
 
@@ -41,7 +44,7 @@ def test_an_evaluation_has_the_agreed_keys_and_is_json() -> None:
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert (result["points"], result["generated"], result["reference"], result["seed"]) == (64, 11, 12, 5)
     assert set(result["mmd"]) == {"value", "low", "high"}
-    assert set(result["ceiling"]) == set(result["floor"]["noise"]) == {"mmd", "cov", "1_nna"}
+    assert set(result["ceiling"]) == set(result["floor"]["noise"]) == {"mmd", "cov", "1_nna", "jsd"}
     assert result == evaluate_clouds(generated, reference, train, seed=5)
     assert set(evaluate_clouds(generated, reference)) == KEYS
 
@@ -64,11 +67,13 @@ def test_copies_of_training_shapes_are_found_out_and_new_shapes_are_not() -> Non
     assert copied["samples"]["share_near_copies"] == 1
     assert copied["samples"]["share_closer_to_train"] == 1
     assert copied["scatter"]["samples"]["train_index"] == list(range(20))
-    fresh = evaluate_clouds(ellipsoids(20, 128, 2), reference, train)["novelty"]
+    fresh_clouds = ellipsoids(20, 128, 2)
+    fresh = evaluate_clouds(fresh_clouds, reference, train)["novelty"]
     assert fresh["ratio"]["low"] < 1 < fresh["ratio"]["high"]
     assert fresh["samples"]["share_near_copies"] < 0.3
-    baseline = noise_baseline({"0.02": train[:5] + np.float32(0.001)}, train, reference)
-    assert baseline["0.02"]["ratio"]["value"] < 0.1
+    noised = evaluate_clouds(fresh_clouds, reference, train, noised={"0.02": train[:5] + np.float32(0.001)})
+    assert noised["novelty"]["noise"]["0.02"]["ratio"]["value"] < 0.1
+    assert {**noised["novelty"], "noise": {}} == fresh, "what stands beside a score does not move it"
 
 
 def test_novelty_by_hand() -> None:
@@ -134,10 +139,42 @@ def test_clouds_of_more_points_are_thinned_to_the_protocol() -> None:
     assert result["points"] == 2048
 
 
-def test_emd_scores_state_their_points() -> None:
-    result = emd_scores(ellipsoids(5, 64, 0), ellipsoids(5, 64, 1), points=32)
-    assert result["points"] == 32
-    assert 0 < result["mmd"]["value"] < 1
+def test_emd_of_every_set_is_that_of_its_matrices_and_states_its_points() -> None:
+    generated, reference, train = ellipsoids(5, 64, 0), ellipsoids(5, 64, 1), ellipsoids(5, 64, 2)
+    result = evaluate_clouds(generated, reference, train, emd_points=32, seed=3)
+    rows = [result, result["ceiling"], result["floor"]["repeated"], result["floor"]["noise"]]
+    assert [row["emd"]["points"] for row in rows] == [32] * 4
+    pairs = (generated, None), (generated, reference), (reference, None)
+    expected = score(*(emd_matrix(a, b, points=32, seed=3) for a, b in pairs), seed=3)
+    assert {key: result["emd"][key] for key in expected} == expected
+    assert result["floor"]["repeated"]["emd"]["cov"]["value"] == pytest.approx(1 / 5)
+    assert "emd" not in evaluate_clouds(generated, reference)
+
+
+def test_a_frechet_distance_is_that_of_the_features_of_any_classifier() -> None:
+    class Size:
+        """Features that can be worked out by hand: the extent along each axis."""
+
+        def embed(self, clouds: torch.Tensor) -> torch.Tensor:
+            return clouds.amax(dim=1) - clouds.amin(dim=1)
+
+    generated, reference = ellipsoids(12, 64, 0) * np.float32(1.5), ellipsoids(12, 64, 1)
+    result = evaluate_clouds(generated, reference, ellipsoids(12, 64, 2), classifier=Size())
+    features = [clouds.max(axis=1) - clouds.min(axis=1) for clouds in (generated, reference)]
+    assert result["frechet"]["value"] == pytest.approx(frechet_distance(*features), rel=1e-5)
+    assert result["ceiling"]["frechet"]["value"] < result["frechet"]["value"]
+    assert result["floor"]["repeated"]["frechet"]["value"] > result["ceiling"]["frechet"]["value"]
+
+
+def test_novelty_of_weights_by_hand() -> None:
+    train = np.array([[0.0, 0.0], [2.0, 0.0], [4.0, 0.0]])  # mean squared distance to the mean: 8 / 3
+    unit = (8 / 3) ** 0.5
+    found = weight_novelty(np.array([[0.0, 1.0], [4.0, 8.0]]), train)
+    assert found["index"] == [0, 2]
+    assert found["distance"] == pytest.approx([1 / unit, 8 / unit])
+    assert found["median"] == pytest.approx(4.5 / unit)
+    assert found["train_median"] == found["copy_threshold"] == pytest.approx(2 / unit)
+    assert found["share_near_copies"] == 0.5
 
 
 def test_unusable_sets_are_named() -> None:

@@ -16,6 +16,8 @@ from nfgen.spec import FieldSpec
 from nfgen.vocabulary import Vocabulary
 
 KIND = "tokenizer"
+CODEBOOK = "codebook.safetensors"
+"""File beside the fitted state, for whoever wants to look at the codes: `vectors`, half precision, [codes, width]."""
 
 
 class Tokenizer(ABC):
@@ -114,6 +116,10 @@ class Tokenizer(ABC):
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         """Take back what `tensors` gave; `spec`, `classes` and `config` are set already."""
 
+    def code_vectors(self) -> Float[Tensor, "codes width"] | None:
+        """What each code stands for, in the tokenizer's own unit; None if tokens are continuous."""
+        return None
+
     @property
     def vocab_size(self) -> int | None:
         """Number of token ids, specials included; None = continuous."""
@@ -143,6 +149,9 @@ class Tokenizer(ABC):
         self._check_fitted()
         with artifact.writing(path, KIND, overwrite=overwrite) as folder:
             artifact.write_tensors(folder / "tokenizer.safetensors", self.tensors())
+            vectors = self.code_vectors()
+            if vectors is not None:
+                artifact.write_tensors(folder / CODEBOOK, {"vectors": vectors.half()})
             artifact.write_config(
                 folder,
                 KIND,

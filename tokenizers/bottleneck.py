@@ -32,12 +32,14 @@ class Bottleneck(nn.Module):
     """Base of the bottlenecks.
 
     Attributes:
+        slots: tokens of a cell.
         width: numbers of a cell's latent.
         codes: number of different token ids.
         ranges: ids [low, high) of slot i, where slots have codebooks of their own; empty = all slots share one.
         levels: FSQ levels; empty for the others.
     """
 
+    slots: int
     width: int
     codes: int
     ranges: tuple[tuple[int, int], ...] = ()
@@ -49,6 +51,12 @@ class Bottleneck(nn.Module):
     def lookup(self, indices: Int[Tensor, "fields cells slots"]) -> Float[Tensor, "fields cells latent"]:
         """The quantised latents of indices."""
         raise NotImplementedError
+
+    def vectors(self) -> Float[Tensor, "codes width"]:
+        """What each code stands for."""
+        cells = -(-self.codes // self.slots)
+        ids = torch.arange(cells * self.slots) % self.codes
+        return self.lookup(ids.view(1, cells, self.slots)).reshape(cells * self.slots, -1)[: self.codes]
 
 
 class FiniteScalar(Bottleneck):
@@ -104,7 +112,7 @@ class Residual(Bottleneck):
             kmeans_init=True,
             threshold_ema_dead_code=DEAD_BELOW,
         )
-        self.width, self.codes = VECTOR_WIDTH, slots * codes
+        self.slots, self.width, self.codes = slots, VECTOR_WIDTH, slots * codes
         self.ranges = tuple((slot * codes, (slot + 1) * codes) for slot in range(slots))
         self.register_buffer("offsets", torch.arange(slots) * codes, persistent=False)
         self.offsets: Tensor
@@ -116,6 +124,10 @@ class Residual(Bottleneck):
     def lookup(self, indices: Tensor) -> Tensor:
         codes: Tensor = self.quantizer.get_output_from_indices(indices - self.offsets)
         return codes
+
+    def vectors(self) -> Tensor:
+        books: Tensor = self.quantizer.codebooks
+        return books.flatten(0, 1)
 
 
 class LookupFree(Bottleneck):

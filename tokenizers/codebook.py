@@ -149,6 +149,11 @@ class CodebookTokenizer(Tokenizer):
             total = total + self._codes[level]
         return self._scaling.undo(self._units.join(total))
 
+    def code_vectors(self) -> Float[Tensor, "codes width"]:
+        """Of all codebooks, one after the other; in units of scaled weights."""
+        self._check_fitted()
+        return self._codes
+
     def tensors(self) -> dict[str, Tensor]:
         """The codes [codes, width], how many each codebook has, and offset and scale of each weight."""
         self._check_fitted()

@@ -90,6 +90,11 @@ class HistogramTokenizer(Tokenizer):
         parts = [points[tokens[:, here]] for points, here in zip(self._points, self._scopes(), strict=True)]
         return self._scaling.undo(torch.cat(parts, dim=1))
 
+    def code_vectors(self) -> Float[Tensor, "bins scopes"]:
+        """The value that a bin has in each scope."""
+        self._check_fitted()
+        return self._points.mT
+
     def tensors(self) -> dict[str, Tensor]:
         """The sorted values [scopes, bins], and offset and scale of each weight."""
         self._check_fitted()

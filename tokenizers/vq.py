@@ -7,11 +7,15 @@ same values, give the same tokens. What is decoded is an ordinary field of `deco
 
 The first tokens say the box, an axis each (`box.py`). Then come the cells of the box in raster order, layer by layer
 from the ground up, and the slots of a cell side by side.
+
+Fields are encoded and decoded one at a time: in a batch, matrix products round otherwise, by its size, and a sample
+would depend on how many are made with it. One field keeps the processor as busy as sixteen do, and needs less memory.
 """
 
 import itertools
 import math
 import warnings
+from collections.abc import Iterator
 
 import torch
 from einops import rearrange
@@ -36,7 +40,7 @@ from .vq_refinement import refine
 from .vq_training import VQNetworks, probe, train
 
 PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
-FIELDS_AT_ONCE = 16  # in encoding and decoding; larger batches are no faster and need more memory
+MEASURED = 64  # fields whose boxes say which cells are nearly cubes
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
 
 
@@ -88,7 +92,7 @@ class VQTokenizer(Tokenizer):
         wanted = f"must leave a token for a cell beside {dims} for the box"
         require(most > 0, "codes", wanted, config.codes)
         centre = torch.zeros(1, dims)
-        some = fields.weights[: 4 * FIELDS_AT_ONCE]
+        some = fields.weights[:MEASURED]
         sides = probe(self.spec, some, centre, None, config.truncation)[1].half.mean(0).log()
         if config.mirrors(dims):
             sides[0] -= math.log(2)
@@ -184,16 +188,15 @@ class VQTokenizer(Tokenizer):
         probes = networks.encoder.probe_points()
         tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64)
         with progress(len(weights), "encode", "fields") as bar:
-            for start in range(0, len(weights), FIELDS_AT_ONCE):
-                rows = slice(start, start + FIELDS_AT_ONCE)
-                here = weights[rows]
-                values, box = probe(spec, here, probes, warp and warp[rows], self.config.truncation)
+            for one in _one_by_one(len(weights)):
+                here = weights[one].clone()  # aligned like any other: products may round by where memory begins
+                values, box = probe(spec, here, probes, warp and warp[one], self.config.truncation)
                 latents = networks.encoder(values, box.numbers)
                 if self.config.refine:
-                    latents = refine(networks, latents, spec, here, box, warp and warp[rows], self.config)
+                    latents = refine(networks, latents, spec, here, box, warp and warp[one], self.config)
                 codes = networks.bottleneck(latents).indices.flatten(1)
-                tokens[rows] = torch.cat([networks.bottleneck.codes + box.tokens, codes], dim=1)
-                bar.update(len(here))
+                tokens[one] = torch.cat([networks.bottleneck.codes + box.tokens, codes], dim=1)
+                bar.update()
         return tokens
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
@@ -223,12 +226,14 @@ class VQTokenizer(Tokenizer):
         boxes = Box.from_tokens(tokens[:, :dims] - bottleneck.codes)
         cells = rearrange(tokens[:, dims:], "n (c s) -> n c s", s=self.config.slots)
         weights = torch.empty(len(tokens), self.decoded_spec.size)
-        for start in range(0, len(tokens), FIELDS_AT_ONCE):
-            rows = slice(start, start + FIELDS_AT_ONCE)
-            box = boxes[rows]
-            decoded = networks.decoder(bottleneck.lookup(cells[rows]), box.numbers)
-            weights[rows] = networks.field.weights(decoded, box)
+        for one in _one_by_one(len(tokens)):
+            decoded = networks.decoder(bottleneck.lookup(cells[one]), boxes[one].numbers)
+            weights[one] = networks.field.weights(decoded, boxes[one])
         return weights
+
+    def code_vectors(self) -> Float[Tensor, "codes width"]:
+        """The latents of the codes."""
+        return self.networks.bottleneck.vectors()
 
     def tensors(self) -> dict[str, Tensor]:
         figures = {"codebook_usage": self.codebook_usage, "perplexity": self.perplexity}
@@ -246,3 +251,7 @@ class VQTokenizer(Tokenizer):
         self._networks = networks.eval().requires_grad_(False)
         self.codebook_usage = tensors["figures.codebook_usage"].item()
         self.perplexity = tensors["figures.perplexity"].item()
+
+
+def _one_by_one(count: int) -> Iterator[slice]:
+    return (slice(i, i + 1) for i in range(count))

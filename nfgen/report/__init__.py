@@ -2,7 +2,7 @@
 
 - `page.py`: finds the sections, puts them into the page and writes it; `artifacts.py`: what the paths hold
 - `sections.py`: which parts of a page an artifact gives; `samples.py`, `scores.py`, `training.py`, `tokens.py`,
-  `fields.py`, `origin.py`: those parts
+  `codebook.py`, `fields.py`, `fits.py`, `weights.py`, `comparison.py`, `origin.py`: those parts
 - `html.py`: elements whose text is always escaped; `charts.py`: charts as SVG; `pictures.py`: pictures as data URIs;
   `models.py`: meshes as small texts
 - `assets/`: style, the viewer's script, and three.js (see `VENDORED.md` there)

@@ -1,28 +1,22 @@
-"""Field sets: how well the fits match, how alike their weights are, and what these look like, layer by layer."""
-
-from collections.abc import Sequence
+"""A field set: how well the fits match, and how alike their weights are."""
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
-from nfgen.field import Field, unflatten
+from nfgen.field import Field
 from nfgen.field_set import FieldSet
 from nfgen.spec import FieldSpec
 
 from .artifacts import Found
 from .charts import histogram
-from .html import Child, Html, details, facts, figure, number, table, tag
+from .fits import progress_of_fits
+from .html import Child, Html, details, facts, table, tag
 from .models import Models
-from .pictures import heat_map_uri
 from .samples import field_tile, model_tile
+from .weights import heat_maps, weights_of
 
-STACKED = 32  # fields in the picture of all weights
 SHOWN = 4  # fits of each sort
-CELL = 5  # screen pixels of one weight, where there is room
-WIDEST = 320  # screen pixels of a layer's picture
 COMPARED = 128  # fields whose weights are compared, each with each
-FULL_COLOUR = 0.99  # quantile of magnitudes: single large weights do not fade the rest
 
 
 def fields_section(found: Found, fields: FieldSet, models: Models) -> Html:
@@ -40,13 +34,14 @@ def fields_section(found: Found, fields: FieldSet, models: Models) -> Html:
                 ("architecture", architecture(spec)),
                 ("init", str(fields.settings.get("init", "–"))),
                 ("classes", ", ".join(fields.classes) or None),
-                *_likeness(fields),
+                *likeness(fields),
             ]
         ),
         _quality(fields),
         _fits(fields, models),
+        progress_of_fits(found, fields),
         _skipped(fields),
-        _weights(fields),
+        weights_of(fields),
         class_="fields",
     )
 
@@ -66,25 +61,6 @@ def field_section(found: Found, models: Models) -> Html:
     )
 
 
-def comparison_section(sets: Sequence[tuple[Found, FieldSet]]) -> Html:
-    """Field sets side by side, such as conditioned beside unconditioned."""
-    rows: list[list[Child]] = []
-    for found, fields in sets:
-        likeness = dict(_likeness(fields))
-        ious = _values(fields, "iou")
-        rows.append(
-            [
-                found.name,
-                str(fields.settings.get("init", "–")),
-                f"{len(fields):,}",
-                number(float(np.mean(ious)) if ious else None),
-                *[likeness.get(key, "–") for key in LIKENESS],
-            ]
-        )
-    head = ["field set", "init", "fields", "mean IoU", *LIKENESS]
-    return tag("section", tag("h2", "Field sets side by side"), table(head, rows, "Field sets of this page"))
-
-
 def architecture(spec: FieldSpec) -> str:
     """A spec in words."""
     hidden = " → ".join(map(str, spec.hidden))
@@ -95,7 +71,7 @@ def architecture(spec: FieldSpec) -> str:
 LIKENESS = ("cosine of two fields' weights", "cosine of two fields' deltas")
 
 
-def _likeness(fields: FieldSet) -> list[tuple[str, str]]:
+def likeness(fields: FieldSet) -> list[tuple[str, str]]:
     """Mean cosine between the weights of two fields, and between their deltas from the base."""
     kinds = [fields.weights] if fields.base is None else [fields.weights, fields.deltas]
     found = []
@@ -109,12 +85,12 @@ def _likeness(fields: FieldSet) -> list[tuple[str, str]]:
     return found
 
 
-def _values(fields: FieldSet, key: str) -> list[float]:
+def values_of(fields: FieldSet, key: str) -> list[float]:
     return [float(entry[key]) for entry in fields.report if isinstance(entry.get(key), int | float)]
 
 
 def _quality(fields: FieldSet) -> Child:
-    ious, errors = _values(fields, "iou"), _values(fields, "sdf_l1")
+    ious, errors = values_of(fields, "iou"), values_of(fields, "sdf_l1")
     if not ious:
         return tag("p", "There is no report of the fits' quality.", class_="note")
     low = min(0.5, np.floor(min(ious) * 10) / 10)
@@ -146,7 +122,7 @@ def _quality(fields: FieldSet) -> Child:
 
 def _fits(fields: FieldSet, models: Models) -> Child:
     """Models of the worst and of middling fits."""
-    ious = _values(fields, "iou")
+    ious = values_of(fields, "iou")
     if len(ious) != len(fields) or not ious:
         return None
     order = np.argsort(ious, kind="stable").tolist()
@@ -167,53 +143,3 @@ def _skipped(fields: FieldSet) -> Html | None:
     rows = [[str(entry.get("id", "")), str(entry.get("reason", ""))] for entry in fields.skipped]
     shown = table(["shape", "reason"], rows, "Shapes that were skipped")
     return details(f"{len(rows):,} shapes could not be used", shown)
-
-
-def _weights(fields: FieldSet) -> Child:
-    if len(fields) == 0:
-        return None
-    shown = [
-        tag("h3", f"Weights of {fields.ids[0]}, layer by layer"),
-        tag("p", "A row is a neuron. Warm is positive, cool negative; w are matrices, b biases.", class_="note"),
-        heat_maps(fields.spec, fields.weights[0].numpy(), "weights"),
-    ]
-    if fields.base is not None:
-        shown.append(tag("h4", "Deltas: the same minus the base"))
-        shown.append(heat_maps(fields.spec, fields.deltas[0].numpy(), "deltas"))
-    some = fields.deltas[:STACKED].numpy()
-    what = "Deltas" if fields.base is not None else "Weights"
-    label = (
-        f"{what} of the first {len(some)} fields, one a row, in the order of the flat vector: "
-        "upright stripes are what the fields have in common."
-    )
-    limit = _limit(some)
-    height = f"height:{8 * len(some)}px"
-    image = tag("img", src=heat_map_uri(some, limit), alt=label, class_="pixels wide", style=height)
-    return [*shown, figure(image, f"{label} Full colour at ±{limit:.3g}.")]
-
-
-def heat_maps(spec: FieldSpec, weights: NDArray[np.float32], what: str) -> Html:
-    """A picture of each matrix and bias of a field, w_0, b_0, w_1, …"""
-    maps = []
-    for i, (matrix, bias) in enumerate(unflatten(spec, torch.as_tensor(weights)[None])):
-        maps.append(_heat_map(matrix[0].numpy(), f"w_{i}", what))
-        if bias is not None:
-            maps.append(_heat_map(bias[0].numpy()[:, None], f"b_{i}", what))
-    return tag("div", maps, class_="layers")
-
-
-def _heat_map(values: NDArray[np.float32], name: str, what: str) -> Html:
-    rows, columns = values.shape
-    cell = min(CELL, WIDEST / max(rows, columns))
-    width, height = max(8, round(columns * cell)), max(8, round(rows * cell))
-    limit = _limit(values)
-    size = f"{rows} × {columns}"
-    alt = f"Heat map of the {what} {name}, {size}, up to ±{limit:.2g}"
-    image = tag(
-        "img", src=heat_map_uri(values, limit), alt=alt, style=f"width:{width}px;height:{height}px", class_="pixels"
-    )
-    return figure(image, [tag("b", name), tag("br"), size, tag("br"), f"±{limit:.2g}"])
-
-
-def _limit(values: NDArray[np.float32]) -> float:
-    return float(np.quantile(np.abs(values), FULL_COLOUR)) if values.size else 1.0

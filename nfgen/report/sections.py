@@ -9,7 +9,8 @@ from nfgen.field_set import FieldSet
 from nfgen.samples import read_list
 
 from .artifacts import FIELD, Found
-from .fields import SHOWN, comparison_section, field_section, fields_section
+from .comparison import comparison_section
+from .fields import SHOWN, field_section, fields_section
 from .html import Html, tag
 from .models import Models
 from .origin import origin_section, shapes_section
@@ -47,7 +48,7 @@ class Sections:
         """Most models that the page can hold."""
         samples = sum(min(MOST_SAMPLES, len(read_list(one.path))) for one in self._of("samples"))
         neighbours = min(samples, sum(len(fields) for _, fields in self.field_sets))
-        return samples + neighbours + 2 * SHOWN * len(self.field_sets) + len(self._of(FIELD))
+        return samples + neighbours + (2 * SHOWN + 3) * len(self.field_sets) + len(self._of(FIELD))
 
     def all(self) -> Iterator[Section]:
         """The parts, in their order.
@@ -67,7 +68,7 @@ class Sections:
         for one in self._of("tokens"):
             yield _section(one, "Tokens", tokens_section)
         if len(self.field_sets) > 1:
-            yield Section("Field sets side by side", comparison_section(self.field_sets))
+            yield Section("Field sets side by side", comparison_section(self.field_sets, self.models))
         for one, fields in self.field_sets:
             yield _section(one, "Fields", fields_section, fields, self.models)
         for one in self._of(FIELD):

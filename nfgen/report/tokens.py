@@ -10,6 +10,7 @@ from nfgen.token_set import KIND, TokenSet
 
 from .artifacts import Found
 from .charts import Series, line_chart
+from .codebook import sequence_and_codebook
 from .html import Child, Html, facts, figure, number, percent, table, tag
 from .pictures import code_map_uri, heat_map_uri
 
@@ -62,6 +63,7 @@ def tokens_section(found: Found) -> Html:
         ),
         tag("div", round_trip_table(tokens.report), None if vocabulary.continuous else _usage(tokens), class_="beside"),
         _sequences(tokens),
+        sequence_and_codebook(found, tokens),
         class_="tokens",
     )
 
