@@ -13,7 +13,7 @@ from nfgen.field import Field
 from nfgen.field_set import FieldSet
 
 FAST_FIT = ["--steps", "150", "--points", "512", "--near", "1536", "--uniform", "512", "--workers", "1", "--quiet"]
-FAST_VQ = ["--codes", "8", "--levels", "8,5", "--probes", "8", "--nodes", "4", "--width", "16", "--channels", "16",
+FAST_VQ = ["--codes", "11", "--levels", "8,5", "--probes", "4", "--width", "16", "--channels", "16",
            "--decoder-blocks", "1", "--batch", "8", "--points", "128"]  # fmt: skip
 
 SMALL_MODEL = ["--layers", "1", "--width", "32", "--heads", "1"]

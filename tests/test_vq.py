@@ -18,22 +18,22 @@ from nfgen.spec import FieldSpec
 from nfgen.symmetry import permute, random_orders
 from nfgen.tokenizers.augmentation import Warp
 from nfgen.tokenizers.bottleneck import Bottleneck, create_bottleneck, usage
+from nfgen.tokenizers.box import INTERVALS, Box, extent
 from nfgen.tokenizers.local_field import LocalField, hats
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
-from nfgen.tokenizers.vq_networks import node_positions, raster
+from nfgen.tokenizers.vq_networks import Cells, ProbeEncoder, raster
 from nfgen.tokenizers.vq_refinement import refine
-from nfgen.tokenizers.vq_training import reconstruction_loss, signal
+from nfgen.tokenizers.vq_training import probe, reconstruction_loss
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 FLAT = FieldSpec(dims=2, frequencies=1, hidden=(16, 16), output="brightness", output_bias=True)
 KINDS = ("fsq", "vq", "residual", "lfq")
 SMALL: dict[str, Any] = {
-    "codes": 8,
+    "codes": 11,
     "levels": (8, 5),
     "codebook": 16,
-    "probes": 8,
-    "nodes": 4,
+    "probes": 4,
     "width": 16,
     "channels": 32,
 }
@@ -139,7 +139,7 @@ def test_a_batch_equals_its_members(tokenizer: VQTokenizer, fields: FieldSet) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_bottleneck_saves_loads_and_repeats_itself(kind: str, fields: FieldSet, tmp_path: Path) -> None:
-    settings = {**QUICK, "bottleneck": kind, "codes": 16, "steps": 3, "batch": 8, "decoder_blocks": 1}
+    settings = {**QUICK, "bottleneck": kind, "codes": 11, "slots": 2, "steps": 3, "batch": 8, "decoder_blocks": 1}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # three steps may well leave a codebook unused
         first, second = (VQTokenizer(**settings).fit(fields) for _ in range(2))
@@ -165,7 +165,7 @@ def test_fitting_leaves_the_callers_random_numbers_alone(fields: FieldSet) -> No
 
 def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
     discs_seen, discs_unseen = fitted(FLAT, 16, seed=0), fitted(FLAT, 4, seed=50)
-    flat = VQTokenizer(**{**QUICK, "codes": 16, "probes": 12, "nodes": 8, "steps": 80}).fit(discs_seen)
+    flat = VQTokenizer(**{**QUICK, "codes": 18, "steps": 80}).fit(discs_seen)
     decoded = flat.decode(flat.encode(discs_unseen.weights))
     assert flat.decoded_spec.output == "brightness"
     assert overlap(FLAT, discs_unseen.weights, flat.decoded_spec, decoded).mean() > 0.75
@@ -176,24 +176,24 @@ def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
 def test_refinement_comes_nearer_at_points_that_it_did_not_see(tokenizer: VQTokenizer, unseen: FieldSet) -> None:
     networks, points = tokenizer.networks, uniform(4, 4000, 3, seed=4)
     targets = evaluate(SPEC, unseen.weights, points)
-    values = signal("sdf", evaluate_in_chunks(SPEC, unseen.weights, networks.encoder.probe_points()), 0.1)
-    latents = networks.encoder(values)
+    values, box = probe(SPEC, unseen.weights, networks.encoder.probe_points(), None, 0.1)
+    latents = networks.encoder(values, box.numbers)
 
     def loss(latents: Tensor) -> Tensor:
-        rows = networks.decoder(networks.bottleneck(latents).latents)
-        return reconstruction_loss(networks.field(rows, points), targets, "sdf", 0.1).mean()
+        rows = networks.decoder(networks.bottleneck(latents).latents, box.numbers)
+        return reconstruction_loss(networks.field(rows, box, points), targets, "sdf", 0.1).mean()
 
-    refined = refine(networks, latents, SPEC, unseen.weights, None, VQConfig(**QUICK, refine=8))
+    refined = refine(networks, latents, SPEC, unseen.weights, box, None, VQConfig(**QUICK, refine=8))
     assert loss(refined) < loss(latents)
     careful = copy.copy(tokenizer)
     careful.config = replace(tokenizer.config, refine=8)
     expected = networks.bottleneck(refined).indices.flatten(1)
-    assert torch.equal(careful.encode(unseen.weights), expected)
+    assert torch.equal(careful.encode(unseen.weights)[:, 3:], expected)
 
 
 def test_views_are_warped_and_fresh(tokenizer: VQTokenizer, fields: FieldSet) -> None:
     views = tokenizer.views(fields.weights, SPEC, 3, seed=1)
-    assert views.shape == (len(fields), 3, 8)
+    assert views.shape == (len(fields), 3, tokenizer.vocabulary.length)
     assert torch.equal(views, tokenizer.views(fields.weights, SPEC, 3, seed=1))
     assert not torch.equal(views[:, 0], views[:, 1])
     assert not torch.equal(views, tokenizer.views(fields.weights, SPEC, 3, seed=2))
@@ -206,14 +206,69 @@ def test_wrong_input_is_refused(tokenizer: VQTokenizer, fields: FieldSet) -> Non
     with pytest.raises(ConfigError, match="weights of shape"):
         tokenizer.encode(fields.weights[:, 1:])
     with pytest.raises(ConfigError):
-        tokenizer.decode(torch.full((1, 8), codes))
+        tokenizer.decode(torch.full((1, tokenizer.vocabulary.length), codes))
     with pytest.raises(ConfigError, match="not fitted"):
         VQTokenizer().vocabulary  # noqa: B018 - the property is what raises
 
 
-def test_codes_that_do_not_divide_into_cells_are_refused(fields: FieldSet) -> None:
-    with pytest.raises(ConfigError, match=r"codes must be a multiple of 64"):
-        VQTokenizer(**{**QUICK, "codes": 61}).fit(fields)
+def test_cells_are_as_many_as_there_are_tokens_for_and_nearly_cubes(tokenizer: VQTokenizer, fields: FieldSet) -> None:
+    cells = tokenizer.networks.encoder.cells
+    assert cells.mirror
+    assert cells.number + 3 == tokenizer.vocabulary.length == QUICK["codes"]
+    assert max(cells.across(1)) <= 4  # the boxes are about cubes
+    given = VQTokenizer(**{**QUICK, "cells": (1, 1, 3), "steps": 1}).fit(fields)
+    assert given.networks.encoder.cells.counts == (1, 1, 3)
+    with pytest.raises(ConfigError, match="codes must leave a token for a cell"):
+        VQTokenizer(**{**QUICK, "codes": 3}).fit(fields)
+    with pytest.raises(ConfigError, match="cells must be one number for each of 3 axes"):
+        VQTokenizer(**{**QUICK, "cells": (2, 2)}).fit(fields)
+
+
+def test_boxes_hold_their_shapes_and_say_so_in_tokens(fields: FieldSet) -> None:
+    _, box = probe(SPEC, fields.weights, torch.zeros(1, 3), None, 0.1)
+    points = uniform(len(fields), 4000, 3, seed=8)
+    within = inside(SPEC, evaluate(SPEC, fields.weights, points))
+    assert not (within & (box.within(points).abs().amax(-1) > 1)).any()
+    half = 0.5 + 0.25 * uniform(len(fields), 1, 3, seed=0)[:, 0]
+    # A step of rounding, and what the fits of a hundred steps are off.
+    assert (box.half - half).mean() < 0.15
+    again = Box.from_tokens(box.tokens)
+    assert torch.equal(again.numbers, box.numbers)
+    torch.testing.assert_close(box.within(box.place(points)), points)
+
+
+def test_every_interval_has_a_box_and_every_token_is_one() -> None:
+    low, high = (torch.rand(1000, 2, generator=torch.Generator().manual_seed(6)) * 2 - 1).sort(dim=1).values.unbind(1)
+    box = Box.enclosing(low[:, None], high[:, None])
+    assert (box.centre - box.half <= low[:, None] + 1e-4).all()
+    assert (box.centre + box.half >= high[:, None] - 1e-4).all()
+    tokens = torch.arange(INTERVALS)[:, None]
+    assert torch.equal(Box.from_tokens(tokens).tokens, tokens)
+    nothing = Box.enclosing(torch.full((1, 3), 2.0), torch.full((1, 3), -2.0))
+    assert torch.equal(nothing.numbers, torch.tensor([[0.0, 0, 0, 1, 1, 1]]))
+
+
+def test_a_part_thinner_than_the_probes_are_apart_is_found() -> None:
+    counts = (14, 14, 14)
+    probes = (raster(counts) + 0.5) / 14 * 2 - 1
+    radius, place = 0.02, 0.513  # a rod along z, 0.04 thick between probes that are 0.14 apart
+    values = (probes[:, :2] - torch.tensor([place, 0.0])).norm(dim=1) - radius
+    low, high = extent(values[None], counts, distances=True)
+    torch.testing.assert_close(low[0, 0], torch.tensor(place - radius), atol=0.03, rtol=0)
+    torch.testing.assert_close(high[0, 0], torch.tensor(place + radius), atol=0.03, rtol=0)
+
+
+def test_networks_treat_both_halves_alike() -> None:
+    """The mirror image of a symmetric shape is itself, and patches of the far half are read as in a mirror."""
+    cells = Cells((2, 2, 2), mirror=True)
+    encoder = ProbeEncoder(cells, 3, 16, 1, 2)
+    points = encoder.probe_points()
+    values = torch.tanh(points[:, 0] ** 2 + 0.3 * points[:, 1] - 0.5 * points[:, 2])
+    near, far = encoder.patches(values[None]).unflatten(-1, (-1, 2)).unbind(-1)
+    torch.testing.assert_close(near, far)
+    nodes = cells.nodes(2).unflatten(0, (8, 2, 8))
+    assert torch.equal(nodes[:, 0, :, 0] + nodes[:, 1, :, 0], torch.full((8, 8), 7))
+    assert torch.equal(nodes[:, 0, :, 1:], nodes[:, 1, :, 1:])
 
 
 @pytest.mark.parametrize(
@@ -257,20 +312,24 @@ def test_usage_and_perplexity_of_known_tokens() -> None:
 @pytest.mark.parametrize("output", ["sdf", "occupancy"])
 def test_decoded_weights_are_the_local_field_exactly(dims: int, output: str) -> None:
     torch.manual_seed(0)
-    nodes = node_positions(2, 2, dims)
-    field = LocalField(nodes, 4, 8, output, 0.1)  # type: ignore[arg-type]  # a plain str is one of the outputs
+    cells = Cells((1, 2, 3)[:dims], mirror=True)
+    nodes = cells.nodes(2)
+    field = LocalField(nodes, cells.across(2), 8, output, 0.1)  # type: ignore[arg-type]  # a plain str is one of them
     rows, points = torch.randn(3, len(nodes), 8), uniform(3, 50, dims, seed=1)
-    values = evaluate(field.spec, field.weights(rows), points)
-    torch.testing.assert_close(values, field(rows, points) * field.gain, atol=1e-4, rtol=1e-4)
+    box = Box(0.2 * uniform(3, dims, seed=2), 0.6 + 0.3 * uniform(3, dims, seed=3))
+    values = evaluate(field.spec, field.weights(rows, box), points)
+    torch.testing.assert_close(values, field(rows, box, points) * field.gain, atol=1e-4, rtol=1e-4)
 
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_bumps_are_octahedra_about_their_nodes_and_cover_space(dims: int) -> None:
-    nodes, points = raster(4, dims), uniform(500, dims, seed=2)
-    (matrix, bias), (bumps, bump_bias) = hats(nodes, 4)
+    counts = (4, 3, 5)[:dims]
+    nodes, points = raster(counts), uniform(500, dims, seed=2)
+    matrix, bias, bumps, bump_bias = hats(nodes, counts)
     computed = torch.relu(torch.relu(points @ matrix.T + bias) @ bumps.T + bump_bias)
-    distance = (points[:, None] - ((nodes + 0.5) / 4 * 2 - 1)).abs().sum(-1)
-    torch.testing.assert_close(computed, torch.relu(1 - distance / (2.2 * 0.5)), atol=1e-5, rtol=0)
+    spacing = 2 / torch.tensor(counts)
+    distance = ((points[:, None] - ((nodes + 0.5) * spacing - 1)).abs() / spacing).sum(-1)
+    torch.testing.assert_close(computed, torch.relu(1 - distance / 2.2), atol=1e-5, rtol=0)
     assert (computed > 0).any(1).all()
 
 

@@ -91,10 +91,12 @@ def extent(
     slopes = torch.stack(torch.gradient(grid, dim=list(range(dims, 0, -1))), dim=-1) / spacing
     steep = slopes.norm(dim=-1)
     direction = slopes / steep.clamp(min=SMALLEST_GRADIENT)[..., None]
-    far = grid if distances else grid / steep.clamp(min=SMALLEST_GRADIENT)
+    # Where a poor fit is flat, its values are no distances: what they should be divided by tells that it is far away.
+    newton = grid / steep.clamp(min=SMALLEST_GRADIENT)
+    far = grid if distances else newton
     lines = [(torch.arange(count) + 0.5) / count * 2 - 1 for count in counts]
     probes = torch.stack(torch.meshgrid(*lines[::-1], indexing="ij")[::-1], dim=-1)
-    near = (far.abs() < spacing.max()) | (grid < 0)
+    near = (torch.maximum(far.abs(), newton.abs()) < spacing.max()) | (grid < 0)
     step = far.clamp(-spacing.max(), spacing.max())[..., None] * direction
     found = rearrange(probes - step, "n ... d -> n (...) d")
     near = near.flatten(1)[..., None]

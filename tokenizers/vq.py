@@ -62,7 +62,9 @@ class VQTokenizer(Tokenizer):
         # The layers draw their first weights from torch's own generator: keep the caller's as it was.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
-            self._counts = self.config.cells or self._cell_counts(fields)
+            given, dims = self.config.cells, self.spec.dims
+            require(given is None or len(given) == dims, "cells", f"must be one number for each of {dims} axes", given)
+            self._counts = given or self._cell_counts(fields)
             networks = self._build()
             generator = torch.Generator().manual_seed(self.config.seed)
             train(networks, fields, self.config, generator)
