@@ -43,6 +43,7 @@ from . import options
     show_default=True,
     help="Of the meshes.",
 )
+@click.option("--turntable", type=click.Choice(["gif", "mp4"]), help="Also animate each mesh, and all together.")
 @click.option("--batch", "batch_size", type=click.IntRange(1), help="Samples at once. [default: as memory allows]")
 @click.option(
     "--weights",
@@ -71,6 +72,7 @@ def generate(
     require_surface: bool,
     resolution: int,
     format: str,
+    turntable: str | None,
     batch_size: int | None,
     which: str,
     seed: int,
@@ -87,6 +89,10 @@ def generate(
     from nfgen.models.draw import SamplingConfig
     from nfgen.pipeline import Run, generate, read_prefix
 
+    if turntable is not None:
+        from nfgen.turntable import require, write_turntables
+
+        require(turntable)
     loaded = Run.load(run, which, device)
     first = None if prefix is None else read_prefix(loaded, prefix, prefix_length)
     config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance)
@@ -105,6 +111,8 @@ def generate(
         overwrite=overwrite,
     )
     empty = sum(sample.empty for sample in samples)
+    if turntable is not None and empty < len(samples):
+        click.echo(f"{write_turntables(out, turntable)[0]} turns them")
     click.echo(f"{len(samples)} samples are in {out}; {out / 'contact_sheet.png'} shows them")
     if empty:
         click.echo(f"warning: {empty} of them have no surface; --require-surface draws again for those", err=True)

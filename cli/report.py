@@ -12,14 +12,18 @@ from . import options
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="File to write. [default: index.html in the first PATH]"
 )
+@click.option("--turntable", type=click.Choice(["gif", "mp4"]), help="Also write an animation of the first models.")
 @options.quiet
-def report(paths: tuple[Path, ...], out: Path | None) -> None:
+def report(paths: tuple[Path, ...], out: Path | None, turntable: str | None) -> None:
     """Write a web page that shows artifacts: samples, runs, tokens, field sets.
 
     \b
     nfgen report out
     nfgen report out run fields -o report.html
     """
-    from nfgen.report import write_report
+    from nfgen.report import write_report, write_turntable
 
-    click.echo(f"{write_report(paths, out)} is ready: open it in a browser")
+    page = write_report(paths, out)
+    click.echo(f"{page} is ready: open it in a browser")
+    if turntable is not None:
+        click.echo(f"{write_turntable(paths, page.with_suffix('.' + turntable))} turns its models")

@@ -114,3 +114,24 @@ def read_list(path: str | Path) -> list[dict[str, Any]]:
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "field" in entry for entry in entries):
         raise ArtifactError(f"{path / LIST} is not a list of samples", "generate them again")
     return entries
+
+
+def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
+    """The mesh of each sample in the frame of its file, None where a field has no surface.
+
+    Raises:
+        ConfigError: the samples are images.
+        ArtifactError: a file is missing or broken.
+    """
+    import trimesh
+
+    path, meshes = Path(path), list[trimesh.Trimesh | None]()
+    for entry in read_list(path):
+        file = entry["file"]
+        if file is not None and file.endswith(".png"):
+            raise ConfigError(f"{path} holds images, not surfaces", "give samples of 3-D fields")
+        try:
+            meshes.append(None if file is None else trimesh.load_mesh(path / file, process=False))
+        except Exception as error:  # the formats' readers raise whatever they meet
+            raise ArtifactError(f"cannot read {path / file}: {error}", "generate the samples again") from error
+    return meshes

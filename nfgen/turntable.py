@@ -1,5 +1,6 @@
 """Turntables as files, GIF or MP4: one model, or a contact sheet on which all models turn."""
 
+import importlib.util
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -7,10 +8,13 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from PIL import Image
 
+from . import artifact
 from .contact_sheet import Picture, contact_sheet
 from .errors import ArtifactError, ConfigError, NfgenError
 from .progress import progress
 from .render import turntable
+from .samples import KIND, read_list, read_meshes
+from .shapes.shape import Transform
 
 if TYPE_CHECKING:
     import trimesh
@@ -19,7 +23,43 @@ Format = Literal["gif", "mp4"]
 FORMATS: tuple[str, ...] = get_args(Format)
 FRAMES = 36  # of a turn: ten degrees each
 SECONDS = 3.0  # of a turn
+TOGETHER = "turntable"
+ON_A_SHEET = 16  # more make files of tens of megabytes
 SIZE = 192  # pixels of a model's side; even, as MP4 wants it
+
+
+def write_turntables(samples: str | Path, format: str, frames: int = FRAMES) -> list[Path]:
+    """Write a turntable of each sample beside its mesh, `sample-0000.gif`, and one of the first samples together.
+
+    Args:
+        samples: folder that `nfgen generate` wrote.
+        format: `gif` or `mp4`.
+
+    Returns:
+        The files: that of all together, `turntable.gif`, first.
+
+    Raises:
+        ConfigError: if the samples are images, have no surface, or the format is unknown.
+    """
+    require(format)
+    folder = Path(samples)
+    stored = artifact.read_config(folder, KIND)["frame"]
+    frame = None if stored is None else Transform.from_json(stored)
+    found = {}
+    for entry, mesh in zip(read_list(folder), read_meshes(folder), strict=True):
+        if mesh is not None:
+            if frame is not None:
+                mesh.vertices = frame.apply(mesh.vertices)
+            found[Path(entry["field"]).stem] = mesh
+    if not found:
+        raise ConfigError(f"no sample of {folder} has a surface", "train for longer, or lower --temperature")
+    sheet = folder / f"{TOGETHER}.{format}"
+    turns = _turns(list(found.values()), frames, SIZE)
+    save_animation(sheet, _together(turns[:ON_A_SHEET]))
+    files = [folder / f"{name}.{format}" for name in found]
+    for file, turn in zip(files, turns, strict=True):
+        save_animation(file, turn)
+    return [sheet, *files]
 
 
 def turning_sheet(
@@ -30,6 +70,10 @@ def turning_sheet(
     Raises:
         ConfigError: for no meshes, or as `nfgen.render.turntable`.
     """
+    return _together(_turns(meshes, frames, size), columns)
+
+
+def _turns(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> list[list[Picture]]:
     if frames < 2:
         raise ConfigError(f"a turn of {frames} frames", "give at least 2")
     turns = []
@@ -37,7 +81,11 @@ def turning_sheet(
         for mesh in meshes:
             turns.append(turntable(mesh, frames, size))
             bar.update()
-    return [contact_sheet(pictures, columns) for pictures in zip(*turns, strict=True)] if turns else []
+    return turns
+
+
+def _together(turns: Sequence[list[Picture]], columns: int | None = None) -> list[Picture]:
+    return [contact_sheet(pictures, columns) for pictures in zip(*turns, strict=True)]
 
 
 def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float = SECONDS) -> None:
@@ -49,18 +97,27 @@ def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float =
         ArtifactError: if the file cannot be written.
     """
     path = Path(path)
+    require(path.suffix[1:])
     if len(frames) == 0 or len({frame.shape for frame in frames}) > 1:
         raise ConfigError("an animation needs frames of one size", "give at least one frame, [H, W, 3] each")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        if path.suffix == ".gif":
-            _save_gif(path, frames, seconds)
-        elif path.suffix == ".mp4":
-            _save_mp4(path, frames, seconds)
-        else:
-            raise ConfigError(f"{path.name} is no animation", f"end its name in {' or '.join(FORMATS)}")
+        (_save_gif if path.suffix == ".gif" else _save_mp4)(path, frames, seconds)
     except OSError as error:
         raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
+
+
+def require(format: str) -> None:
+    """Find out before the work whether a format can be written.
+
+    Raises:
+        ConfigError: if there is no such format.
+        NfgenError: if what it needs is not installed.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"there is no animation format {format!r}", f"known are: {', '.join(FORMATS)}")
+    if format == "mp4" and any(importlib.util.find_spec(name) is None for name in ("imageio", "imageio_ffmpeg")):
+        raise NfgenError("MP4 needs imageio and its ffmpeg", "pip install 'nfgen[video]', or choose gif")
 
 
 def _save_gif(path: Path, frames: Sequence[Picture], seconds: float) -> None:
@@ -73,11 +130,8 @@ def _save_gif(path: Path, frames: Sequence[Picture], seconds: float) -> None:
 
 
 def _save_mp4(path: Path, frames: Sequence[Picture], seconds: float) -> None:
-    try:
-        import imageio.v3 as imageio
-        import imageio_ffmpeg  # noqa: F401  # imageio would say so in three screens of text
-    except ImportError as error:
-        raise NfgenError("MP4 needs imageio and its ffmpeg", "pip install 'nfgen[video]', or choose gif") from error
+    import imageio.v3 as imageio
+
     height, width = frames[0].shape[:2]
     if height % 2 or width % 2:
         raise ConfigError(f"an MP4 cannot be {width} by {height} pixels", "give even sizes")

@@ -59,11 +59,11 @@ def _table(scores: dict[str, Any], title: str, columns: Any, part: Any) -> list[
         "one repeated": floor.get("repeated"),
         "noise": floor.get("noise"),
     }
-    lines = [f"{title:17}" + "".join(f"{name:>23}" for name, _ in columns)]
+    lines = [f"{title:17}" + "".join(f"{name:>25}" for name, _ in columns)]
     for name, row in rows.items():
         found = row and part(row)
         if found:
-            lines.append(f"{name:17}" + "".join(f"{_cell(found.get(key)):>23}" for _, key in columns))
+            lines.append(f"{name:17}" + "".join(f"{_cell(found.get(key)):>25}" for _, key in columns))
     return lines
 
 

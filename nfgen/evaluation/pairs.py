@@ -55,7 +55,7 @@ def evaluate_pairs(
         resolution: marching cubes cells along each axis, of fields.
         limit: use only the first so many references.
         seed: of the points.
-        out: folder for `reconstruction.json`.
+        out: folder for `reconstruction.json`; by default that of the field set or tokens.
 
     Returns:
         What `nfgen.metrics.comparison_summary` gives, each pair with its `id`; `skipped` pairs with their reasons;
@@ -95,10 +95,11 @@ def evaluate_pairs(
         "reference": len(refs),
         "seed": seed,
     }
-    if out is not None:
+    folder = reconstructed if out is None and artifact.kind_of(reconstructed) in (FIELDS, TOKENS) else out
+    if folder is not None:
         made_by = command()
-        Path(out).mkdir(parents=True, exist_ok=True)
-        artifact.write_json(Path(out) / PAIRS_FILE, result | ({} if made_by is None else {"command": made_by}))
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        artifact.write_json(Path(folder) / PAIRS_FILE, result | ({} if made_by is None else {"command": made_by}))
     return result
 
 

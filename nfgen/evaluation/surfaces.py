@@ -10,7 +10,7 @@ from nfgen.errors import ConfigError, NfgenError, ShapeError
 from nfgen.metrics import surface_clouds, validity_summary
 from nfgen.metrics.clouds import Floats
 from nfgen.progress import progress
-from nfgen.samples import read_list
+from nfgen.samples import read_meshes
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.sampling import shape_rng
 
@@ -57,26 +57,13 @@ def shape_validity(refs: list[ShapeRef]) -> dict[str, Any]:
     return validity_summary(meshes)
 
 
-def sample_meshes(folder: Path) -> list[trimesh.Trimesh | None]:
-    """The meshes that `nfgen generate` wrote, None where a field has no surface.
-
-    Raises:
-        ConfigError: the samples are images.
-    """
-    entries = read_list(folder)
-    if any(entry["file"] is not None and entry["file"].endswith(".png") for entry in entries):
-        raise ConfigError(f"{folder} holds images: surfaces are compared in 3-D", "give samples of 3-D fields")
-    files = [entry["file"] for entry in entries]
-    return [None if file is None else trimesh.load_mesh(folder / file, process=False) for file in files]
-
-
 def sample_clouds(folder: Path, points: int, seed: int) -> tuple[Floats, dict[str, Any]]:
     """Points on the samples that have a surface, [samples, points, 3], and which of all samples are solids.
 
     Raises:
         NfgenError: no sample has a surface.
     """
-    meshes = sample_meshes(folder)
+    meshes = read_meshes(folder)
     if all(mesh is None for mesh in meshes):
         raise NfgenError(f"no sample of {folder} has a surface", "train for longer, or lower --temperature")
     return surface_clouds(meshes, points, seed)[0], validity_summary(meshes)

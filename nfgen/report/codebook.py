@@ -59,10 +59,10 @@ def _codebook(found: Found, tokens: TokenSet, sequence: NDArray[np.int64], count
     limit = float(np.quantile(np.abs(values), FULL_COLOUR)) or 1.0
     uses = np.bincount(tokens.tokens.numpy().reshape(-1), minlength=count)
     order = np.argsort(-uses, kind="stable")[:CODES]
-    width = f"{values.shape[1]} numbers" if values.shape[1] > 1 else "a number"
+    numbers = f"{values.shape[1]} numbers" if values.shape[1] > 1 else "number"
     most = "" if len(order) == count else f" the {len(order):,} most used of"
-    label = f"The codebook:{most} {count:,} codes from left to right, the most used first, and of each its {width}"
-    sequence_label = f"The same {width} of each token of {tokens.ids[0]}, the first on the left"
+    label = f"The codebook:{most} {count:,} codes from left to right, the most used first, and of each its {numbers}"
+    sequence_label = f"The {numbers} of each token of {tokens.ids[0]}, the first on the left"
     hues = code_map_uri(order[None], count)
     return [
         figure(

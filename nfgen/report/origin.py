@@ -3,12 +3,15 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from nfgen import artifact
+
 from .artifacts import Found
 from .html import Child, Html, details, facts, figure, number, table, tag
 from .pictures import picture_uri
 
 MOST_SETTINGS = 80  # rows of a table of settings
 LONGEST = 200  # letters of a value
+JUDGED = ("evaluation.json", "reconstruction.json")  # what `nfgen evaluate` leaves in an artifact
 
 
 def shapes_section(found: Found) -> Html:
@@ -55,14 +58,21 @@ def origin_section(found: Sequence[Found]) -> Html:
 
 def _commands(found: Sequence[Found]) -> Child:
     """The command lines, in the order in which they ended."""
-    commands = [str(one.config["command"]) for one in sorted(found, key=_when) if one.config.get("command")]
+    commands = [command for _, command in sorted(line for one in found for line in _lines(one))]
     if not commands:
         return None
     return [tag("h3", "Command lines"), tag("pre", tag("code", "\n".join(commands)), tabindex=0)]
 
 
-def _when(one: Found) -> float:
-    return one.written.timestamp()
+def _lines(found: Found) -> Iterator[tuple[float, str]]:
+    """When and by which command the artifact was made, and judged."""
+    if found.config.get("command"):
+        yield found.written.timestamp(), str(found.config["command"])
+    for name in JUDGED if found.path.is_dir() else ():
+        path = found.path / name
+        judged = artifact.read_json(path) if path.is_file() else None
+        if isinstance(judged, dict) and judged.get("command"):
+            yield path.stat().st_mtime, str(judged["command"])
 
 
 def _settings(found: Found) -> Html | None:

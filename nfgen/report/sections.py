@@ -14,6 +14,7 @@ from .fields import SHOWN, field_section, fields_section
 from .html import Html, tag
 from .models import Models
 from .origin import origin_section, shapes_section
+from .reconstruction import read_reconstruction, reconstruction_section
 from .samples import MOST_SAMPLES, Neighbours, samples_section
 from .scores import novelty_section, read_scores, score_figures, scores_section
 from .tokens import read_round_trip, round_trip_figures, round_trip_table, tokens_section
@@ -62,6 +63,9 @@ class Sections:
         for one, scores in self.scores:
             yield _section(one, "Scores", scores_section, scores)
             yield _section(one, "Novelty", novelty_section, scores.get("novelty"))
+        for one in [*self._of("tokens"), *self._of("fields")]:
+            if (result := read_reconstruction(one)) is not None:
+                yield _section(one, "Reconstruction", reconstruction_section, result)
         for one in self._of("run"):
             yield _section(one, "Training", training_section)
         yield from self._round_trips()

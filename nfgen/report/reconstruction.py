@@ -1,0 +1,55 @@
+"""Reconstructions of shapes by fields or tokens, each compared with its own shape."""
+
+from typing import Any
+
+from nfgen import artifact
+
+from .artifacts import Found
+from .charts import histogram
+from .html import Child, Html, number, table, tag
+
+FILE = "reconstruction.json"
+# Name, key, factor to the unit of the name.
+FIGURES = (
+    ("Chamfer distance × 100 ↓", "cd", 100.0),
+    ("F-score at 1 %, % ↑", "f_score_1", 100.0),
+    ("F-score at 2 %, % ↑", "f_score_2", 100.0),
+    ("IoU ↑", "iou", 1.0),
+    ("normal consistency ↑", "normal_consistency", 1.0),
+    ("Hausdorff distance, 95 % ↓", "hausdorff_95", 1.0),
+)
+
+
+def read_reconstruction(found: Found) -> dict[str, Any] | None:
+    """What `nfgen evaluate --pairs` left in an artifact; None if it did not run."""
+    path = found.path / FILE
+    figures = artifact.read_json(path) if path.is_file() else None
+    return figures if isinstance(figures, dict) else None
+
+
+def reconstruction_section(found: Found, result: dict[str, Any]) -> Html:
+    """Means and medians over all pairs, and how F-scores spread."""
+    rows: list[list[Child]] = [
+        [name, *[_cell(result[key][of], factor) for of in ("mean", "median")], number(result[key]["pairs"])]
+        for name, key, factor in FIGURES
+    ]
+    scores = [float(pair["f_score_1"]) for pair in result["pairs"]]
+    return tag(
+        "section",
+        tag("h2", found.title("Reconstruction")),
+        tag(
+            "p",
+            f"{len(result['pairs']):,} shapes beside what stands for them, seed {result['seed']}.",
+            class_="lead",
+        ),
+        tag(
+            "div",
+            table(["", "mean", "median", "pairs"], rows, "Agreement with the true shapes"),
+            histogram(scores, "F-score at 1 %", "F-score", low=0.0, high=1.0, y_label="shapes"),
+            class_="beside",
+        ),
+    )
+
+
+def _cell(value: float | None, factor: float) -> str:
+    return "–" if value is None else number(factor * value, 4)
