@@ -54,6 +54,7 @@ from . import options
 )
 @options.seed
 @options.device
+@options.resume
 @options.overwrite
 @options.quiet
 @options.out
@@ -75,6 +76,7 @@ def generate(
     which: str,
     seed: int,
     device: str,
+    resume: bool,
     overwrite: bool,
     out: Path,
 ) -> None:
@@ -102,6 +104,7 @@ def generate(
         require_surface=require_surface,
         resolution=resolution,
         format=format,
+        resume=resume,
         overwrite=overwrite,
     )
     empty = sum(sample.empty for sample in samples)

@@ -1,5 +1,6 @@
 """`nfgen`: the group of all commands, and how a mistake is told."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -46,8 +47,10 @@ class Group(click.Group):
         except KeyboardInterrupt:
             named = next((self.commands[word] for word in words if word in self.commands), None)
             resumable = named is not None and any(parameter.name == "resume" for parameter in named.params)
-            advice = "; the same command with --resume goes on where it stopped" if resumable else ""
-            click.echo(f"nfgen: interrupted{advice}", err=True)
+            click.echo("nfgen: interrupted", err=True)
+            if resumable:
+                again = [word for word in words if word != "--resume"]
+                click.echo(f"       go on with: {shlex.join(['nfgen', *again, '--resume'])}", err=True)
             sys.exit(INTERRUPTED)
         except Exception as error:
             if debug:

@@ -1,6 +1,8 @@
 """Artifacts: folders of a `config.json` and safetensors files, written whole or not at all."""
 
 import contextlib
+import errno
+import hashlib
 import json
 import os
 import shutil
@@ -8,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
 from torch import Tensor
@@ -20,6 +23,10 @@ FORMAT = 1
 """Version of the artifact layout; raised when older readers could no longer understand it."""
 
 CONFIG = "config.json"
+PLAN = "plan.json"
+"""What resumable work was told to do; it goes when the work is done."""
+
+CANNOT_LOCK = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
 MAX_JSON_BYTES = 256 << 20  # config.json of a million fields is about 100 MB; more is not ours
 
 
@@ -29,8 +36,9 @@ def writing(
 ) -> Iterator[Path]:
     """Write an artifact into a temporary sibling folder that takes its name only when all is there.
 
-    Yields the folder `<path>.partial`. The body writes into it, `config.json` by `write_config`. If the body fails,
-    the partial folder stays for `resume=True` if it holds one of the `resumable` files (patterns), else it goes.
+    Yields the folder `<path>.partial`. The body writes into it, `config.json` by `write_config`, which it does last. If
+    the body fails, the partial folder stays for `resume=True` if it holds one of the `resumable` files (patterns), else
+    it goes. A killed process leaves the partial folder, too; never half an artifact, and never none where one was.
 
     Raises:
         ArtifactError: if `path` exists and is not an artifact to overwrite, if another process is writing it, or
@@ -38,16 +46,12 @@ def writing(
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
-    if path.exists() and not _replaceable(path, overwrite):
-        raise ArtifactError(f"{path} exists already", "choose another --out, or say --overwrite")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
-            if partial.exists() and not resume:
-                shutil.rmtree(partial)
-            partial.mkdir(exist_ok=True)
-            for unfinished in partial.rglob("*.tmp"):
-                unfinished.unlink()
+        with _locked(partial, path):
+            _undo_half_a_replacement(path)
+            _check_free(path, resume, overwrite)
+            _clean(partial, resume)
             try:
                 yield partial
             except BaseException:
@@ -56,36 +60,107 @@ def writing(
                 raise
             if not (partial / CONFIG).exists():
                 raise AssertionError(f"nothing wrote the config of this {kind}")
-            if path.exists():
-                shutil.rmtree(path)
-            partial.rename(path)
+            _replace(partial, path)
     except OSError as error:
         raise ArtifactError(
             f"cannot write {path}: {error.strerror or error}", "check the disk and the folder's rights"
         ) from error
 
 
-def _replaceable(path: Path, overwrite: bool) -> bool:
-    if path.is_dir() and not any(path.iterdir()):
-        return True
+def _check_free(path: Path, resume: bool, overwrite: bool) -> None:
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
     # --overwrite is for our own artifacts: it must not delete somebody's home for a slip of the keyboard.
-    return overwrite and (path / CONFIG).is_file()
+    if overwrite and (path / CONFIG).is_file():
+        return
+    finished = resume and (path / CONFIG).is_file()
+    problem = f"{path} is finished: there is nothing to resume" if finished else f"{path} exists already"
+    raise ArtifactError(problem, "choose another --out, or say --overwrite")
+
+
+def _clean(partial: Path, resume: bool) -> None:
+    """Empty the folder, or leave what an interrupted process finished in it."""
+    for entry in list(partial.rglob("*.tmp") if resume else partial.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _replace(partial: Path, path: Path) -> None:
+    if path.exists():
+        # A kill between the two renames is undone by the next writer: the old artifact is never lost.
+        path.rename(_replaced(path))
+    partial.rename(path)
+    shutil.rmtree(_replaced(path), ignore_errors=True)
+
+
+def _undo_half_a_replacement(path: Path) -> None:
+    old = _replaced(path)
+    if old.exists() and path.exists():
+        shutil.rmtree(old)
+    elif old.exists():
+        old.rename(path)
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(path.name + ".replaced")
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(partial: Path, path: Path) -> Iterator[None]:
+    """Make the partial folder and lock it. The lock is on the folder itself: it ends with the process, however that
+    ends, and leaves no file behind. File systems that cannot lock folders (some network ones) go without."""
     import fcntl
 
-    lock = path.with_name(path.name + ".lock")
-    with lock.open("w") as file:
+    while True:
+        partial.mkdir(exist_ok=True)
+        handle = os.open(partial, os.O_RDONLY)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ArtifactError(f"another process is writing {path}", "wait for it, or choose another --out") from error
-        try:
-            yield
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ArtifactError(
+                    f"another process is writing {path}", "wait for it, or choose another --out"
+                ) from error
+            except OSError as error:
+                if error.errno not in CANNOT_LOCK:
+                    raise
+            if not _is_open_as(partial, handle):
+                continue  # the one before has just finished, and renamed or removed it
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    partial.rmdir()  # only if nothing was written
+            return
         finally:
-            lock.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _is_open_as(partial: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(partial.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def agree_on_plan(folder: Path, kind: str, plan: dict[str, Any]) -> None:
+    """Keep the plan of resumable work, or check that of the interrupted one: parts of two plans do not belong together.
+
+    Raises:
+        ArtifactError: if the plan kept there is another one; it says what is different.
+    """
+    if not (folder / PLAN).exists():
+        write_json(folder / PLAN, plan)
+        return
+    before, now = read_json(folder / PLAN), json.loads(json.dumps(plan))
+    changed = [key for key in now if not isinstance(before, dict) or now[key] != before.get(key)]
+    if changed:
+        raise ArtifactError(
+            f"the {kind} to resume had other {' and '.join(changed)}",
+            "repeat its arguments, or start anew without --resume",
+        )
 
 
 def write_config(folder: Path, kind: str, settings: dict[str, Any]) -> None:
@@ -142,11 +217,15 @@ def write_json(path: Path, value: object) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it, so that a reader sees all or nothing."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any:
@@ -192,3 +271,12 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", "give a file that nfgen wrote") from error
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """A fingerprint of tensors: equal for equal names, types, shapes and values."""
+    found = hashlib.sha256()
+    for key, tensor in sorted(tensors.items()):
+        found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()

@@ -50,6 +50,7 @@ class VQTokenizer(Tokenizer):
 
     name = "vq"
     Config = VQConfig
+    FREE_ON_RESUME = ("steps", "minutes", "learning_rate", "save_every")
 
     codebook_usage: float
     perplexity: float
@@ -60,7 +61,7 @@ class VQTokenizer(Tokenizer):
             torch.manual_seed(self.config.seed)
             networks = self._build()
             generator = torch.Generator().manual_seed(self.config.seed)
-            train(networks, fields, self.config, generator)
+            train(networks, fields, self.config, generator, self._scratch)
         self._networks = networks.requires_grad_(False)
         tokens = self.encode(fields.weights)
         slots = len(self._networks.bottleneck.ranges) or 1

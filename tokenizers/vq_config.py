@@ -35,6 +35,8 @@ class VQConfig(Configuration):
     """Training steps."""
     minutes: float = 30.0
     """Limit of the training: if it is too short for all steps, the learning rate falls in time nevertheless."""
+    save_every: int = 250
+    """Steps between two check points, from which an interrupted training goes on."""
     batch: int = 32
     """Warped fields a step."""
     points: int = 512
@@ -56,7 +58,8 @@ class VQConfig(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("codes", "width", "channels", "encoder_blocks", "decoder_blocks", "steps", "batch", "points"):
+        sizes = ("codes", "width", "channels", "encoder_blocks", "decoder_blocks")
+        for key in (*sizes, "steps", "batch", "points", "save_every"):
             require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
         for key in ("probes", "nodes"):
             value = getattr(self, key)
