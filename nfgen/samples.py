@@ -121,4 +121,8 @@ def read_list(path: str | Path) -> list[dict[str, Any]]:
     entries = artifact.read_json(path / LIST)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "field" in entry for entry in entries):
         raise ArtifactError(f"{path / LIST} is not a list of samples", "generate them again")
+    for name in (entry.get(key) for entry in entries for key in ("file", "field", "picture")):
+        # A list from elsewhere must not make us read, or show, files beside its folder.
+        if name is not None and not (isinstance(name, str) and name and Path(name).name == name):
+            raise ArtifactError(f"{path / LIST} names {name!r}, which is no file of its folder", "generate them again")
     return entries

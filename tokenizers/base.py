@@ -177,7 +177,7 @@ class Tokenizer(ABC):
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
             tokenizer._restore(artifact.read_tensors(path / "tokenizer.safetensors"))
-        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error
         return tokenizer
 

@@ -15,6 +15,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nfgen.artifact import check_claims
 from nfgen.configuration import require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
 from nfgen.field import evaluate_in_chunks
@@ -223,9 +224,10 @@ class VQTokenizer(Tokenizer):
         return own | {f"networks.{key}": value.clone() for key, value in self.networks.state_dict().items()}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
+        state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}
+        check_claims(self._build, state)
         with torch.random.fork_rng(devices=[]):
             networks = self._build()
-        state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}
         networks.load_state_dict(state)
         self._networks = networks.eval().requires_grad_(False)
         self.codebook_usage = tensors["figures.codebook_usage"].item()

@@ -1,10 +1,13 @@
 """Settings of the VQ tokenizer."""
 
+import math
 from dataclasses import dataclass
 
 from nfgen.configuration import Configuration, require
 
 from .bottleneck import Kind
+
+MOST_CODES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,9 @@ class VQConfig(Configuration):
         sizes = ("codes", "width", "channels", "encoder_blocks", "decoder_blocks")
         for key in (*sizes, "steps", "batch", "points", "save_every"):
             require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
+        for key in sizes:
+            most = 256 if key.endswith("blocks") else 1 << 16
+            require(getattr(self, key) <= most, key, f"must be at most {most}", getattr(self, key))
         for key in ("probes", "nodes"):
             value = getattr(self, key)
             require(value is None or 0 < value <= 256, key, "must be 1 to 256", value)
@@ -73,7 +79,9 @@ class VQConfig(Configuration):
         require(self.refine >= 0, "refine", "must not be negative", self.refine)
         require(bool(self.levels) and min(self.levels) > 1, "levels", "must be numbers of at least 2", self.levels)
         power = self.codebook & (self.codebook - 1) == 0
-        require(self.codebook > 1, "codebook", "must be at least 2", self.codebook)
+        require(1 < self.codebook <= MOST_CODES, "codebook", f"must be 2 to {MOST_CODES}", self.codebook)
+        few = len(self.levels) <= 20 and math.prod(self.levels) <= MOST_CODES
+        require(few, "levels", f"must multiply to at most {MOST_CODES}", self.levels)
         require(self.bottleneck != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
 
     def mirrors(self, dims: int) -> bool:
