@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
+from urllib.parse import unquote
 
 from nfgen.errors import ShapeError
 
@@ -55,7 +56,8 @@ def check_gltf(path: Path, file: BinaryIO, id: str) -> None:
 
 
 def _beside(path: Path, uri: str, id: str) -> Path:
-    named = (path.parent / uri).resolve()
+    named = next((one for one in (path.parent / uri, path.parent / unquote(uri)) if one.exists()), path.parent / uri)
+    named = named.resolve()
     if not named.is_relative_to(path.parent.resolve()):
         raise ShapeError(f"{id}: names {uri!r}, which is outside its folder", "put the buffers beside the file")
     if not named.is_file():
