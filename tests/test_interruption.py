@@ -23,6 +23,7 @@ from nfgen.field_set import FieldSet
 from nfgen.models.train_config import TrainConfig
 from nfgen.pipeline import generate, tokenize, train
 from nfgen.sample_journal import JOURNAL, Journal
+from nfgen.shapes.sampling import _hidden_main, _pool
 from nfgen.token_set import TokenSet
 from nfgen.tokenizers import vq_training
 from nfgen.tokenizers.vq import VQTokenizer
@@ -328,24 +329,31 @@ def test_workers_end_with_a_process_that_is_killed() -> None:
     parent.kill()
     parent.communicate()
     for _ in range(1000):
-        if (
-            not Path(f"/proc/{worker}").exists()
-            or "Z" in Path(f"/proc/{worker}/stat").read_text().rsplit(")", 1)[1][:3]
-        ):
+        if has_ended(worker):
             return
         time.sleep(0.02)
     os.kill(worker, signal.SIGKILL)
     pytest.fail("the worker goes on without its parent")
 
 
-def test_ctrl_c_does_not_wait_for_a_shape_in_work() -> None:
-    from nfgen.shapes.sampling import _hidden_main, _pool
+def has_ended(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
 
-    started = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), _pool(1) as pool:
+
+def interrupt_a_pool_at_work() -> None:
+    with _pool(1) as pool:
         with _hidden_main():
             pool.submit(time.sleep, 600)
         raise KeyboardInterrupt
+
+
+def test_ctrl_c_does_not_wait_for_a_shape_in_work() -> None:
+    started = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        interrupt_a_pool_at_work()
     assert time.monotonic() - started < 300
     assert not multiprocessing.active_children()
 
