@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test check format clean
+.PHONY: demo browser test check format clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,6 +26,19 @@ check: .venv/installed
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy nfgen
 	$(MAKE) test
+
+# What takes an hour and more: see docs/robustness.md.
+soak: .venv/installed
+	$(BIN)/python benchmarks/soak.py --kills 50
+
+fuzz: .venv/installed
+	$(BIN)/python benchmarks/fuzz.py --count 20000
+
+coverage: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -q -n auto --cov --cov-report=term-missing:skip-covered
+
+mutation: .venv/installed
+	$(BIN)/python benchmarks/mutation.py --mutants 200
 
 format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)

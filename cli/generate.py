@@ -55,6 +55,7 @@ from . import options
 )
 @options.seed
 @options.device
+@options.resume
 @options.overwrite
 @options.quiet
 @options.out
@@ -77,6 +78,7 @@ def generate(
     which: str,
     seed: int,
     device: str,
+    resume: bool,
     overwrite: bool,
     out: Path,
 ) -> None:
@@ -108,6 +110,7 @@ def generate(
         require_surface=require_surface,
         resolution=resolution,
         format=format,
+        resume=resume,
         overwrite=overwrite,
     )
     empty = sum(sample.empty for sample in samples)

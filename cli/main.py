@@ -1,5 +1,6 @@
 """`nfgen`: the group of all commands, and how a mistake is told."""
 
+import shlex
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -27,11 +28,14 @@ MISTAKE = 2
 class Group(click.Group):
     """Commands in the order of the work, errors as a line of problem and a line of remedy."""
 
+    _words: Sequence[str] = ()
+
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(self.commands)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
         words = sys.argv[1:] if args is None else args
+        self._words = words
         debug = "--debug" in words
         try:
             with made_by(words):
@@ -43,12 +47,6 @@ class Group(click.Group):
             if error.remedy:
                 click.echo(f"       {error.remedy}", err=True)
             sys.exit(MISTAKE)
-        except KeyboardInterrupt:
-            named = next((self.commands[word] for word in words if word in self.commands), None)
-            resumable = named is not None and any(parameter.name == "resume" for parameter in named.params)
-            advice = "; the same command with --resume goes on where it stopped" if resumable else ""
-            click.echo(f"nfgen: interrupted{advice}", err=True)
-            sys.exit(INTERRUPTED)
         except Exception as error:
             if debug:
                 raise
@@ -56,12 +54,30 @@ class Group(click.Group):
             click.echo("       run it again with --debug to see where", err=True)
             sys.exit(1)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        # Here and not in `main`, where click has already made an "Aborted!" of it.
+        try:
+            return super().invoke(ctx)
+        except KeyboardInterrupt:
+            words = self._words
+            named = next((self.commands[word] for word in words if word in self.commands), None)
+            click.echo("nfgen: interrupted", err=True)
+            if named is not None and any(parameter.name == "resume" for parameter in named.params):
+                again = [word for word in words if word != "--resume"]
+                click.echo(f"       go on with: {shlex.join(['nfgen', *again, '--resume'])}", err=True)
+            sys.exit(INTERRUPTED)
+
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="nfgen")
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
-def main(debug: bool) -> None:
+@click.option("--deterministic", is_flag=True, help="One thread, deterministic algorithms: the same bits everywhere.")
+def main(debug: bool, deterministic: bool) -> None:
     """Generate neural fields: shapes → fields → tokens → transformer → new fields and meshes."""
+    if deterministic:
+        from nfgen.determinism import make_deterministic
+
+        make_deterministic()
 
 
 for command in (shapes, fit, tokenize, train, generate, evaluate, report, info, demo):

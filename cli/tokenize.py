@@ -26,6 +26,7 @@ from . import options
     help="Token sequences of augmented copies to store for each field (vq).",
 )
 @options.seed
+@options.resume
 @options.overwrite
 @options.quiet
 @options.as_json
@@ -36,6 +37,7 @@ def tokenize(
     heldout: float,
     views: int,
     seed: int,
+    resume: bool,
     overwrite: bool,
     as_json: bool,
     out: Path,
@@ -60,6 +62,7 @@ def tokenize(
         heldout=heldout,
         seed=seed,
         views=views,
+        resume=resume,
         overwrite=overwrite,
         **settings,
     )

@@ -9,9 +9,6 @@ RUN/log.jsonl            a line a logged step
 
 import contextlib
 import json
-import signal
-import threading
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -46,6 +43,10 @@ class TrainingState(Configuration):
     """Evaluations since."""
     evaluated: int = 0
     """Step of the last evaluation."""
+    sampled: int = 0
+    """Step of the last call of `on_sample`."""
+    loss: float | None = None
+    """Training loss of the last line of the log."""
 
 
 def save_state(
@@ -140,24 +141,3 @@ def cut_log(run: Path, step: int) -> None:
             if json.loads(line)["step"] <= step:
                 kept.append(line + "\n")
     artifact.write_atomically(run / LOG, "".join(kept).encode())
-
-
-@contextlib.contextmanager
-def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until the block ends, so that a step or a checkpoint is done wholly or not at all."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread gets signals
-        return
-    pressed = False
-
-    def remember(*_: object) -> None:
-        nonlocal pressed
-        pressed = True
-
-    before = signal.signal(signal.SIGINT, remember)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if pressed:
-        raise KeyboardInterrupt

@@ -88,9 +88,11 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
     try:
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])
-        model = found(vocabulary, found.Config.from_json(described["settings"]))
+        config = found.Config.from_json(described["settings"])
+        artifact.check_claims(lambda: found(vocabulary, config), tensors)
+        model = found(vocabulary, config)
         model.load_state_dict(tensors)
-    except (KeyError, TypeError, RuntimeError, ConfigError) as error:
+    except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"the model in {run} is damaged: {reason}", "train it again") from error
     return model.to(device_of(device)).eval()

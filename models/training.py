@@ -14,12 +14,13 @@ from torch import Tensor
 from nfgen import artifact
 from nfgen.configuration import Configuration
 from nfgen.errors import ArtifactError, NfgenError
+from nfgen.interrupts import uninterrupted
 from nfgen.progress import Progress, progress
 from nfgen.vocabulary import Vocabulary
 
 from .base import SequenceModel
 from .batches import Augment, Batches, mixed, parts
-from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, uninterrupted
+from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state
 from .optimisation import device_of, low_precision, optimizer, update_average
 from .registry import MODEL, create
 from .train_config import TrainConfig
@@ -109,7 +110,6 @@ class _Trainer:
         self.about = {"config": config.to_json(), "model": model.describe(), "data": batches.digest()}
         self.rows = max(1, config.tokens_per_pass // model.vocabulary.length)
         self.state = TrainingState()
-        self.loss: float | None = None
         self.seen, self.spent, self.losses = 0, 0.0, list[float]()
 
     def open(self, resume: bool) -> None:
@@ -147,6 +147,9 @@ class _Trainer:
                 while True:
                     self._show(bar)
                     step = self.state.step
+                    if on_sample is not None and self._sample_is_due():
+                        on_sample(self.average, step)
+                        self.state = replace(self.state, sampled=step)
                     due = step % config.evaluate_every == 0 or self.stopped() is not None
                     # Asked of the state, as an interruption may have come between a step and its evaluation.
                     if due and step > self.state.evaluated:
@@ -157,11 +160,13 @@ class _Trainer:
                     if (reason := self.stopped()) is not None:
                         return self.result(reason)
                     self.step()
-                    if on_sample is not None and config.sample_every and self.state.step % config.sample_every == 0:
-                        on_sample(self.average, self.state.step)
             except KeyboardInterrupt:
                 self.save()
                 raise
+
+    def _sample_is_due(self) -> bool:
+        every, state = self.config.sample_every, self.state
+        return every > 0 and state.step % every == 0 and state.step > state.sampled
 
     def step(self) -> None:
         """One step of the optimizer. All of its randomness comes from the seed and the number of the step."""
@@ -195,6 +200,7 @@ class _Trainer:
     def evaluate(self) -> float | None:
         """Held-out loss of the averaged weights; keeps the best ones, or the latest if nothing is held out."""
         started = time.monotonic()
+        self._require_finite_weights()
         tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
         loss = None
         if len(tokens):
@@ -219,11 +225,12 @@ class _Trainer:
 
     def log(self, val_loss: float | None) -> None:
         """Write a line of the log: the mean since the last one."""
-        self.loss = sum(self.losses) / len(self.losses) if self.losses else self.loss
+        if self.losses:
+            self.state = replace(self.state, loss=sum(self.losses) / len(self.losses))
         rate = self.config.rate(self.peak, self.state.step - 1, self.state.seconds)
         line = {
             "step": self.state.step,
-            "loss": self.loss,
+            "loss": self.state.loss,
             "val_loss": val_loss,
             "tokens_per_second": round(self.seen / max(self.spent, 1e-9)),
             "lr": rate,
@@ -233,6 +240,7 @@ class _Trainer:
 
     def save(self) -> None:
         """Write a checkpoint from which the training can go on."""
+        self._require_finite_weights()
         with uninterrupted():
             save_state(self.run, self.state, self.about, self.model, self.average, self.optimizer)
             if not (self.run / "best.safetensors").exists():
@@ -243,7 +251,13 @@ class _Trainer:
         bits = None
         if state.best_loss is not None and not vocabulary.continuous:
             bits = state.best_loss * vocabulary.length / math.log(2)
-        return TrainResult(state.step, state.best_step, self.loss, state.best_loss, bits, state.seconds, stopped)
+        return TrainResult(state.step, state.best_step, state.loss, state.best_loss, bits, state.seconds, stopped)
+
+    def _require_finite_weights(self) -> None:
+        """A bad step shows in the loss of the next one only: look before the weights replace good ones."""
+        with torch.no_grad():
+            if not all(bool(torch.isfinite(weights).all()) for weights in self.model.parameters()):
+                raise self._diverged()
 
     def _diverged(self) -> NfgenError:
         kept = "no checkpoint was reached"
@@ -251,12 +265,18 @@ class _Trainer:
             kept = f"the checkpoint of step {artifact.read_json(self.run / STATE)['state']['step']} is kept"
         return NfgenError(
             f"the loss is no longer finite at step {self.state.step} of {self.run}",
-            f"{kept}; use a lower learning rate, say {self.peak / 3:.1g}, or --precision float32",
+            f"{kept}: go on from it (--resume) at a lower learning rate, say --learning-rate {self.peak / 3:.1g}",
         )
 
     def _show(self, bar: Progress) -> None:
         now = int(self.state.seconds) if self.config.minutes is not None else self.state.step
-        figures = {"loss": self.losses[-1]} if self.losses else {"loss": self.loss} if self.loss is not None else {}
+        figures = (
+            {"loss": self.losses[-1]}
+            if self.losses
+            else {"loss": self.state.loss}
+            if self.state.loss is not None
+            else {}
+        )
         if self.state.best_loss is not None:
             figures["val"] = self.state.best_loss
         if self.spent:

@@ -39,9 +39,9 @@ class TransformerConfig(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.layers > 0, "layers", "must be positive", self.layers)
-        require(self.heads > 0, "heads", "must be positive", self.heads)
-        even = self.width > 0 and self.width % (2 * self.heads) == 0
+        require(0 < self.layers <= 256, "layers", "must be 1 to 256", self.layers)
+        require(0 < self.heads <= 1024, "heads", "must be 1 to 1024", self.heads)
+        even = 0 < self.width <= 1 << 16 and self.width % (2 * self.heads) == 0
         require(even, "width", f"must be a multiple of twice the {self.heads} heads", self.width)
         require(0 <= self.dropout < 1, "dropout", "must lie in [0, 1)", self.dropout)
         require(0 <= self.class_dropout <= 1, "class_dropout", "must lie in [0, 1]", self.class_dropout)

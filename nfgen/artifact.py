@@ -1,26 +1,36 @@
 """Artifacts: folders of a `config.json` and safetensors files, written whole or not at all."""
 
 import contextlib
+import errno
+import hashlib
 import json
+import math
 import os
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor
+from torch import Tensor, nn
 
 from . import __version__
-from .errors import ArtifactError
+from .errors import ArtifactError, ConfigError
 from .provenance import command
 
 FORMAT = 1
 """Version of the artifact layout; raised when older readers could no longer understand it."""
 
 CONFIG = "config.json"
-MAX_JSON_BYTES = 256 << 20  # config.json of a million fields is about 100 MB; more is not ours
+PLAN = "plan.json"
+"""What resumable work was told to do; it goes when the work is done."""
+
+CANNOT_LOCK = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
+MAX_JSON_BYTES = 128 << 20  # config.json of a million fields is about 100 MB; more is not ours
+MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
+MAX_HEADER_BYTES = 4 << 20  # of a safetensors file: room for 40,000 tensors
 
 
 @contextlib.contextmanager
@@ -29,8 +39,9 @@ def writing(
 ) -> Iterator[Path]:
     """Write an artifact into a temporary sibling folder that takes its name only when all is there.
 
-    Yields the folder `<path>.partial`. The body writes into it, `config.json` by `write_config`. If the body fails,
-    the partial folder stays for `resume=True` if it holds one of the `resumable` files (patterns), else it goes.
+    Yields the folder `<path>.partial`. The body writes into it, `config.json` by `write_config`, which it does last. If
+    the body fails, the partial folder stays for `resume=True` if it holds one of the `resumable` files (patterns), else
+    it goes. A killed process leaves the partial folder, too; never half an artifact, and never none where one was.
 
     Raises:
         ArtifactError: if `path` exists and is not an artifact to overwrite, if another process is writing it, or
@@ -38,16 +49,12 @@ def writing(
     """
     path = Path(path)
     partial = path.with_name(path.name + ".partial")
-    if path.exists() and not _replaceable(path, overwrite):
-        raise ArtifactError(f"{path} exists already", "choose another --out, or say --overwrite")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with _locked(path):
-            if partial.exists() and not resume:
-                shutil.rmtree(partial)
-            partial.mkdir(exist_ok=True)
-            for unfinished in partial.rglob("*.tmp"):
-                unfinished.unlink()
+        with _locked(partial, path):
+            _undo_half_a_replacement(path)
+            _check_free(path, resume, overwrite)
+            _clean(partial, resume)
             try:
                 yield partial
             except BaseException:
@@ -56,36 +63,107 @@ def writing(
                 raise
             if not (partial / CONFIG).exists():
                 raise AssertionError(f"nothing wrote the config of this {kind}")
-            if path.exists():
-                shutil.rmtree(path)
-            partial.rename(path)
+            _replace(partial, path)
     except OSError as error:
         raise ArtifactError(
             f"cannot write {path}: {error.strerror or error}", "check the disk and the folder's rights"
         ) from error
 
 
-def _replaceable(path: Path, overwrite: bool) -> bool:
-    if path.is_dir() and not any(path.iterdir()):
-        return True
+def _check_free(path: Path, resume: bool, overwrite: bool) -> None:
+    if not path.exists() or (path.is_dir() and not any(path.iterdir())):
+        return
     # --overwrite is for our own artifacts: it must not delete somebody's home for a slip of the keyboard.
-    return overwrite and (path / CONFIG).is_file()
+    if overwrite and (path / CONFIG).is_file():
+        return
+    finished = resume and (path / CONFIG).is_file()
+    problem = f"{path} is finished: there is nothing to resume" if finished else f"{path} exists already"
+    raise ArtifactError(problem, "choose another --out, or say --overwrite")
+
+
+def _clean(partial: Path, resume: bool) -> None:
+    """Empty the folder, or leave what an interrupted process finished in it."""
+    for entry in list(partial.rglob("*.tmp") if resume else partial.iterdir()):
+        if entry.is_dir() and not entry.is_symlink():
+            shutil.rmtree(entry)
+        else:
+            entry.unlink()
+
+
+def _replace(partial: Path, path: Path) -> None:
+    if path.exists():
+        # A kill between the two renames is undone by the next writer: the old artifact is never lost.
+        path.rename(_replaced(path))
+    partial.rename(path)
+    shutil.rmtree(_replaced(path), ignore_errors=True)
+
+
+def _undo_half_a_replacement(path: Path) -> None:
+    old = _replaced(path)
+    if old.exists() and path.exists():
+        shutil.rmtree(old)
+    elif old.exists():
+        old.rename(path)
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(path.name + ".replaced")
 
 
 @contextlib.contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def _locked(partial: Path, path: Path) -> Iterator[None]:
+    """Make the partial folder and lock it. The lock is on the folder itself: it ends with the process, however that
+    ends, and leaves no file behind. File systems that cannot lock folders (some network ones) go without."""
     import fcntl
 
-    lock = path.with_name(path.name + ".lock")
-    with lock.open("w") as file:
+    while True:
+        partial.mkdir(exist_ok=True)
+        handle = os.open(partial, os.O_RDONLY)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise ArtifactError(f"another process is writing {path}", "wait for it, or choose another --out") from error
-        try:
-            yield
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError as error:
+                raise ArtifactError(
+                    f"another process is writing {path}", "wait for it, or choose another --out"
+                ) from error
+            except OSError as error:
+                if error.errno not in CANNOT_LOCK:
+                    raise
+            if not _is_open_as(partial, handle):
+                continue  # the one before has just finished, and renamed or removed it
+            try:
+                yield
+            finally:
+                with contextlib.suppress(OSError):
+                    partial.rmdir()  # only if nothing was written
+            return
         finally:
-            lock.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _is_open_as(partial: Path, handle: int) -> bool:
+    try:
+        return os.path.samestat(partial.stat(), os.fstat(handle))
+    except FileNotFoundError:
+        return False
+
+
+def agree_on_plan(folder: Path, kind: str, plan: dict[str, Any]) -> None:
+    """Keep the plan of resumable work, or check that of the interrupted one: parts of two plans do not belong together.
+
+    Raises:
+        ArtifactError: if the plan kept there is another one; it says what is different.
+    """
+    if not (folder / PLAN).exists():
+        write_json(folder / PLAN, plan)
+        return
+    before, now = read_json(folder / PLAN), json.loads(json.dumps(plan))
+    changed = [key for key in now if not isinstance(before, dict) or now[key] != before.get(key)]
+    if changed:
+        raise ArtifactError(
+            f"the {kind} to resume had other {' and '.join(changed)}",
+            "repeat its arguments, or start anew without --resume",
+        )
 
 
 def write_config(folder: Path, kind: str, settings: dict[str, Any]) -> None:
@@ -142,11 +220,15 @@ def write_json(path: Path, value: object) -> None:
 def write_atomically(path: Path, content: bytes) -> None:
     """Write a file under a temporary name and rename it, so that a reader sees all or nothing."""
     temporary = path.with_name(path.name + ".tmp")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
+    try:
+        with temporary.open("wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
 
 
 def read_json(path: Path) -> Any:
@@ -155,16 +237,29 @@ def read_json(path: Path) -> Any:
     Raises:
         ArtifactError: if it is missing, too large or not JSON (NaN and infinity are not).
     """
+    remedy = "give a file that nfgen wrote"
     try:
+        if path.exists() and not path.is_file():
+            raise ArtifactError(f"{path} is not a regular file", remedy)
         if path.stat().st_size > MAX_JSON_BYTES:
-            raise ArtifactError(f"{path} is larger than {MAX_JSON_BYTES} bytes", "give a file that nfgen wrote")
-        return json.loads(path.read_bytes(), parse_constant=_refuse_constant)
+            raise ArtifactError(f"{path} is larger than {MAX_JSON_BYTES:,} bytes", remedy)
+        content = path.read_bytes()
+        if content.count(b"[") + content.count(b"{") > MAX_JSON_CONTAINERS:
+            raise ArtifactError(f"{path} holds more than {MAX_JSON_CONTAINERS:,} lists and objects", remedy)
+        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
     except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"cannot read {path}: {error}", "give a file that nfgen wrote") from error
+        raise ArtifactError(f"cannot read {path}: {error}", remedy) from error
 
 
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large a number")
+    return value
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
@@ -189,6 +284,59 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
         ArtifactError: if it is missing or damaged.
     """
     try:
+        check_tensor_file(path)
         return load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", "give a file that nfgen wrote") from error
+
+
+def check_tensor_file(path: str | Path) -> None:
+    """Refuse what cannot be a safetensors file, before anything that its header claims is believed.
+
+    Raises:
+        ArtifactError: if it is no regular file, or its header is longer than the file or the limit.
+        OSError: if it cannot be opened.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    if not path.is_file():
+        raise ArtifactError(f"{path} is not a regular file", "give a file that nfgen wrote")
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if size < 8 or header > min(size - 8, MAX_HEADER_BYTES):
+        raise ArtifactError(
+            f"{path} claims a header of {header:,} bytes; it has {size:,}, the limit is {MAX_HEADER_BYTES:,}",
+            "give a file that nfgen wrote",
+        )
+
+
+def check_claims(build: Callable[[], nn.Module], tensors: dict[str, Tensor]) -> None:
+    """Refuse stored settings of networks that claim other weights than the file holds, before memory is claimed.
+
+    Args:
+        build: makes the networks from the settings; here on the meta device, where tensors have only a shape.
+        tensors: the state that is to be loaded into them.
+
+    Raises:
+        ConfigError: if names or shapes differ.
+    """
+    try:
+        with torch.device("meta"):
+            claimed = {key: tuple(value.shape) for key, value in build().state_dict().items()}
+    except NotImplementedError:
+        return  # networks that compute with values while they are built cannot be asked beforehand
+    except (RuntimeError, OverflowError, MemoryError) as error:  # a shape beyond 64 bits
+        raise ConfigError(f"its settings are impossible: {str(error).splitlines()[0]}") from error
+    held = {key: tuple(value.shape) for key, value in tensors.items()}
+    wrong = next((key for key in sorted(claimed | held) if claimed.get(key) != held.get(key)), None)
+    if wrong is not None:
+        raise ConfigError(f"its settings want {wrong} of shape {claimed.get(wrong)}, it holds {held.get(wrong)}")
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """A fingerprint of tensors: equal for equal names, types, shapes and values."""
+    found = hashlib.sha256()
+    for key, tensor in sorted(tensors.items()):
+        found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+    return found.hexdigest()

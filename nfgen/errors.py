@@ -1,5 +1,10 @@
 """The errors that nfgen raises for mistakes of its users: a line of problem and a line of remedy."""
 
+import textwrap
+
+LONGEST = 600
+"""Letters of a problem."""
+
 
 class NfgenError(Exception):
     """A mistake that the user can mend.
@@ -10,6 +15,9 @@ class NfgenError(Exception):
     """
 
     def __init__(self, problem: str, remedy: str = "") -> None:
+        # What libraries say, and names of files, may be of many lines, endless, or commands to the terminal.
+        problem = "".join(letter if letter.isprintable() or letter.isspace() else "?" for letter in problem)
+        problem = textwrap.shorten(problem, LONGEST, placeholder=" …")
         super().__init__(problem)
         self.problem = problem
         self.remedy = remedy

@@ -17,6 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
+from . import artifact
 from .errors import ArtifactError, ConfigError
 from .spec import FieldSpec, fan_bound
 
@@ -207,10 +208,14 @@ class Field:
             ArtifactError: if the file is not a field.
         """
         try:
+            artifact.check_tensor_file(path)
             with safe_open(path, "pt") as file:
                 spec = FieldSpec.from_json(json.loads((file.metadata() or {})["spec"]))
-                return cls(spec, file.get_tensor("weights"))
-        except (OSError, SafetensorError, KeyError, ValueError) as error:
+                weights = file.get_tensor("weights")
+            if weights.dtype != torch.float32 or not torch.isfinite(weights).all():
+                raise ValueError("its weights are not finite float32 numbers")
+            return cls(spec, weights)
+        except (OSError, SafetensorError, KeyError, ValueError, RecursionError, ConfigError) as error:
             raise ArtifactError(
                 f"{path} is not a field: {error}", "give a .safetensors file that nfgen wrote"
             ) from error

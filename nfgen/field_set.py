@@ -58,6 +58,16 @@ class FieldSet:
             raise ConfigError(
                 f"{count} ids do not fit weights {tuple(self.weights.shape)} of a spec of {self.spec.size}"
             )
+        checks = 0 if self.check_points is None else self.check_points.shape[1] if self.check_points.ndim == 3 else -1
+        for key, shape in (
+            ("base", (self.spec.size,)),
+            ("transforms", (count, self.spec.dims + 1)),
+            ("check_points", (count, checks, self.spec.dims)),
+            ("check_values", (count, checks)),
+        ):
+            tensor = getattr(self, key)
+            if tensor is not None and tensor.shape != shape:
+                raise ConfigError(f"{key} of shape {tuple(tensor.shape)} does not fit {count} fields: not {shape}")
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -115,7 +125,7 @@ class FieldSet:
             spec = FieldSpec.from_json(config["spec"])
             base = artifact.read_tensors(path / BASE)["weights"] if config["has_base"] else None
             parts = [read_shard(path, i, spec) for i in range(config["shards"])]
-            return cls.joined(
+            found = cls.joined(
                 parts,
                 spec=spec,
                 classes=tuple(config["classes"]),
@@ -123,8 +133,31 @@ class FieldSet:
                 uniform_checks=config["uniform_checks"],
                 settings=config["settings"],
             )
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            found._check_stored()
+            return found
+        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error!r}", "make it again with nfgen fit") from error
+
+    def _check_stored(self) -> None:
+        """Refuse what a file may claim and no field set holds."""
+        count, labels = len(self), self.labels
+        of_type = {"weights": torch.float32, "labels": torch.int64, "base": torch.float32}
+        of_type |= {"check_points": torch.float32, "check_values": torch.float32, "transforms": torch.float64}
+        for key, wanted in of_type.items():
+            tensor = getattr(self, key)
+            if tensor is not None and tensor.dtype != wanted:
+                raise ConfigError(f"its {key} are {tensor.dtype}, not {wanted}")
+        if count and not (int(labels.min()) >= -1 and int(labels.max()) < len(self.classes)):
+            raise ConfigError(f"its labels are not those of {len(self.classes)} classes")
+        if not all(isinstance(name, str) for name in (*self.ids, *self.classes)):
+            raise ConfigError("its ids and classes are not texts")
+        if not isinstance(self.settings, dict) or not all(
+            isinstance(one, dict) for one in (*self.report, *self.skipped)
+        ):
+            raise ConfigError("its settings and reports are not JSON objects")
+        checks = 0 if self.check_points is None else self.check_points.shape[1]
+        if type(self.uniform_checks) is not int or not 0 <= self.uniform_checks <= checks:
+            raise ConfigError(f"its uniform_checks are {self.uniform_checks!r}, not one of {checks} check points")
 
     @classmethod
     def joined(cls, parts: Sequence["FieldSet"], **common: Any) -> "FieldSet":

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from PIL import Image
 
 from . import artifact
 from .contact_sheet import contact_sheet, save_png
@@ -45,6 +46,12 @@ class Sample:
         values["class"] = values.pop("label")
         return values
 
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Sample":
+        """Rebuild a sample from the dict that `to_json` gave."""
+        rest = {key: value for key, value in values.items() if key != "class"}
+        return cls(label=values["class"], **rest)
+
 
 def surface_or_none(field: Field, resolution: int) -> "trimesh.Trimesh | None":
     """The mesh of a 3-D field, None if it has no surface."""
@@ -54,14 +61,14 @@ def surface_or_none(field: Field, resolution: int) -> "trimesh.Trimesh | None":
 
 def write_sample(
     folder: Path, name: str, field: Field, mesh: "trimesh.Trimesh | None", frame: Transform | None, format: str
-) -> tuple[str | None, str, np.ndarray]:
+) -> tuple[str | None, str, str]:
     """Write one sample's files.
 
     Args:
         mesh: in the field's frame; put into `frame` (that of the shapes' files) in the mesh file.
 
     Returns:
-        Names of the mesh (or image) and field files, and the picture [h, w, 3], which is written too.
+        Names of the files: the mesh (or image), the field, and its picture.
 
     Raises:
         ConfigError: if the mesh format is unknown.
@@ -85,7 +92,7 @@ def write_sample(
                 placed.vertices = frame.invert(placed.vertices)
             placed.export(folder / file)
     save_png(folder / f"{name}.png", picture)
-    return file, f"{name}.safetensors", picture
+    return file, f"{name}.safetensors", f"{name}.png"
 
 
 def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
@@ -95,9 +102,10 @@ def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
     return render_image(field.signed_image(size).numpy(), size)
 
 
-def write_list(folder: Path, samples: list[Sample], pictures: list[np.ndarray], settings: dict[str, Any]) -> None:
+def write_list(folder: Path, samples: list[Sample], settings: dict[str, Any]) -> None:
     """Write the list, the contact sheet and, last, the config."""
     artifact.write_json(folder / LIST, [sample.to_json() for sample in samples])
+    pictures = [np.asarray(Image.open(folder / sample.picture).convert("RGB")) for sample in samples]
     save_png(folder / "contact_sheet.png", contact_sheet(pictures))
     artifact.write_config(folder, KIND, settings)
 
@@ -113,6 +121,10 @@ def read_list(path: str | Path) -> list[dict[str, Any]]:
     entries = artifact.read_json(path / LIST)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "field" in entry for entry in entries):
         raise ArtifactError(f"{path / LIST} is not a list of samples", "generate them again")
+    for name in (entry.get(key) for entry in entries for key in ("file", "field", "picture")):
+        # A list from elsewhere must not make us read, or show, files beside its folder.
+        if name is not None and not (isinstance(name, str) and name and Path(name).name == name):
+            raise ArtifactError(f"{path / LIST} names {name!r}, which is no file of its folder", "generate them again")
     return entries
 
 

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from . import artifact
 from .configuration import Configuration
-from .errors import ArtifactError, ConfigError, NfgenError
-from .field_set import KIND, FieldSet, read_shard, shard_exists, write_index, write_shard
+from .errors import ConfigError, NfgenError
+from .field_set import BASE, KIND, FieldSet, read_shard, shard_exists, write_index, write_shard
 from .fit_base import find_base
 from .fit_job import FitJob, SampleConfig
 from .fitting import FitConfig, fit_batch
@@ -25,7 +25,6 @@ from .snapshots import SnapshotRecorder
 from .spec import PRESETS, FieldSpec
 
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
-PLAN = "plan.json"
 OnStep = Callable[[int, Tensor, Tensor], None]
 
 
@@ -85,8 +84,8 @@ def fit_fields(
         "samples": samples.to_json(),
         "shapes": [ref.id for ref in refs],
     }
-    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=["shard-*.json"]) as folder:
-        _agree_on_plan(folder, plan)
+    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=["shard-*.json", BASE]) as folder:
+        artifact.agree_on_plan(folder, "fit", plan)
         job = FitJob(spec, str(init), config, samples, classes, folder, strict, workers, cache)
         base = find_base(job, refs)
         shards = [refs[start : start + config.batch] for start in range(0, len(refs), config.batch)]
@@ -107,7 +106,7 @@ def fit_fields(
             reasons = "; ".join(entry["reason"] for entry in fields.skipped[:3])
             raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
         write_index(folder, fields, len(shards))
-        (folder / PLAN).unlink()
+        (folder / artifact.PLAN).unlink()
     return fields
 
 
@@ -182,20 +181,6 @@ def _each(listeners: Sequence[OnStep | None]) -> OnStep | None:
             listener(step, weights, losses)
 
     return tell if present else None
-
-
-def _agree_on_plan(folder: Path, plan: dict[str, Any]) -> None:
-    """A resumed fit must be the same fit: otherwise finished and new shards would not belong together."""
-    if not (folder / PLAN).exists():
-        artifact.write_json(folder / PLAN, plan)
-        return
-    before = artifact.read_json(folder / PLAN)
-    changed = [key for key in plan if plan[key] != before.get(key)]
-    if changed:
-        raise ArtifactError(
-            f"the fit to resume had other {' and '.join(changed)}",
-            "repeat its arguments, or start anew without --resume",
-        )
 
 
 def sort_settings(settings: dict[str, Any]) -> tuple[FitConfig, SampleConfig]:

@@ -10,6 +10,8 @@ from .configuration import Configuration, require
 Activation = Literal["relu", "gelu", "silu", "sine"]
 Output = Literal["sdf", "occupancy", "brightness"]
 
+MOST_WEIGHTS = 1 << 24  # a thousand times a usual field: a file that claims more must not claim our memory
+
 
 @dataclass(frozen=True)
 class Layer:
@@ -61,6 +63,7 @@ class FieldSpec(Configuration):
         )
         require(0 < len(self.hidden) <= 16, "hidden", "must name 1 to 16 layers", self.hidden)
         require(all(0 < width <= 4096 for width in self.hidden), "hidden", "must be widths of 1 to 4096", self.hidden)
+        require(self.size <= MOST_WEIGHTS, "hidden", f"must give at most {MOST_WEIGHTS:,} weights", self.hidden)
 
     @property
     def features(self) -> int:

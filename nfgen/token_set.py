@@ -76,7 +76,7 @@ class TokenSet:
         config = artifact.read_config(path, KIND)
         try:
             tensors = artifact.read_tensors(path / "tokens.safetensors")
-            return cls(
+            found = cls(
                 vocabulary=Vocabulary.from_json(config["vocabulary"]),
                 tokens=_full(tensors["tokens"]),
                 ids=tuple(config["ids"]),
@@ -87,8 +87,29 @@ class TokenSet:
                 report=artifact.read_json(path / "report.json"),
                 settings=config["settings"],
             )
-        except (KeyError, TypeError, ConfigError) as error:
+            found._check_stored()
+            return found
+        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error!r}", "make it again with nfgen tokenize") from error
+
+    def _check_stored(self) -> None:
+        """Refuse what a file may claim and no token set holds; that each token may stand where it does is for models
+        and tokenizers to check."""
+        vocabulary, count = self.vocabulary, len(self)
+        shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
+        kind = torch.float32 if vocabulary.continuous else torch.int64
+        for key, tensor, wanted, of_type in (
+            ("tokens", self.tokens, (count, *shape), kind),
+            ("views", self.views, None if self.views is None else (count, *self.views.shape[1:2], *shape), kind),
+            ("labels", self.labels, (count,), torch.int64),
+            ("heldout", self.heldout, (count,), torch.bool),
+        ):
+            if tensor is not None and (tensor.shape != wanted or tensor.dtype != of_type):
+                raise ConfigError(f"its {key} are {tensor.dtype} {tuple(tensor.shape)}, not {of_type} {wanted}")
+        if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(vocabulary.classes)):
+            raise ConfigError(f"its labels are not those of {len(vocabulary.classes)} classes")
+        if not (all(isinstance(id, str) for id in self.ids) and isinstance(self.settings, dict)):
+            raise ConfigError("its ids are not texts, or its settings no JSON object")
 
 
 def common_frame(transforms: Tensor | None) -> Transform | None:

@@ -8,6 +8,9 @@ from torch import Tensor
 
 from .configuration import Configuration, require
 
+MOST_TOKENS, MOST_CODES = 1 << 20, 1 << 24
+"""Far more than a model can learn: a file that claims more is damaged, and must not claim our memory."""
+
 
 @dataclass(frozen=True)
 class Vocabulary(Configuration):
@@ -34,13 +37,19 @@ class Vocabulary(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        require(self.length > 0, "length", "must be positive", self.length)
-        require(self.width > 0, "width", "must be positive", self.width)
-        require(self.codes is None or self.codes > 1, "codes", "must be at least 2", self.codes)
+        require(0 < self.length <= MOST_TOKENS, "length", f"must be 1 to {MOST_TOKENS}", self.length)
+        require(0 < self.width <= MOST_CODES, "width", f"must be 1 to {MOST_CODES}", self.width)
+        known = self.codes is None or 1 < self.codes <= MOST_CODES
+        require(known, "codes", f"must be 2 to {MOST_CODES}", self.codes)
         product = 1
         for level in self.levels:
             product *= level
-        require(not self.levels or product <= (self.codes or 0), "levels", f"must multiply to {self.codes} at most", self.levels)
+        require(
+            not self.levels or product <= (self.codes or 0),
+            "levels",
+            f"must multiply to {self.codes} at most",
+            self.levels,
+        )
         fits = all(0 <= low < high <= (self.codes or 0) for low, high in self.ranges)
         require(fits, "ranges", f"must lie in 0 … {self.codes}", self.ranges)
 
@@ -103,8 +112,9 @@ class Vocabulary(Configuration):
     def bounds(self) -> tuple[Int[Tensor, "tokens"], Int[Tensor, "tokens"]]:
         """For each token of a field (start and EOS not counted) the codes [low, high) that may stand there."""
         require(not self.continuous, "vocabulary", "must be discrete to have codes", "continuous")
-        ranges = torch.tensor(self.ranges or ((0, self.codes),))
-        of_token = ranges[torch.arange(self.length) % len(ranges)]
+        # On the CPU even while a model is built without memory, on the meta device.
+        ranges = torch.tensor(self.ranges or ((0, self.codes),), device="cpu")
+        of_token = ranges[torch.arange(self.length, device="cpu") % len(ranges)]
         return of_token[:, 0], of_token[:, 1]
 
     def allowed(self, position: int) -> Bool[Tensor, "vocabulary"]:

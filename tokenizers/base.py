@@ -35,10 +35,13 @@ class Tokenizer(ABC):
 
     name: ClassVar[str]
     Config: ClassVar[type[Configuration]]
+    FREE_ON_RESUME: ClassVar[tuple[str, ...]] = ()
+    """Settings that may be others when an interrupted fit goes on."""
 
     def __init__(self, config: Configuration | None = None, **settings: Any) -> None:
         self.config: Any = config if config is not None else self.Config.from_json(settings)
         self._spec: FieldSpec | None = None
+        self._scratch: Path | None = None
         self.classes: tuple[str, ...] = ()
 
     @property
@@ -52,8 +55,12 @@ class Tokenizer(ABC):
         """Architecture of the fields that `decode` gives."""
         return self.spec
 
-    def fit(self, fields: FieldSet) -> Self:
+    def fit(self, fields: FieldSet, scratch: Path | None = None) -> Self:
         """Learn from a field set.
+
+        Args:
+            scratch: folder in which a long fit keeps its check points, and from which it goes on; the caller removes
+                it. None = an interrupted fit starts over.
 
         Raises:
             ConfigError: if the set is empty, holds weights that are not finite, or does not fit the settings.
@@ -62,7 +69,7 @@ class Tokenizer(ABC):
             raise ConfigError("there are no fields to fit a tokenizer on", "give a field set that is not empty")
         if not torch.isfinite(fields.weights).all():
             raise ConfigError("the field set holds weights that are not finite", "fit the fields again")
-        self._spec, self.classes = fields.spec, fields.classes
+        self._spec, self.classes, self._scratch = fields.spec, fields.classes, scratch
         try:
             self._fit(fields)
         except BaseException:
@@ -179,7 +186,7 @@ class Tokenizer(ABC):
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
             tokenizer._restore(artifact.read_tensors(path / "tokenizer.safetensors"))
-        except (KeyError, TypeError, RuntimeError, ConfigError) as error:
+        except (KeyError, TypeError, ValueError, IndexError, RuntimeError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error
         return tokenizer
 

@@ -22,6 +22,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nfgen.artifact import check_claims
 from nfgen.configuration import require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
 from nfgen.field_set import FieldSet
@@ -54,6 +55,7 @@ class VQTokenizer(Tokenizer):
 
     name = "vq"
     Config = VQConfig
+    FREE_ON_RESUME = ("steps", "minutes", "learning_rate", "save_every")
 
     codebook_usage: float
     perplexity: float
@@ -67,7 +69,7 @@ class VQTokenizer(Tokenizer):
             self._counts = given or self._cell_counts(fields)
             networks = self._build()
             generator = torch.Generator().manual_seed(self.config.seed)
-            train(networks, fields, self.config, generator)
+            train(networks, fields, self.config, generator, self._scratch)
         self._networks = networks.requires_grad_(False)
         tokens = self.encode(fields.weights)[:, self.spec.dims :]
         figures = [self._slot_usage(tokens[:, slot :: self.config.slots], slot) for slot in range(self.config.slots)]
@@ -246,9 +248,10 @@ class VQTokenizer(Tokenizer):
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         self._counts = tuple(tensors["cells"].tolist())
+        state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}
+        check_claims(self._build, state)
         with torch.random.fork_rng(devices=[]):
             networks = self._build()
-        state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}
         networks.load_state_dict(state)
         self._networks = networks.eval().requires_grad_(False)
         self.codebook_usage = tensors["figures.codebook_usage"].item()

@@ -1,10 +1,13 @@
 """Settings of the VQ tokenizer."""
 
+import math
 from dataclasses import dataclass
 
 from nfgen.configuration import Configuration, require
 
 from .bottleneck import Kind
+
+MOST_CODES = 1 << 20
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,8 @@ class VQConfig(Configuration):
     """Training steps."""
     minutes: float = 30.0
     """Limit of the training: if it is too short for all steps, the learning rate falls in time nevertheless."""
+    save_every: int = 250
+    """Steps between two check points, from which an interrupted training goes on."""
     batch: int = 32
     """Warped fields a step."""
     points: int = 512
@@ -62,9 +67,12 @@ class VQConfig(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        counts = ("codes", "slots", "nodes", "width", "channels", "encoder_blocks", "decoder_blocks", "steps", "batch")
-        for key in (*counts, "points"):
+        sizes = ("codes", "slots", "nodes", "width", "channels", "encoder_blocks", "decoder_blocks")
+        for key in (*sizes, "steps", "batch", "points", "save_every"):
             require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
+        for key in sizes:
+            most = {"encoder_blocks": 256, "decoder_blocks": 256, "slots": 256, "nodes": 16}.get(key, 1 << 16)
+            require(getattr(self, key) <= most, key, f"must be at most {most}", getattr(self, key))
         require(self.probes is None or 0 < self.probes <= 64, "probes", "must be 1 to 64", self.probes)
         require(self.cells is None or min(self.cells, default=0) > 0, "cells", "must be positive", self.cells)
         for key in ("minutes", "learning_rate", "truncation"):
@@ -76,7 +84,9 @@ class VQConfig(Configuration):
         require(self.refine >= 0, "refine", "must not be negative", self.refine)
         require(bool(self.levels) and min(self.levels) > 1, "levels", "must be numbers of at least 2", self.levels)
         power = self.codebook & (self.codebook - 1) == 0
-        require(self.codebook > 1, "codebook", "must be at least 2", self.codebook)
+        require(1 < self.codebook <= MOST_CODES, "codebook", f"must be 2 to {MOST_CODES}", self.codebook)
+        few = len(self.levels) <= 20 and math.prod(self.levels) <= MOST_CODES
+        require(few, "levels", f"must multiply to at most {MOST_CODES}", self.levels)
         require(self.bottleneck != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
 
     def mirrors(self, dims: int) -> bool:

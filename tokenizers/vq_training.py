@@ -6,6 +6,7 @@ not needed, and a warp of the coordinates is as good as a new shape.
 
 import math
 import time
+from pathlib import Path
 from typing import NamedTuple
 
 import torch
@@ -13,9 +14,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nfgen.errors import ConfigError
 from nfgen.field import evaluate, evaluate_in_chunks
 from nfgen.field_set import FieldSet
+from nfgen.interrupts import uninterrupted
 from nfgen.progress import progress
 from nfgen.spec import FieldSpec, Output
 
@@ -23,6 +24,7 @@ from .augmentation import Warp
 from .bottleneck import Bottleneck
 from .box import Box, extent
 from .local_field import LocalField
+from .vq_check_point import CheckPoint
 from .vq_config import VQConfig
 from .vq_networks import Decoder, ProbeEncoder, raster
 
@@ -95,11 +97,19 @@ class WarpedFields:
         self.warps = self._random_warps(size)
         self.values = torch.empty(size, len(probes), dtype=torch.float16)
         self.boxes = Box(torch.empty(size, dims), torch.empty(size, dims))
+
+    def fill(self) -> None:
+        """Evaluate all of the first warps."""
+        size = len(self.index)
         with progress(size, "warp", "fields") as bar:
             for start in range(0, size, WARPED_AT_ONCE):
                 rows = torch.arange(start, min(start + WARPED_AT_ONCE, size))
                 self._evaluate(rows)
                 bar.update(len(rows))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """All that changes, for a check point."""
+        return {"index": self.index, "values": self.values, **vars(self.boxes), **vars(self.warps)}
 
     def refresh(self) -> None:
         """Replace a few by new warps of fields drawn at random."""
@@ -144,41 +154,73 @@ class WarpedFields:
         return Warp.random(count, dims, self.generator, strength=config.augment, mirror=config.mirrors(dims))
 
 
-def train(networks: VQNetworks, fields: FieldSet, config: VQConfig, generator: torch.Generator) -> None:
-    """Train the networks on fields, in place.
+def train(
+    networks: VQNetworks,
+    fields: FieldSet,
+    config: VQConfig,
+    generator: torch.Generator,
+    scratch: Path | None = None,
+) -> None:
+    """Train the networks on fields, in place; go on from the check point in the folder `scratch`, if there is one.
 
     Raises:
-        ConfigError: if the loss is no longer finite.
+        NfgenError: if the loss is no longer finite; the last check point is kept.
+        KeyboardInterrupt: on Ctrl-C, after a check point.
     """
     pool = WarpedFields(fields, networks.encoder.probe_points(), config, generator)
     optimizers = make_optimizers(networks, config.learning_rate)
     schedule = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
-    started = time.monotonic()
+    kept = CheckPoint(scratch, networks, optimizers, pool.tensors(), generator)
+    resumed = kept.restore()
+    if resumed is None:
+        pool.fill()
+    first, spent = resumed or (0, 0.0)
+    reached = first
+    started = time.monotonic() - spent
     networks.train()
     shown = 0.0
     # In percent, since either steps or time may end it.
     with progress(100, "train vq", "%") as bar:
-        for step in range(config.steps):
+        for step in range(first, config.steps):
             late = (time.monotonic() - started) / (60 * config.minutes)
             done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
             if done >= 1:
                 break
             for group, rate in schedule:
                 group["lr"] = rate * annealed(done)
-            pool.refresh()
-            loss = function_loss(networks, pool.draw(), config.truncation)
-            for optimizer in optimizers:
-                optimizer.zero_grad()
-            loss.backward()
-            norm = nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
-            if not torch.isfinite(norm):
-                raise ConfigError(f"the tokenizer's training diverged at step {step}", "lower learning_rate")
-            for optimizer in optimizers:
-                optimizer.step()
-            shown = loss.item() if step == 0 else 0.98 * shown + 0.02 * loss.item()
+            if step % config.save_every == 0 and step > first:
+                kept.save(step, time.monotonic() - started)
+            try:
+                with uninterrupted():
+                    loss = _step(networks, pool, optimizers, config)
+                    if loss is None:
+                        raise kept.diverged(step)
+            except KeyboardInterrupt:
+                kept.save(step + 1, time.monotonic() - started)
+                raise
+            reached = step + 1
+            shown = loss if step == 0 else 0.98 * shown + 0.02 * loss
             bar.update(int(100 * done) - bar.done, loss=shown, step=step)
+        kept.save(reached, time.monotonic() - started)
         bar.update(100 - bar.done, loss=shown)
     networks.eval()
+
+
+def _step(
+    networks: VQNetworks, pool: WarpedFields, optimizers: list[torch.optim.Optimizer], config: VQConfig
+) -> float | None:
+    """One step of the optimizers, and its loss; None, and nothing done to the weights, if that is not finite."""
+    pool.refresh()
+    loss = function_loss(networks, pool.draw(), config.truncation)
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+    if not (torch.isfinite(norm) and torch.isfinite(loss)):
+        return None
+    for optimizer in optimizers:
+        optimizer.step()
+    return loss.item()
 
 
 def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Float[Tensor, ""]:

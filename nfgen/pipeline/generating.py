@@ -7,18 +7,23 @@ from typing import Any
 from torch import Tensor
 
 from nfgen import artifact
-from nfgen.contact_sheet import Picture
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.field import Field
 from nfgen.models.draw import SamplingConfig
 from nfgen.models.sampling import sample
 from nfgen.progress import progress
+from nfgen.sample_journal import JOURNAL, Journal
 from nfgen.samples import KIND, Sample, surface_or_none, write_list, write_sample
 
 from .run import Run
 
+DRAWN = "drawn-{}.safetensors"
+"""Tokens that are not yet all meshed, from the index of the first."""
 TRIES = 10  # --require-surface gives up when so many times the wanted number of samples was drawn
+
+Drawn = tuple[int, Tensor, Field, dict[str, Any]]
+"""Index, tokens, field, and the nearest training field."""
 
 
 def generate(
@@ -36,6 +41,7 @@ def generate(
     format: str = "glb",
     which: str = "best",
     device: str = "cpu",
+    resume: bool = False,
     overwrite: bool = False,
 ) -> list[Sample]:
     """Generate n new fields, and write of each its mesh (or image), the field and a picture.
@@ -47,6 +53,7 @@ def generate(
         prefix: tokens [m] that every sequence begins with.
         require_surface: draw again for fields that have no surface.
         resolution: marching cubes cells along each axis.
+        resume: go on with the samples that an interrupted call left.
 
     Raises:
         ConfigError: if a class, prefix or number is wrong.
@@ -59,55 +66,68 @@ def generate(
     if not 8 <= resolution <= 1024:
         raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
     config = config or SamplingConfig()
-    empties = 0
-    samples: list[Sample] = []
-    pictures: list[Picture] = []
-    with artifact.writing(out, KIND, overwrite=overwrite) as folder:
-        drawn = _draw(run, n, config, seed, label, prefix, batch_size)
-        with progress(n, "mesh", "sample") as bar:
-            for index, tokens, field, nearest in drawn:
-                mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
-                empty = mesh is None if field.spec.dims == 3 else False
-                empties += empty
-                if empty and require_surface:
-                    if index >= TRIES * n:
-                        raise NfgenError(
-                            f"only {len(samples)} of {index + 1} samples have a surface",
-                            "train for longer, or lower --temperature",
-                        )
-                    continue
-                file, stored, picture = write_sample(
-                    folder, f"sample-{len(samples):04d}", field, mesh, run.frame, format
-                )
-                samples.append(
-                    Sample(
-                        file,
-                        stored,
-                        stored.replace(".safetensors", ".png"),
-                        tokens.tolist(),
-                        seed,
-                        index,
-                        label,
-                        empty,
-                        nearest,
-                    )
-                )
-                pictures.append(picture)
-                bar.update(1, empty=empties)
-                if len(samples) == n:
-                    break
-        settings = {
-            "run": run_path,
-            "n": n,
-            "seed": seed,
-            "class": label,
-            "sampling": config.to_json(),
-            "empty": empties,
-            "resolution": resolution,
-            "frame": None if run.frame is None else run.frame.to_json(),
-        }
-        write_list(folder, samples, pictures, settings)
+    settings = {
+        "run": run_path,
+        "n": n,
+        "seed": seed,
+        "class": label,
+        "sampling": config.to_json(),
+        "resolution": resolution,
+        "frame": None if run.frame is None else run.frame.to_json(),
+    }
+    plan = settings | {
+        "weights": artifact.digest(dict(run.model.state_dict())),
+        "prefix": None if prefix is None else prefix.tolist(),
+        "require_surface": require_surface,
+        "format": format,
+        "batch_size": batch_size,
+    }
+    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=[JOURNAL]) as folder:
+        artifact.agree_on_plan(folder, "generation", plan)
+        journal = Journal(folder)
+        drawn = _draw(run, n, config, seed, label, prefix, batch_size, folder)
+        _write_samples(folder, journal, drawn, n, run, seed, label, require_surface, resolution, format)
+        samples = journal.samples
+        write_list(folder, samples, settings | {"empty": journal.empties})
+        for used in (folder / JOURNAL, folder / artifact.PLAN, *folder.glob(DRAWN.format("*"))):
+            used.unlink(missing_ok=True)
     return samples
+
+
+def _write_samples(
+    folder: Path,
+    journal: Journal,
+    drawn: Iterator[Drawn],
+    n: int,
+    run: Run,
+    seed: int,
+    label: str | None,
+    require_surface: bool,
+    resolution: int,
+    format: str,
+) -> None:
+    """Write samples until the journal has n of them; those that it has already are passed over."""
+    with progress(n, "mesh", "sample") as bar:
+        bar.update(len(journal.samples))
+        while len(journal.samples) < n:
+            index, tokens, field, nearest = next(drawn)
+            if index < journal.seen:
+                continue
+            mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
+            empty = mesh is None and field.spec.dims == 3
+            if empty and require_surface:
+                journal.add(index, None)
+                if index >= TRIES * n:
+                    journal.remove()  # more of the same would not help
+                    raise NfgenError(
+                        f"only {len(journal.samples)} of {index + 1} samples have a surface",
+                        "train for longer, or lower --temperature",
+                    )
+                continue
+            name = f"sample-{len(journal.samples):04d}"
+            file, stored, picture = write_sample(folder, name, field, mesh, run.frame, format)
+            journal.add(index, Sample(file, stored, picture, tokens.tolist(), seed, index, label, empty, nearest))
+            bar.update(1, empty=journal.empties)
 
 
 def _draw(
@@ -118,12 +138,22 @@ def _draw(
     label: str | None,
     prefix: Tensor | None,
     batch_size: int | None,
-) -> Iterator[tuple[int, Tensor, Field, dict[str, Any]]]:
-    """Samples without end, n at a time; sample i is the same however many are drawn."""
+    folder: Path,
+) -> Iterator[Drawn]:
+    """Samples without end, n at a time; sample i is the same however many are drawn.
+
+    Tokens are kept in the folder: a resumed call meshes them and need not draw them again.
+    """
     index = run.class_index(label)
     first = 0
     while True:
-        tokens = sample(run.model, n, config, seed=seed, first=first, label=index, prefix=prefix, batch_size=batch_size)
+        kept = folder / DRAWN.format(first)
+        if not kept.exists():
+            tokens = sample(
+                run.model, n, config, seed=seed, first=first, label=index, prefix=prefix, batch_size=batch_size
+            )
+            artifact.write_tensors(kept, {"tokens": tokens})
+        tokens = artifact.read_tensors(kept)["tokens"]
         fields = decode_fields(run.tokenizer, tokens)
         yield from zip(range(first, first + n), tokens, fields, run.nearest(fields), strict=True)
         first += n

@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nfgen import artifact
-from nfgen.errors import ConfigError
+from nfgen.errors import ArtifactError, ConfigError
 from nfgen.field import Field, evaluate_in_chunks
 from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
@@ -20,6 +20,7 @@ from nfgen.tokenizers.base import Tokenizer
 
 KIND = "run"
 PROBES = 1024  # fixed points whose values tell how alike two fields are: enough to rank neighbours
+FIGURES = ("steps", "seconds", "val_loss", "bits_per_field")  # of a result, that are shown
 TRUNCATION = 0.1  # coordinate units, as in fitting
 
 
@@ -57,14 +58,32 @@ class Run:
         config = artifact.read_config(path, KIND)
         if which not in ("best", "last"):
             raise ConfigError(f"there are no {which!r} weights", "choose best or last")
-        return cls(
-            model=models.load_model(path, "best" if which == "best" else "last", device),
-            tokenizer=tokenizers.load(path / TOKENIZER),
-            frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
-            train_ids=tuple(config["train_ids"]),
-            train_probes=artifact.read_tensors(path / "train_probes.safetensors")["values"].float(),
-            result=config["result"],
-        )
+        model = models.load_model(path, "best" if which == "best" else "last", device)
+        tokenizer = tokenizers.load(path / TOKENIZER)
+        try:
+            found = cls(
+                model=model,
+                tokenizer=tokenizer,
+                frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
+                train_ids=tuple(config["train_ids"]),
+                train_probes=artifact.read_tensors(path / "train_probes.safetensors")["values"].float(),
+                result={key: config["result"][key] for key in FIGURES} | config["result"],
+            )
+            found._check_stored()
+        except (KeyError, TypeError, ConfigError) as error:
+            raise ArtifactError(f"{path} is damaged: {error!r}", "train it again") from error
+        return found
+
+    def _check_stored(self) -> None:
+        if self.train_probes.shape != (len(self.train_ids), PROBES):
+            raise ConfigError(f"its probes are {tuple(self.train_probes.shape)} for {len(self.train_ids)} fields")
+        if not all(isinstance(id, str) for id in self.train_ids):
+            raise ConfigError("its train_ids are not texts")
+        wrong = [k for k in FIGURES if not isinstance(self.result[k], int | float | None)]
+        if wrong or self.result["steps"] is None or self.result["seconds"] is None:
+            raise ConfigError(f"its result is not one of figures: {wrong}")
+        if self.model.vocabulary != self.tokenizer.vocabulary:
+            raise ConfigError("its model and its tokenizer have different vocabularies")
 
     def nearest(self, fields: list[Field]) -> list[dict[str, Any]]:
         """For each field the training field of most similar values."""

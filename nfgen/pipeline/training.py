@@ -17,6 +17,7 @@ from nfgen.errors import ConfigError
 from nfgen.field import Field
 from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
+from nfgen.models.checkpoint import STATE
 from nfgen.models.presets import preset
 from nfgen.models.sampling import sample
 from nfgen.models.train_config import TrainConfig
@@ -66,25 +67,52 @@ def train(
     """
     source, config = Path(source), config or TrainConfig()
     kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
-    resumable = ["training/state.json", "tokens/config.json"]
+    resumable = ["training/state.json", f"{TOKENS}/config.json", f"{TOKENS}.partial/*/*", artifact.CONFIG]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
-        tokens_folder = source
-        if kind == "fields":
-            tokens_folder = folder / "tokens"
-            if not tokens_folder.exists():
-                tokenize(
+        if not (folder / artifact.CONFIG).exists():
+            tokens_folder = source
+            if kind == "fields":
+                tokens_folder = folder / TOKENS
+                _tokenize_once(
                     source,
                     tokens_folder,
                     tokenizer or "vq",
-                    heldout=heldout,
-                    seed=config.seed,
-                    views=views,
-                    **(tokenizer_settings or {}),
+                    heldout,
+                    config.seed,
+                    views,
+                    tokenizer_settings or {},
+                    resume,
                 )
-        elif tokenizer is not None or tokenizer_settings:
-            raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
-        _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume)
+            elif tokenizer is not None or tokenizer_settings:
+                raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
+            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume)
+        # What only an interrupted training needs; the figures of the tokens are in the config.
+        for name in (STATE.parent.name, TOKENS):
+            shutil.rmtree(folder / name, ignore_errors=True)
     return Run.load(out)
+
+
+def _tokenize_once(
+    source: Path,
+    out: Path,
+    tokenizer: str,
+    heldout: float,
+    seed: int,
+    views: int,
+    settings: dict[str, Any],
+    resume: bool,
+) -> None:
+    if not out.exists():
+        tokenize(source, out, tokenizer, heldout=heldout, seed=seed, views=views, resume=resume, **settings)
+        return
+    done, free = TokenSet.load(out).settings, tokenizers.find(tokenizer).FREE_ON_RESUME
+    wanted = {"tokenizer": tokenizer, "heldout": heldout, **settings}
+    changed = [key for key, value in wanted.items() if done.get(key) != value and key not in free]
+    if changed:
+        raise ConfigError(
+            f"{changed[0]} was {done.get(changed[0])!r} in the interrupted training, not {wanted[changed[0]]!r}",
+            f"resume with the same {changed[0]}, or train without --resume",
+        )
 
 
 def train_from_settings(
@@ -170,9 +198,6 @@ def _train_into(
         augment=_view_drawer(tokens, known, config.seed),
         on_sample=_picture_drawer(folder, tokenizer),
     )
-    # What only an interrupted training needs; the figures of the tokens are in the config.
-    shutil.rmtree(folder / "training", ignore_errors=True)
-    shutil.rmtree(folder / "tokens", ignore_errors=True)
     fields = [field for some in known.split(FIELDS_AT_ONCE) for field in decode_fields(tokenizer, tokens.tokens[some])]
     artifact.write_tensors(folder / "train_probes.safetensors", {"values": probe_values(fields).half()})
     artifact.write_config(

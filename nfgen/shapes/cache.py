@@ -10,7 +10,8 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from nfgen.errors import ArtifactError
+from nfgen.artifact import check_tensor_file
+from nfgen.errors import ArtifactError, NfgenError
 from nfgen.shapes.shape import Samples, Transform
 from nfgen.shapes.sources import ShapeRef
 
@@ -33,10 +34,11 @@ class SampleCache:
         if path is None or not path.is_file():
             return None
         try:
+            check_tensor_file(path)
             with safe_open(path, framework="numpy") as file:
                 transform = Transform.from_json(json.loads(file.metadata()["transform"]))
                 samples = Samples(file.get_tensor("points"), file.get_tensor("values"))
-        except (OSError, SafetensorError, ValueError, KeyError, TypeError):
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError, NfgenError):
             return None
         complete = samples.points.shape == (near + uniform, ref.dims) and samples.values.shape == (near + uniform,)
         return (transform, samples) if complete and np.isfinite(samples.values).all() else None
@@ -56,6 +58,9 @@ class SampleCache:
             path.parent.mkdir(parents=True, exist_ok=True)
             temporary.write_bytes(data)
             temporary.replace(path)
+            for other in path.parent.glob(f"{path.stem}.*"):
+                if other.suffix[1:].isdigit() and not _is_running(int(other.suffix[1:])):
+                    other.unlink(missing_ok=True)  # of a process that was killed
         except OSError as error:
             temporary.unlink(missing_ok=True)
             raise ArtifactError(
@@ -73,6 +78,16 @@ class SampleCache:
         arguments = [FORMAT, content, ref.id, ref.index, ref.kind, ref.normalize, near, uniform, seed]
         key = hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.safetensors"
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True
 
 
 @lru_cache(maxsize=64)

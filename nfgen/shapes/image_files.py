@@ -43,7 +43,7 @@ def read_picture(path: Path, id: str) -> NDArray[np.float64]:
             raise ShapeError(f"{id}: is not a regular file", "give a picture")
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            with Image.open(path) as picture:
+            with Image.open(path, formats=("PNG", "JPEG")) as picture:  # whatever else it may call itself
                 if picture.width * picture.height > MAX_PIXELS:
                     claimed = f"{picture.width} x {picture.height}"
                     raise ShapeError(f"{id}: {claimed} pixels are more than {MAX_PIXELS:,}", "make the picture smaller")

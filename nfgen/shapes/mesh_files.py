@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import logging
 import re
 import warnings
@@ -15,11 +14,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
+from nfgen.shapes.mesh_claims import check_gltf, check_xml
 
 MAX_MESH_BYTES = 2**30  # of a file, or of an archive unpacked; a text file this long takes minutes to parse
 MAX_FACES = 20_000_000  # of a whole scene; a small file can place one mesh any number of times
 NO_MESH = {"xyz", "stl_ascii"}  # trimesh lists point clouds and a second name of STL among its mesh loaders
+NATIVE = {"ctm", "step", "stp"}  # read by libraries of machine code, which a file may be made to break
+MAX_ARCHIVE_BYTES = 2**28  # of all members unpacked: they are held in memory, and parsed to several times as much
+MAX_MEMBERS = 10_000
+DEFLATE = 1032  # no byte of a zip member unpacks to more (zlib's technical details)
 ARCHIVES = {"3mf", "zae", "3dxml"}
+XML = ARCHIVES | {"dae", "xaml"}
 WITH_MATERIALS = {"obj", "ply", "gltf", "glb"}  # loaders that take skip_materials: textures are nothing to a shape
 
 
@@ -27,7 +32,7 @@ def mesh_suffixes() -> frozenset[str]:
     """Give the suffixes (".obj", …) of the mesh formats that trimesh knows, with or without their optional packages."""
     from trimesh.exchange.load import mesh_loaders
 
-    return frozenset(f".{name}" for name in mesh_loaders if name not in NO_MESH)
+    return frozenset(f".{name}" for name in mesh_loaders if name not in NO_MESH | NATIVE)
 
 
 def read_mesh(path: Path, id: str) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -95,7 +100,15 @@ def _check_size(path: Path, format: str, id: str) -> None:
         raise ShapeError(f"{id}: the file is empty", "check the file")
     if format in ARCHIVES:
         with zipfile.ZipFile(path) as archive:
-            size = sum(member.file_size for member in archive.infolist())
+            members = archive.infolist()
+        size = sum(member.file_size for member in members)
+        packed = sum(member.compress_size for member in members)
+        if len(members) > MAX_MEMBERS or size > min(MAX_ARCHIVE_BYTES, MAX_MESH_BYTES, DEFLATE * packed):
+            claimed = f"{len(members):,} members of {size:,} bytes"
+            raise ShapeError(
+                f"{id}: is too large ({claimed}; the limits are {MAX_MEMBERS:,} and {MAX_ARCHIVE_BYTES:,})",
+                "decimate the mesh",
+            )
     if size > MAX_MESH_BYTES:
         raise ShapeError(f"{id}: is too large ({size:,} bytes; the limit is {MAX_MESH_BYTES:,})", "decimate the mesh")
 
@@ -109,7 +122,9 @@ def _opened(path: Path, format: str, id: str) -> Iterator[BinaryIO]:
         if format == "stl":
             _check_stl(file, path.stat().st_size, id)
         elif format in ("gltf", "glb"):
-            _check_gltf(file, id)
+            check_gltf(path, file, id)
+        elif format in XML:
+            check_xml(path, format, id)
         file.seek(0)
         yield file
 
@@ -155,18 +170,6 @@ def _check_stl(file: BinaryIO, size: int, id: str) -> None:
         raise ShapeError(
             f"{id}: the header claims {claimed:,} triangles, the file has {size:,} bytes", "export it again"
         )
-
-
-def _check_gltf(file: BinaryIO, id: str) -> None:
-    """Bound what the accessors claim: those without data are filled with zeros, however many they say."""
-    head = file.read(20)
-    length = int.from_bytes(head[12:16], "little") if head[:4] == b"glTF" else -1
-    if length < 0:
-        file.seek(0)
-    tree = json.loads(file.read(length))
-    claimed = sum(int(accessor["count"]) for accessor in tree.get("accessors", []) if "bufferView" not in accessor)
-    if claimed > MAX_FACES:
-        raise ShapeError(f"{id}: accessors without data claim {claimed:,} entries", "export the file again")
 
 
 @contextlib.contextmanager

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from nfgen.errors import ShapeError
+from nfgen.errors import ConfigError, ShapeError
 
 if TYPE_CHECKING:
     import trimesh
@@ -43,8 +43,18 @@ class Transform:
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Transform":
-        """Rebuild a transform from the dict that `to_json` gave."""
-        return cls(tuple(float(c) for c in values["center"]), float(values["scale"]))
+        """Rebuild a transform from the dict that `to_json` gave.
+
+        Raises:
+            ConfigError: if it is none: not 2 or 3 finite numbers and a positive scale.
+        """
+        try:
+            center, scale = tuple(float(c) for c in values["center"]), float(values["scale"])
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            raise ConfigError(f"a frame must be a center and a scale, not {values!r}"[:200]) from error
+        if len(center) not in (2, 3) or not np.isfinite([*center, scale]).all() or scale <= 0:
+            raise ConfigError(f"a frame must be 2 or 3 finite numbers and a positive scale, not {values!r}"[:200])
+        return cls(center, scale)
 
 
 class Samples(NamedTuple):

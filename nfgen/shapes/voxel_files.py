@@ -13,7 +13,9 @@ from nfgen.errors import ShapeError
 from nfgen.shapes.voxels import MAX_VOXELS, check_grid
 
 VOXEL_SUFFIXES = frozenset({".npy", ".npz", ".binvox"})
-MAX_ARRAY_BYTES = 2**30  # of one array of an .npz unpacked; it is held in memory by every process
+MAX_NPZ_BYTES = 2**29  # of all arrays of an .npz unpacked; they are held in memory by every process
+MAX_MEMBERS = 64  # of an .npz; three have a meaning
+DEFLATE = 1032  # no byte of a zip member unpacks to more (zlib's technical details)
 MAX_HEADER_LINES, MAX_LINE = 32, 1024  # of a binvox header, which has five lines
 
 
@@ -105,8 +107,12 @@ def _packed(array: NDArray[Any], shape: NDArray[Any], labels: NDArray[Any] | Non
 
 
 def _read_arrays(archive: zipfile.ZipFile, id: str) -> dict[str, NDArray[Any]]:
-    arrays = {}
-    for member in archive.infolist():
+    arrays: dict[str, NDArray[Any]] = {}
+    members = archive.infolist()
+    if len(members) > MAX_MEMBERS:
+        raise ShapeError(f"{id}: holds {len(members):,} arrays, the limit is {MAX_MEMBERS}", "give one array of grids")
+    left = MAX_NPZ_BYTES
+    for member in members:
         name = member.filename.removesuffix(".npy")
         with archive.open(member) as file:
             version = np.lib.format.read_magic(file)
@@ -117,11 +123,11 @@ def _read_arrays(archive: zipfile.ZipFile, id: str) -> dict[str, NDArray[Any]]:
         claimed = int(np.prod([int(side) for side in shape], dtype=object)) * dtype.itemsize
         if dtype.hasobject:
             raise ShapeError(f"{id}: `{name}` holds Python objects, which are never loaded", "save numbers")
-        if claimed > MAX_ARRAY_BYTES or claimed > member.file_size:
-            reason = (
-                f"`{name}` claims {claimed:,} bytes; it holds {member.file_size:,}, the limit is {MAX_ARRAY_BYTES:,}"
-            )
-            raise ShapeError(f"{id}: {reason}", "split the file, or pack the bits")
+        held = min(member.file_size, DEFLATE * member.compress_size)
+        if claimed > min(held, left):
+            reason = f"`{name}` claims {claimed:,} bytes; it holds {held:,}, the limit of all is {MAX_NPZ_BYTES:,}"
+            raise ShapeError(f"{id}: {reason}", "save the grids as .npy, which is read in place, or pack the bits")
+        left -= claimed
         with archive.open(member) as file:
             arrays[name] = np.lib.format.read_array(file, allow_pickle=False)
     return arrays

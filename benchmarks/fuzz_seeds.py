@@ -1,0 +1,294 @@
+"""The readers of files from elsewhere, and a whole file of each to damage."""
+
+import gzip
+import io
+import json
+import random
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import trimesh
+from PIL import Image
+
+from nfgen import artifact
+from nfgen.configuration import Configuration
+from nfgen.field import Field, initial_weights
+from nfgen.field_set import FieldSet
+from nfgen.shapes import find_shapes
+from nfgen.spec import FieldSpec
+
+Change = Callable[[bytes], bytes]
+BINVOX = b"#binvox 1\ndim 4 4 4\ntranslate 0 0 0\nscale 1\ndata\n\x00\x15\x01\x16\x00\x15"
+SPEC = FieldSpec(frequencies=1, hidden=(6, 6))
+
+
+class Reader(NamedTuple):
+    """How files of a kind are read, and made."""
+
+    read: Callable[[Path], object]
+    make: Callable[[Path], None]
+    """Writes one or more whole files into a folder."""
+    inside: Callable[[bytes, Change, random.Random], bytes] | None = None
+    """Damages what is inside a container, and packs it again."""
+    file: bool = True
+    """Whether `read` takes the damaged file, or its folder."""
+
+
+def read_shapes(path: Path) -> None:
+    for ref in find_shapes(path)[:2]:
+        ref.load().sample(8, 8, np.random.default_rng(0))
+
+
+def shape(name: str, content: Callable[[], bytes | str], inside: Any = None) -> Reader:
+    def make(folder: Path) -> None:
+        data = content()
+        (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
+
+    return Reader(read_shapes, make, inside)
+
+
+def box(kind: str, **options: Any) -> Callable[[], Any]:
+    return lambda: trimesh.creation.box().export(file_type=kind, **options)
+
+
+def in_zip(data: bytes, change: Change, rng: random.Random) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        parts = {name: archive.read(name) for name in archive.namelist()}
+    name = rng.choice(sorted(parts))
+    parts[name] = change(parts[name])
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, part in parts.items():
+            archive.writestr(name, part)
+    return stream.getvalue()
+
+
+def in_gzip(data: bytes, change: Change, rng: random.Random) -> bytes:
+    return gzip.compress(change(gzip.decompress(data)), 1, mtime=0)
+
+
+def in_png(data: bytes, change: Change, rng: random.Random) -> bytes:
+    """Damage one chunk, and make its checksum right again."""
+    chunks, at = [], 8
+    while at < len(data):
+        size = int.from_bytes(data[at : at + 4], "big")
+        chunks.append((data[at + 4 : at + 8], data[at + 8 : at + 8 + size]))
+        at += 12 + size
+    chosen = rng.randrange(len(chunks))
+    kind, body = chunks[chosen]
+    changed = zlib.compress(change(zlib.decompress(body))) if kind == b"IDAT" and rng.random() < 0.5 else change(body)
+    chunks[chosen] = (kind, changed)
+    packed = [struct.pack(">I", len(b)) + k + b + struct.pack(">I", zlib.crc32(k + b)) for k, b in chunks]
+    return data[:8] + b"".join(packed)
+
+
+def in_glb(data: bytes, change: Change, rng: random.Random) -> bytes:
+    """Damage the JSON, and make the lengths right again."""
+    size = int.from_bytes(data[12:16], "little")
+    text = change(data[20 : 20 + size])
+    text += b" " * (-len(text) % 4)
+    rest = data[20 + size :]
+    return data[:8] + struct.pack("<II", 20 + len(text) + len(rest), len(text)) + data[16:20] + text + rest
+
+
+def in_safetensors(data: bytes, change: Change, rng: random.Random) -> bytes:
+    size = int.from_bytes(data[:8], "little")
+    text = change(data[8 : 8 + size])
+    return struct.pack("<Q", len(text)) + text + data[8 + size :]
+
+
+def saved(save: Callable[[io.BytesIO], object]) -> bytes:
+    stream = io.BytesIO()
+    save(stream)
+    return stream.getvalue()
+
+
+def grid() -> np.ndarray:
+    return np.pad(np.ones((2, 2, 2), np.uint8), 1)
+
+
+def voxels() -> bytes:
+    packed = np.packbits(grid().reshape(1, -1), axis=1)
+    return saved(lambda file: np.savez_compressed(file, voxels=packed, shape=np.array([4, 4, 4]), labels=np.array([1])))
+
+
+def picture(kind: str) -> bytes:
+    pixels = np.pad(np.full((8, 8), 255, np.uint8), 4)
+    return saved(lambda file: Image.fromarray(pixels).save(file, format=kind))
+
+
+def idx() -> bytes:
+    pixels = np.pad(np.full((2, 4, 4), 255, np.uint8), ((0, 0), (2, 2), (2, 2)))
+    return struct.pack(">4I", 0x803, *pixels.shape) + pixels.tobytes()
+
+
+def threemf() -> bytes:
+    model = (
+        '<model unit="millimeter" xmlns="http://schemas.microsoft.com/3dmanufacturing/core/2015/02"><resources>'
+        '<object id="1"><mesh><vertices><vertex x="0" y="0" z="0"/><vertex x="1" y="0" z="0"/>'
+        '<vertex x="0" y="1" z="0"/><vertex x="0" y="0" z="1"/></vertices><triangles>'
+        '<triangle v1="0" v2="2" v3="1"/><triangle v1="0" v2="1" v3="3"/><triangle v1="0" v2="3" v3="2"/>'
+        '<triangle v1="1" v2="2" v3="3"/></triangles></mesh></object><object id="2"><components>'
+        '<component objectid="1"/></components></object></resources><build><item objectid="2"/></build></model>'
+    )
+    return zipped({"3D/3dmodel.model": model.encode()})
+
+
+def zipped(parts: dict[str, bytes]) -> bytes:
+    def write(stream: io.BytesIO) -> None:
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            for name, part in parts.items():
+                archive.writestr(name, part)
+
+    return saved(write)
+
+
+def gltf(folder: Path) -> None:
+    for name, data in trimesh.Scene(trimesh.creation.box()).export(file_type="gltf").items():
+        (folder / name).write_bytes(data)
+
+
+def fields() -> FieldSet:
+    generator = torch.Generator().manual_seed(0)
+    count = 6
+    points = torch.rand(count, 24, 3, generator=generator) * 2 - 1
+    return FieldSet(
+        spec=SPEC,
+        weights=initial_weights(SPEC, count, generator),
+        ids=tuple(f"shape-{i}" for i in range(count)),
+        labels=torch.arange(count) % 2,
+        classes=("a", "b"),
+        base=torch.zeros(SPEC.size),
+        transforms=torch.tensor([[0.0, 0, 0, 1]]).double().repeat(count, 1),
+        check_points=points,
+        check_values=points.norm(dim=2) - 0.5,
+        uniform_checks=16,
+        report=tuple({"id": f"shape-{i}", "iou": 0.5} for i in range(count)),
+    )
+
+
+def read_fields(folder: Path) -> None:
+    found = FieldSet.load(folder)
+    if len(found):
+        found[0](torch.zeros(2, found.spec.dims))
+        found.select(torch.tensor([0]))
+
+
+def make_tokens(folder: Path, tokenizer: str = "histogram", **settings: Any) -> None:
+    from nfgen.pipeline import tokenize
+
+    folder.rmdir()
+    tokenize(fields(), folder, tokenizer, heldout=0.2, **settings)
+
+
+def read_tokens(folder: Path) -> None:
+    from nfgen.token_set import TokenSet
+    from nfgen.tokenizers import registry
+
+    found = TokenSet.load(folder)
+    tokenizer = registry.load(folder / "tokenizer")
+    tokenizer.decode(found.tokens[:2])
+
+
+def tokens(name: str, **settings: Any) -> Reader:
+    return Reader(read_tokens, lambda folder: make_tokens(folder, name, **settings), in_safetensors, file=False)
+
+
+VQ = {"codes": 8, "levels": (3, 3), "probes": 4, "nodes": 2, "width": 4, "channels": 8, "decoder_blocks": 1}
+
+
+def make_run(folder: Path) -> None:
+    from nfgen.models.train_config import TrainConfig
+    from nfgen.pipeline import train
+
+    beside = folder.with_name("tokens")
+    beside.mkdir()
+    make_tokens(beside, "codebook", codes=4, steps=1)
+    folder.rmdir()
+    small = {"layers": 1, "width": 8, "heads": 1}
+    train(beside, folder, model_settings=small, config=TrainConfig(steps=1, batch_size=4, sample_every=0))
+
+
+def read_run(folder: Path) -> None:
+    from nfgen.models.sampling import sample
+    from nfgen.pipeline import Run
+
+    run = Run.load(folder)
+    assert run.summary
+    run.tokenizer.decode(sample(run.model, 1))
+
+
+def make_field(folder: Path) -> None:
+    Field(SPEC, fields().weights[0]).save(folder / "field.safetensors")
+
+
+def configs() -> dict[str, type[Configuration]]:
+    from nfgen.fit_job import SampleConfig
+    from nfgen.fitting import FitConfig
+    from nfgen.models.draw import SamplingConfig
+    from nfgen.models.gpt import GPTConfig
+    from nfgen.models.train_config import TrainConfig
+    from nfgen.tokenizers.codebook import CodebookConfig
+    from nfgen.tokenizers.histogram import HistogramConfig
+    from nfgen.tokenizers.vq_config import VQConfig
+
+    known = (FieldSpec, FitConfig, SampleConfig, TrainConfig, GPTConfig, SamplingConfig)
+    return {one.__name__: one for one in (*known, HistogramConfig, CodebookConfig, VQConfig)}
+
+
+def make_configs(folder: Path) -> None:
+    for name, one in configs().items():
+        (folder / f"{name}.json").write_text(json.dumps(one().to_json()))
+
+
+def read_config(path: Path) -> None:
+    configs()[path.stem].from_json(artifact.read_json(path))
+
+
+READERS = {
+    "npy": shape("a.npy", lambda: saved(lambda file: np.save(file, grid()))),
+    "npz": shape("a.npz", voxels, in_zip),
+    "binvox": shape(
+        "a.binvox", lambda: b"#binvox 1\ndim 4 4 4\ntranslate 0 0 0\nscale 1\ndata\n\x00\x15\x01\x16\x00\x15"
+    ),
+    "idx": shape("a-idx3-ubyte", idx),
+    "idx.gz": shape("a-idx3-ubyte.gz", lambda: gzip.compress(idx()), in_gzip),
+    "png": shape("a.png", lambda: picture("PNG"), in_png),
+    "jpeg": shape("a.jpg", lambda: picture("JPEG")),
+    "obj": shape("a.obj", box("obj")),
+    "off": shape("a.off", box("off")),
+    "stl": shape("a.stl", box("stl")),
+    "stl-text": shape("a.stl", box("stl_ascii")),
+    "ply": shape("a.ply", box("ply")),
+    "ply-text": shape("a.ply", box("ply", encoding="ascii")),
+    "glb": shape("a.glb", box("glb"), in_glb),
+    "gltf": Reader(lambda folder: read_shapes(folder / "model.gltf"), gltf, file=False),
+    "3mf": shape("a.3mf", threemf, in_zip),
+    "dae": shape("a.dae", box("dae")),
+    "zae": shape("a.zae", lambda: zipped({"a.dae": box("dae")()}), in_zip),
+    "field": Reader(Field.load, make_field, in_safetensors),
+    "fields": Reader(read_fields, lambda folder: fields().save(folder, overwrite=True), in_safetensors, file=False),
+    "identity": tokens("identity"),
+    "histogram": tokens("histogram", bins=8),
+    "codebook": tokens("codebook", codes=4, steps=1),
+    "vq": tokens("vq", steps=2, batch=4, points=16, **VQ),
+    "run": Reader(read_run, make_run, in_safetensors, file=False),
+    "config": Reader(read_config, make_configs),
+}
+
+
+def make_seeds(name: str, folder: Path) -> dict[str, bytes]:
+    """The whole files of a reader, written below a folder once: what stands in each."""
+    work = folder / name
+    if not work.exists():
+        work.mkdir(parents=True)
+        READERS[name].make(work)
+    known = (".png", ".jsonl") if not READERS[name].file else ()
+    files = [path for path in work.rglob("*") if path.is_file() and path.suffix not in known]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}

@@ -1,0 +1,208 @@
+"""Kill fit, tokenize, train and generate at random moments, resume them, and compare with what was never interrupted.
+
+    python benchmarks/soak.py --kills 50
+
+After every SIGKILL the output must be absent or whole; at the end it must equal, byte for byte, that of an
+uninterrupted run, but for measured times and the command line; and nothing else may lie beside it.
+"""
+
+import os
+
+# One thread: sums are then taken in one order, and the processes do not wait for each other.
+os.environ |= {"OMP_NUM_THREADS": "1", "IGL_NUM_THREADS": "1"}
+
+import argparse
+import json
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+MEASURED = {"seconds", "tokens_per_second", "command"}
+"""Keys of JSON that two runs cannot have in common."""
+
+COMMANDS = {
+    "fit": (
+        "fit {shapes} --spec talk --steps 60 --batch 4 --points 256 --near 2048 --uniform 512 --workers 1 "
+        "--near-checks 64 --uniform-checks 256 --cache {work}/cache"
+    ),
+    "tokenize": (
+        "tokenize {base} --tokenizer vq --codes 8 --levels 8,5 --probes 8 --nodes 4 --width 16 --channels 32 "
+        "--decoder-blocks 1 --steps 60 --batch 8 --points 64 --save-every 7 --views 2 --minutes 60 --heldout 0.2"
+    ),
+    "train": (
+        "train {base} --tokenizer vq --codes 8 --levels 8,5 --probes 8 --nodes 4 --width 16 --channels 32 "
+        "--decoder-blocks 1 --tokenizer-steps 20 --tokenizer-save-every 6 --batch 8 --points 64 --views 2 "
+        "--heldout 0.2 --layers 1 --model-width 32 --heads 1 --steps 60 --batch-size 4 --evaluate-every 9 "
+        "--log-every 3 --sample-every 20"
+    ),
+    "generate": "generate {model} -n 6 --resolution 32 --require-surface",
+}
+PREPARE = (
+    "shapes chair -n 12 --resolution 24 -o {shapes}",
+    "fit {shapes} --steps 60 --batch 4 --near 2048 --uniform 512 --workers 1 -o {base}",
+    # A model that knows little: most of its fields have a surface, some have none.
+    "train {base} --tokenizer codebook --tokenizer-codes 64 --layers 1 --model-width 32 --heads 1 --steps 20 "
+    "--batch-size 4 --sample-every 0 --heldout 0.2 -o {model}",
+)
+PLACES = {"fit": "fields", "tokenize": "tokens", "train": "run", "generate": "out"}
+
+
+def start(words: list[str], log: Path) -> int:
+    """Run `nfgen WORDS` in a forked process group of its own; the libraries are loaded already."""
+    child = os.fork()
+    if child:
+        return child
+    os.setsid()
+    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(out, 1)
+    os.dup2(out, 2)
+    from nfgen.cli.main import main
+
+    status = 70
+    try:
+        main(words)
+    except SystemExit as end:
+        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
+    finally:
+        os._exit(status)
+
+
+def finish(child: int) -> int:
+    """Wait for a process: its exit status, or minus the signal that ended it."""
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def kill_after(child: int, seconds: float) -> bool:
+    """Kill a process group at a moment; False if it had ended before."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
+            return False
+        time.sleep(0.002)
+    os.killpg(child, signal.SIGKILL)
+    return True
+
+
+def without_times(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: without_times(item) for key, item in value.items() if key not in MEASURED}
+    return [without_times(item) for item in value] if isinstance(value, list) else value
+
+
+def content(folder: Path) -> dict[str, Any]:
+    """Everything in a folder, by relative path."""
+    found: dict[str, Any] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_dir():
+            continue
+        data: Any = path.read_bytes()
+        if path.suffix == ".json":
+            data = without_times(json.loads(data))
+        elif path.suffix == ".jsonl":
+            data = [without_times(json.loads(line)) for line in data.splitlines()]
+        found[path.relative_to(folder).as_posix()] = data
+    return found
+
+
+def differences(one: dict[str, Any], other: dict[str, Any]) -> list[str]:
+    return [key for key in sorted(one | other) if one.get(key) != other.get(key)]
+
+
+class Soak:
+    """One command that is killed over and over."""
+
+    def __init__(self, name: str, work: Path, places: dict[str, Path], rng: random.Random) -> None:
+        self.name, self.work, self.rng = name, work, rng
+        self.words = COMMANDS[name].format(work=work, **places).split()
+        self.log = work / f"{name}.log"
+        reference = places[PLACES[name]]
+        started = time.monotonic()
+        if finish(start([*self.words, "-o", str(reference)], self.log)):
+            raise SystemExit(f"{name} does not run: {self.log.read_text()}")
+        self.seconds = time.monotonic() - started
+        self.wanted = content(reference)
+        self.kills = self.resumed = self.runs = 0
+
+    def run(self, kills: int) -> None:
+        """Kill at least so often, over as many outputs as that takes."""
+        while self.kills < kills:
+            self._one_output(self.rng.randint(1, 4))
+            self.runs += 1
+
+    def _one_output(self, kills: int) -> None:
+        folder = self.work / "trial"
+        folder.mkdir()
+        out = folder / "out"
+        words = [*self.words, "-o", str(out)]
+        for _ in range(kills):
+            child = start(words, self.log)
+            killed = kill_after(child, self.rng.uniform(0, self.seconds))
+            status = finish(child)
+            self.kills += killed
+            if not killed and status:
+                raise SystemExit(f"{self.name} failed: {self.log.read_text()[-2000:]}")
+            if out.exists():
+                self._require_whole(out, "after a kill")
+                break
+            words = [*self.words, "--resume", "-o", str(out)]
+        if not out.exists():
+            self.resumed += (folder / "out.partial").exists()
+            if finish(start(words, self.log)):
+                raise SystemExit(f"{self.name} failed to resume: {self.log.read_text()[-2000:]}")
+        self._require_whole(out, "at the end")
+        # A kill after the last rename may leave what the next writer of that name removes.
+        litter = [path.name for path in folder.iterdir() if path.name != "out"]
+        if litter:
+            raise SystemExit(f"{self.name}: left {litter}")
+        shutil.rmtree(folder)
+
+    def _require_whole(self, out: Path, when: str) -> None:
+        wrong = differences(self.wanted, content(out))
+        if wrong:
+            raise SystemExit(f"{self.name}: {when} {wrong[:5]} of {out} differ from an uninterrupted run")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--kills", type=int, default=50, help="of each command, at least")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("commands", nargs="*", default=list(COMMANDS), metavar="COMMAND", help=", ".join(COMMANDS))
+    arguments = parser.parse_args()
+    rng = random.Random(arguments.seed)
+    with tempfile.TemporaryDirectory() as folder:
+        work = Path(folder)
+        places = {name: work / name for name in ("shapes", "base", "model", *PLACES.values())}
+        for line in PREPARE:
+            if finish(start(line.format(**places).split(), work / "prepare.log")):
+                raise SystemExit((work / "prepare.log").read_text())
+        for name in arguments.commands:
+            soak = Soak(name, work, places, rng)
+            started = time.monotonic()
+            soak.run(arguments.kills)
+            litter = [
+                str(path) for path in (work / "cache").rglob("*") if path.is_file() and path.suffix != ".safetensors"
+            ]
+            if litter:
+                raise SystemExit(f"{name}: left {litter} in the cache")
+            print(
+                f"{name}: {soak.kills} kills over {soak.runs} outputs, {soak.resumed} of them resumed from a partial "
+                f"folder; all equal an uninterrupted run ({soak.seconds:.1f} s); {time.monotonic() - started:.0f} s",
+                flush=True,
+            )
+
+
+if __name__ == "__main__":
+    # Loaded once, before any fork: kills then fall on the work, not on imports.
+    import trimesh  # noqa: F401
+
+    import nfgen.cli.main
+    import nfgen.pipeline
+    import nfgen.shape_fitting
+    import nfgen.tokenizers.vq  # noqa: F401
+
+    sys.exit(main())
