@@ -200,7 +200,7 @@ def tokens(name: str, **settings: Any) -> Reader:
     return Reader(read_tokens, lambda folder: make_tokens(folder, name, **settings), in_safetensors, file=False)
 
 
-VQ = {"codes": 8, "levels": (3, 3), "probes": 4, "nodes": 2, "width": 4, "channels": 8, "decoder_blocks": 1}
+VQ = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "decoder_blocks": 1}
 
 
 def make_run(folder: Path) -> None:

@@ -30,8 +30,8 @@ class Vocabulary(Configuration):
     ranges: tuple[tuple[int, int], ...] = ()
     """Codes [low, high) that may stand at token i are those of `ranges[i % len(ranges)]`; empty = all anywhere."""
     levels: tuple[int, ...] = ()
-    """Where a code is a mixed-radix number of several levels (FSQ), their sizes, first digit fastest. Codes beyond their
-    product are plain ones."""
+    """Where a code is a mixed-radix number of several levels (FSQ), their sizes, first digit fastest. Codes beyond
+    their product are plain ones."""
     classes: tuple[str, ...] = ()
     """Names of the classes that a sequence can be started with."""
 

@@ -30,11 +30,10 @@ from nfgen.tokenizers.vq import VQTokenizer
 
 ROOT = Path(__file__).parent.parent
 VQ: dict[str, Any] = {
-    "codes": 8,
+    "codes": 11,
     "levels": (8, 5),
     "codebook": 16,
-    "probes": 8,
-    "nodes": 4,
+    "probes": 4,
     "width": 16,
     "channels": 32,
     "decoder_blocks": 1,

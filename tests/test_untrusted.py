@@ -237,7 +237,7 @@ def test_settings_that_claim_other_weights_than_the_file_holds_claim_no_memory(t
 
 
 def test_a_tokenizer_that_claims_other_networks_claims_no_memory(tiny_fields: FieldSet, tmp_path: Path) -> None:
-    quick = {"codes": 8, "levels": (3, 3), "probes": 4, "nodes": 2, "width": 4, "channels": 8, "steps": 1, "batch": 2}
+    quick = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "steps": 1, "batch": 2}
     VQTokenizer(**quick).fit(tiny_fields).save(tmp_path / "vq")
     VQTokenizer.load(tmp_path / "vq")
     config = json.loads((tmp_path / "vq" / "config.json").read_text())
