@@ -9,8 +9,10 @@ from torch import Tensor
 
 from .errors import ConfigError
 from .field import Field
+from .surface_grid import surface_grid
 
 ON_CORNER = 1e-3  # cells
+OUTSIDE = 1.0  # beyond the border; the mesh is cut off there, so that any positive number does
 
 
 def grid_points(resolution: int, dims: int = 3) -> Float[Tensor, "points dims"]:
@@ -22,8 +24,9 @@ def grid_points(resolution: int, dims: int = 3) -> Float[Tensor, "points dims"]:
 def extract_mesh(field: Field, resolution: int = 128) -> trimesh.Trimesh:
     """The zero level of a 3-D field by marching cubes (Lorensen and Cline 1987).
 
-    The grid is padded with outside, so that the mesh is watertight even where the shape touches the border, and
-    faces are oriented outwards. A field without a surface gives a mesh without faces.
+    The field is evaluated only where proven bounds do not exclude its surface. The grid is padded with outside, so that
+    the mesh is watertight even where the shape touches the border, and faces are oriented outwards. A field without a
+    surface gives a mesh without faces.
 
     Args:
         resolution: cells along each axis.
@@ -34,22 +37,38 @@ def extract_mesh(field: Field, resolution: int = 128) -> trimesh.Trimesh:
     spec = field.spec
     if spec.dims != 3 or spec.output == "brightness":
         raise ConfigError("only signed distance and occupancy fields in 3-D have a mesh", "use Field.image")
-    values = field(grid_points(resolution + 1)).reshape((resolution + 1,) * 3).numpy()
-    return mesh_from_grid(values if spec.output == "sdf" else -values)
+    grid = surface_grid(field, resolution, ON_CORNER * 2 / resolution)
+    _check_finite(grid.values.numpy())
+    signs = np.where(grid.inside.numpy(), np.float32(-1), np.float32(1))
+    # A corner belongs to the cell above it, the last ones to that below; where the surface may pass, values follow.
+    padded = np.pad(np.pad(signs, (0, 1), "edge"), 1, constant_values=OUTSIDE)
+    corners = grid.corners.numpy()
+    padded[1:-1, 1:-1, 1:-1][corners] = _off_corners(grid.values.numpy(), 2 / resolution)
+    cells = np.pad(corners, 1, constant_values=True)
+    return _mesh(padded, cells)
 
 
 def mesh_from_grid(values: np.ndarray) -> trimesh.Trimesh:
     """The zero level of values [n, n, n] on the corners of a grid over [-1, 1]^3, negative inside."""
+    _check_finite(values)
+    return _mesh(np.pad(_off_corners(values, 2 / (len(values) - 1)), 1, constant_values=OUTSIDE))
+
+
+def _check_finite(values: np.ndarray) -> None:
     if not np.isfinite(values).all():
         raise ConfigError("the field has values that are not finite", "generate or fit it again")
-    step = 2 / (len(values) - 1)
-    # One cell beyond the border stands an outside value, so that the surface closes there.
-    padded = np.pad(values, 1, constant_values=max(step, float(np.abs(values).max()) or step))
-    # A level that passes through a corner gives triangles of no area there, and without them a mesh with holes:
-    # such corners are taken to lie outside, by a thousandth of a cell.
-    padded = np.where(np.abs(padded) < ON_CORNER * step, ON_CORNER * step, padded)
+
+
+def _off_corners(values: np.ndarray, step: float) -> np.ndarray:
+    """A level that passes through a corner gives triangles of no area there, and without them a mesh with holes: such
+    corners are taken to lie outside, by a thousandth of a cell."""
+    return np.where(np.abs(values) < ON_CORNER * step, np.float32(ON_CORNER * step), values)
+
+
+def _mesh(padded: np.ndarray, corners: np.ndarray | None = None) -> trimesh.Trimesh:
+    """The zero level of a grid with one cell beyond the border, between the corners that are true."""
     if padded.min() >= 0:
         return trimesh.Trimesh()
-    vertices, faces, _, _ = marching_cubes(padded, 0.0, allow_degenerate=False)
-    vertices = np.clip((vertices - 1) * step - 1, -1, 1)
+    vertices, faces, _, _ = marching_cubes(padded, 0.0, allow_degenerate=False, mask=corners)
+    vertices = np.clip((vertices - 1) * (2 / (len(padded) - 3)) - 1, -1, 1)
     return trimesh.Trimesh(vertices, faces, process=False)
