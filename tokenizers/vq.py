@@ -114,7 +114,9 @@ class VQTokenizer(Tokenizer):
         cells = Cells(self._counts, config.mirrors(dims))
         number = cells.number * cells.sides
         probes = config.probes or max(1, round((PROBES[dims] / number) ** (1 / dims)))
-        bottleneck = create_bottleneck(config.bottleneck, config.slots, config.levels, config.codebook)
+        # Built for real where the rest is only claimed (`check_claims`): it computes with values while it is built.
+        with torch.device("cpu"):
+            bottleneck = create_bottleneck(config.bottleneck, config.slots, config.levels, config.codebook)
         sizes = (cells, bottleneck.width, config.channels)
         nodes = cells.nodes(config.nodes)
         return VQNetworks(
