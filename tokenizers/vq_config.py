@@ -1,7 +1,6 @@
 """Settings of the VQ tokenizer."""
 
 import math
-import math
 from dataclasses import dataclass
 
 from nfgen.configuration import Configuration, require
