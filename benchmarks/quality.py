@@ -31,7 +31,7 @@ from nfgen.round_trip import judge_fields
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
 
-TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.25  # of the minutes; fitting, generating and scoring take the rest
+TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.17  # of the minutes; fitting, generating and scoring take the rest
 
 
 @click.command()
@@ -41,7 +41,7 @@ TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.25  # of the minutes; fitting, generating 
 @click.option("--samples", default=200, show_default=True)
 @click.option("--codes", default=64, show_default=True, help="Tokens a field.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
-@click.option("--views", default=16, show_default=True, help="Augmented token sequences a field.")
+@click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")
 @click.option("--dropout", default=0.2, show_default=True)
 @click.option("--temperature", default=1.0, show_default=True)
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
@@ -76,7 +76,7 @@ def main(
          lambda: generate(work / "run", samples, work / "samples", seed=seed,
                           config=SamplingConfig(temperature=temperature), resolution=96))  # fmt: skip
     figures = {"data": data.name, "codes": codes, "seconds": seconds, "round_trip": round_trip(work)}
-    figures["scores"] = evaluate(work / "samples", unseen, train=known, seed=seed)
+    figures["scores"] = evaluate(work / "samples", unseen, train=known, fields=work / "fields", seed=seed)
     write_json(work / "quality.json", figures)
     for line in table(figures):
         click.echo(line)
