@@ -159,8 +159,9 @@ def _tokenizer(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _samples(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     entries = read_list(path)
-    scores = artifact.read_json(path / SCORES) if (path / SCORES).is_file() else {}
-    judged = {key: scores[key]["value"] for key in ("mmd", "cov", "1_nna") if isinstance(scores.get(key), dict)}
+    scores = artifact.read_json(path / SCORES) if (path / SCORES).is_file() else None
+    given = scores if isinstance(scores, dict) else {}
+    judged = {key: given[key].get("value") for key in ("mmd", "cov", "1_nna") if isinstance(given.get(key), dict)}
     return {
         "samples": len(entries),
         "empty": sum(entry["empty"] for entry in entries),
