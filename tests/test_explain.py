@@ -43,7 +43,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "meshes" / "box").mkdir(parents=True)
     (folder / "meshes" / "ball").mkdir()
     trimesh.creation.box((1, 1, 2)).export(folder / "meshes" / "box" / "box.off")
-    trimesh.creation.icosphere(subdivisions=1).export(folder / "meshes" / "ball" / "ball.off")
+    for name in ("ball", "globe"):
+        trimesh.creation.icosphere(subdivisions=1).export(folder / "meshes" / "ball" / f"{name}.off")
     return folder
 
 
@@ -52,7 +53,7 @@ EXPECTED = {
     "tokens": {"type": "tokens", "fields": 2, "heldout": 0},
     "samples": {"type": "samples", "samples": 1, "empty": 1, "scores": {"mmd": 0.6, "cov": 0.6, "1_nna": 0.6}},
     "samples/a.safetensors": {"type": "field", "weights": SPEC.size},
-    "meshes": {"type": "mesh", "shapes": 2, "classes": ["ball", "box"]},
+    "meshes": {"type": "mesh", "shapes": 3, "classes": ["ball", "box"]},
     "meshes/box/box.off": {"type": "mesh", "vertices": 8, "faces": 12, "bodies": 1, "watertight": True},
     ".": {"type": "folder", "holds": {"fields": "fields", "samples": "samples", "tokens": "tokens"}},
 }

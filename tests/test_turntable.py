@@ -86,7 +86,7 @@ def test_an_mp4_keeps_its_frames(tmp_path: Path) -> None:
     found = imageio.imread(tmp_path / "a.mp4", plugin="FFMPEG")
     assert found.shape == (3, 32, 48, 3)
     np.testing.assert_allclose(found.mean(axis=(1, 2, 3)), [20, 120, 230], atol=8)
-    with pytest.raises(ConfigError, match="even"):
+    with pytest.raises(ConfigError, match="48 by 31 pixels"):
         save_animation(tmp_path / "b.mp4", [frame[:31] for frame in shades])
 
 
