@@ -127,7 +127,10 @@ def make_fields(folder: Path) -> FieldSet:
     stacked = torch.stack([octahedron(widths) for widths in WIDTHS])
     ids = tuple(f"shape-{i}.obj" for i in range(len(WIDTHS)))
     settings = {"samples": {"normalize": "none"}}
-    fields = FieldSet(SPEC, stacked, ids, torch.full((3,), -1), base=stacked.mean(0), settings=settings)
+    frames = torch.tensor([[0, 0, 0, 0.95]], dtype=torch.float64).expand(3, -1)  # `none` leaves the margin
+    fields = FieldSet(
+        SPEC, stacked, ids, torch.full((3,), -1), base=stacked.mean(0), transforms=frames, settings=settings
+    )
     fields.save(folder)
     return fields
 
@@ -178,13 +181,12 @@ def test_pairs_of_files_by_hand(tmp_path: Path) -> None:
     assert result["iou"]["mean"] == 1
     assert result["f_score_1"]["mean"] > 0.98
     assert result["normal_consistency"]["mean"] > 0.97
-    # Cubes of sides 2 and 1 in the frame of the true one: an eighth of the volume, half a unit between the faces.
+    # Cubes of sides 1.9 and 0.95 in the frame of the true one, which leaves a margin: an eighth of the volume.
     half = evaluate_pairs(tmp_path / "half", tmp_path / "true")
     assert half["iou"]["mean"] == pytest.approx(1 / 8, abs=0.01)
     assert half["f_score_2"]["mean"] == 0
-    # 5.4 % of a true face lies beyond the circle of 0.5 about the corners of the square that faces it: there the
-    # distance is sqrt(0.5^2 + 0.5^2).
-    assert half["hausdorff_95"]["mean"] == pytest.approx(0.71, abs=0.02)
+    # 5.4 % of a true face lies beyond the circle of 0.475 about the corners of the square that faces it, 0.475 below.
+    assert half["hausdorff_95"]["mean"] == pytest.approx(0.475 * 2**0.5, abs=0.01)
     assert half["pairs"][0]["id"] == "cube.off"
 
 
@@ -193,7 +195,7 @@ def test_pairs_of_fields_are_compared_in_their_frame_and_kept_with_them(tmp_path
     true = tmp_path / "true"
     true.mkdir()
     for i, id in enumerate(fields.ids[:2]):
-        fields[i].mesh(48).export(true / id)
+        fields.mesh(i, 48).export(true / id)
     (true / "shape-2.obj").write_text("no mesh\n")
     printed = run("evaluate", tmp_path / "fields", "--reference", true, "--pairs", "--quiet").stdout
     for words in ("2 pairs", "Chamfer distance", "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
