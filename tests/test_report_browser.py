@@ -96,6 +96,8 @@ def page(browser: "playwright.Browser", page_file: Path) -> Iterator["playwright
 def kept(page: "playwright.Page", name: str, otherwise: Path) -> Path:
     """A screenshot in the folder that SCREENSHOTS names, for people to look at."""
     path = Path(os.environ.get("SCREENSHOTS") or otherwise) / f"{name}.png"
+    page.locator(FIRST).scroll_into_view_if_needed()
+    page.wait_for_selector(f"{FIRST}[data-drawn]")
     page.screenshot(path=path)
     return path
 
