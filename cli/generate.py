@@ -82,7 +82,7 @@ def generate(
     overwrite: bool,
     out: Path,
 ) -> None:
-    """Generate new fields with RUN: of each a mesh, the field itself and a picture.
+    """Generate new fields with RUN: of each a mesh, the field itself and a picture, and of all a page to look at.
 
     \b
     nfgen generate run -n 16 -o out
@@ -90,6 +90,7 @@ def generate(
     """
     from nfgen.models.draw import SamplingConfig
     from nfgen.pipeline import Run, generate, read_prefix
+    from nfgen.report import write_report
 
     if turntable is not None:
         from nfgen.turntable import require, write_turntables
@@ -119,4 +120,5 @@ def generate(
     click.echo(f"{len(samples)} samples are in {out}; {out / 'contact_sheet.png'} shows them")
     if empty:
         click.echo(f"warning: {empty} of them have no surface; --require-surface draws again for those", err=True)
-    click.echo(f"next: nfgen evaluate {out} --reference SHAPES · nfgen report {out}")
+    click.echo(f"{write_report([out, run])} shows them to turn: open it in a browser")
+    click.echo(f"next: nfgen evaluate {out} --reference SHAPES · nfgen report {out} {run} FIELDS")
