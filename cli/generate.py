@@ -33,6 +33,7 @@ from . import options
 @click.option("--prefix", help="First tokens by comma, or a field file whose first tokens are taken.")
 @click.option("--prefix-length", type=click.IntRange(1), help="How many tokens of the field file.")
 @click.option("--require-surface", is_flag=True, help="Draw again for fields without a surface.")
+@click.option("--require-body", is_flag=True, help="Draw again for those, too, that come in pieces.")
 @click.option(
     "--resolution", type=click.IntRange(8, 1024), default=128, show_default=True, help="Marching cubes cells."
 )
@@ -71,6 +72,7 @@ def generate(
     prefix: str | None,
     prefix_length: int | None,
     require_surface: bool,
+    require_body: bool,
     resolution: int,
     format: str,
     turntable: str | None,
@@ -109,6 +111,7 @@ def generate(
         prefix=first,
         batch_size=batch_size,
         require_surface=require_surface,
+        require_body=require_body,
         resolution=resolution,
         format=format,
         resume=resume,
