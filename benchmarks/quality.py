@@ -55,13 +55,15 @@ def main(
     show_progress(True)
     work.mkdir(parents=True, exist_ok=True)
     known, unseen = _split(data, reference, work)
-    seconds: dict[str, float] = {}
+    clock = work / "seconds.json"
+    seconds: dict[str, float] = json.loads(clock.read_text()) if clock.exists() else {}
 
     def step(name: str, path: Path, make: Any) -> None:
         if kind_of(path) is None:
             started = time.monotonic()
             make()
             seconds[name] = time.monotonic() - started
+            write_json(clock, seconds)
 
     fit_config = FitConfig(seed=seed)
     step("fit", work / "fields", lambda: fit(known, work / "fields", config=fit_config))
