@@ -34,6 +34,7 @@ _HOMES = {
     "HistogramTokenizer": "tokenizers.histogram",
     "CodebookTokenizer": "tokenizers.codebook",
     "VQTokenizer": "tokenizers.vq",
+    "GraphTokenizer": "tokenizers.graph",
     "NfgenError": "errors",
     "ShapeError": "errors",
     "ArtifactError": "errors",

@@ -28,9 +28,9 @@ from .base import Tokenizer
 from .bottleneck import create_bottleneck, usage
 from .local_field import LocalField
 from .vq_config import VQConfig
-from .vq_networks import Decoder, ProbeEncoder, node_positions
+from .vq_networks import Decoder, Encoder, ProbeEncoder, node_positions
 from .vq_refinement import refine
-from .vq_training import VQNetworks, signal, train
+from .vq_training import VQNetworks, WarpedFields, signal, train
 
 SIDE_LIMIT = {2: 8, 3: 4}  # cells along an axis, at most; smaller ones hold too little to be worth a token
 SLOT_LIMIT = 16  # tokens of a cell: more mean that the number of tokens does not divide into cells
@@ -60,7 +60,7 @@ class VQTokenizer(Tokenizer):
             torch.manual_seed(self.config.seed)
             networks = self._build()
             generator = torch.Generator().manual_seed(self.config.seed)
-            train(networks, fields, self.config, generator)
+            train(networks, self._pool(networks.encoder, fields, generator), self.config, self.name)
         self._networks = networks.requires_grad_(False)
         tokens = self.encode(fields.weights)
         slots = len(self._networks.bottleneck.ranges) or 1
@@ -91,14 +91,38 @@ class VQTokenizer(Tokenizer):
         probes = side * max(1, round((config.probes or DEFAULT_PROBES[dims]) / side))
         per_cell = max(1, round((config.nodes or DEFAULT_NODES[dims]) / side))
         bottleneck = create_bottleneck(config.bottleneck, slots, config.levels, config.codebook)
-        mirror, sizes = config.mirrors(dims), (side, dims, bottleneck.width, config.channels)
+        mirror, latent = config.mirrors(dims), bottleneck.width
         nodes = node_positions(side, per_cell, dims)
         return VQNetworks(
-            ProbeEncoder(*sizes, config.encoder_blocks, probes, mirror=mirror),
+            self._encoder(side, latent, probes),
             bottleneck,
-            Decoder(*sizes, config.decoder_blocks, per_cell**dims, config.width, mirror=mirror),
+            Decoder(
+                side, dims, latent, config.channels, config.decoder_blocks, per_cell**dims, config.width, mirror=mirror
+            ),
             LocalField(nodes, side * per_cell, config.width, self.spec.output, config.truncation),
         )
+
+    # Another encoder replaces the next four; all else is the same for it.
+
+    def _encoder(self, side: int, latent: int, probes: int) -> Encoder:
+        config, dims = self.config, self.spec.dims
+        mirror = config.mirrors(dims)
+        return ProbeEncoder(side, dims, latent, config.channels, config.encoder_blocks, probes, mirror=mirror)
+
+    def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
+        """What to train on."""
+        return WarpedFields(fields, encoder.probe_points(), self.config, generator)
+
+    def _warps(self, count: int, generator: torch.Generator) -> Warp:
+        """Through what `encode_augmented` sees fields."""
+        strength, dims = self.config.view_augment, self.spec.dims
+        return Warp.random(count, dims, generator, strength=strength, mirror=self.config.mirrors(dims))
+
+    def _read(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> Tensor:
+        """What the encoder reads of fields."""
+        probes = self.networks.encoder.probe_points()
+        points = probes if warp is None else warp(probes.expand(len(weights), -1, -1))
+        return signal(spec.output, evaluate_in_chunks(spec, weights, points), self.config.truncation)
 
     @property
     def networks(self) -> VQNetworks:
@@ -108,7 +132,7 @@ class VQTokenizer(Tokenizer):
             ConfigError: if the tokenizer is not fitted.
         """
         if not hasattr(self, "_networks"):
-            raise ConfigError("the vq tokenizer is not fitted", "call fit first")
+            raise ConfigError(f"the {self.name} tokenizer is not fitted", "call fit first")
         return self._networks
 
     @property
@@ -144,9 +168,7 @@ class VQTokenizer(Tokenizer):
         Raises:
             ConfigError: as `encode`.
         """
-        strength, dims = self.config.view_augment, self.spec.dims
-        warp = Warp.random(len(weights), dims, generator, strength=strength, mirror=self.config.mirrors(dims))
-        return self._encode(weights, spec, warp)
+        return self._encode(weights, spec, self._warps(len(weights), generator))
 
     def views(
         self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None, count: int, seed: int
@@ -163,15 +185,12 @@ class VQTokenizer(Tokenizer):
     def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
         networks, spec = self.networks, spec or self.spec
         self._check_function(weights, spec)
-        probes = networks.encoder.probe_points()
         tokens = torch.empty(len(weights), self.config.codes, dtype=torch.int64)
         with progress(len(weights), "encode", "fields") as bar:
             for start in range(0, len(weights), FIELDS_AT_ONCE):
                 rows = slice(start, start + FIELDS_AT_ONCE)
                 here = weights[rows]
-                points = probes if warp is None else warp[rows](probes.expand(len(here), -1, -1))
-                values = signal(spec.output, evaluate_in_chunks(spec, here, points), self.config.truncation)
-                latents = networks.encoder(values)
+                latents = networks.encoder(self._read(spec, here, warp and warp[rows]))
                 if self.config.refine:
                     latents = refine(networks, latents, spec, here, warp and warp[rows], self.config)
                 tokens[rows] = networks.bottleneck(latents).indices.flatten(1)
@@ -202,7 +221,7 @@ class VQTokenizer(Tokenizer):
         networks = self.networks
         self._check_tokens(tokens)
         bottleneck = networks.bottleneck
-        cells = rearrange(tokens, "n (c s) -> n c s", c=len(networks.encoder.place))
+        cells = rearrange(tokens, "n (c s) -> n c s", c=len(networks.decoder.place))
         for slot, (low, high) in enumerate(bottleneck.ranges):
             if not ((cells[..., slot] >= low) & (cells[..., slot] < high)).all():
                 raise ConfigError(

@@ -51,7 +51,25 @@ class Block(nn.Module):
         return torch.cat([*heard, *([grid.flip(self.dims)] if self.mirror else [])], dim=-1).flatten(1, self.dims)
 
 
-class ProbeEncoder(nn.Module):
+class Encoder(nn.Module):
+    """Base of the encoders: what they read of a field to one latent a cell.
+
+    Attributes:
+        dims, probes: of the fields, and of the grid along each axis at which training looks for their surfaces.
+        read, blocks: the parts whose matrices Muon trains.
+    """
+
+    dims: int
+    probes: int
+    read: nn.Module
+    blocks: nn.Module
+
+    def probe_points(self) -> Float[Tensor, "probes dims"]:
+        """Centres of the probes' own small cells, in raster order."""
+        return (raster(self.probes, self.dims) + 0.5) / self.probes * 2 - 1
+
+
+class ProbeEncoder(Encoder):
     """Values of a field at a regular grid of probes to one latent a cell.
 
     It sees what the field is worth, never its weights: neurons in another order give the same latents.
@@ -67,10 +85,6 @@ class ProbeEncoder(nn.Module):
         self.place = nn.Parameter(torch.randn(side**dims, channels) * 0.02)
         self.blocks = nn.Sequential(*(Block(side, dims, channels, mirror=mirror) for _ in range(blocks)))
         self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, latent)
-
-    def probe_points(self) -> Float[Tensor, "probes dims"]:
-        """Centres of the probes' own small cells, in raster order."""
-        return (raster(self.probes, self.dims) + 0.5) / self.probes * 2 - 1
 
     def forward(self, values: Float[Tensor, "fields probes"]) -> Float[Tensor, "fields cells latent"]:
         """Latents of values in [-1, 1], positive outside."""

@@ -23,7 +23,7 @@ from .augmentation import Warp
 from .bottleneck import Bottleneck
 from .local_field import LocalField
 from .vq_config import VQConfig
-from .vq_networks import Decoder, ProbeEncoder
+from .vq_networks import Decoder, Encoder
 
 WARPED_AT_ONCE = 32
 POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
@@ -41,7 +41,7 @@ SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted 
 class VQNetworks(nn.Module):
     """Everything of the tokenizer that is learned."""
 
-    def __init__(self, encoder: ProbeEncoder, bottleneck: Bottleneck, decoder: Decoder, field: LocalField) -> None:
+    def __init__(self, encoder: Encoder, bottleneck: Bottleneck, decoder: Decoder, field: LocalField) -> None:
         super().__init__()
         self.encoder, self.bottleneck, self.decoder, self.field = encoder, bottleneck, decoder, field
 
@@ -55,7 +55,8 @@ def signal(output: Output, values: Tensor, truncation: float) -> Tensor:
 class Batch(NamedTuple):
     """What one step learns from."""
 
-    values: Float[Tensor, "batch probes"]
+    read: Float[Tensor, "batch read"]
+    """What the encoder reads of each field."""
     points: Float[Tensor, "batch points dims"]
     targets: Float[Tensor, "batch points"]
 
@@ -90,7 +91,11 @@ class WarpedFields:
         values = self.values[rows].float()
         points = self._points(values)
         spec, weights = self.fields.spec, self.fields.weights[self.index[rows]]
-        return Batch(values, points, evaluate(spec, weights, self.warps[rows](points)))
+        return Batch(self.read(rows), points, evaluate(spec, weights, self.warps[rows](points)))
+
+    def read(self, rows: Int[Tensor, "chosen"]) -> Float[Tensor, "chosen read"]:
+        """What the encoder reads of some of the pool: their values at the probes."""
+        return self.values[rows].float()
 
     def _points(self, values: Float[Tensor, "batch probes"]) -> Float[Tensor, "batch points dims"]:
         count, dims = self.config.points, self.probes.shape[1]
@@ -116,20 +121,19 @@ class WarpedFields:
         return Warp.random(count, dims, self.generator, strength=config.augment, mirror=config.mirrors(dims))
 
 
-def train(networks: VQNetworks, fields: FieldSet, config: VQConfig, generator: torch.Generator) -> None:
-    """Train the networks on fields, in place.
+def train(networks: VQNetworks, pool: WarpedFields, config: VQConfig, name: str = "vq") -> None:
+    """Train the networks of the tokenizer of that name on a pool of fields, in place.
 
     Raises:
         ConfigError: if the loss is no longer finite.
     """
-    pool = WarpedFields(fields, networks.encoder.probe_points(), config, generator)
     optimizers = make_optimizers(networks, config.learning_rate)
     schedule = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
     started = time.monotonic()
     networks.train()
     shown = 0.0
     # In percent, since either steps or time may end it.
-    with progress(100, "train vq", "%") as bar:
+    with progress(100, f"train {name}", "%") as bar:
         for step in range(config.steps):
             late = (time.monotonic() - started) / (60 * config.minutes)
             done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
@@ -157,7 +161,7 @@ def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Floa
     """L1 of the signal, cross-entropy of inside and outside, and the bottleneck's own term."""
     # Half-width products run about four times faster on processors that have them.
     with torch.autocast("cpu", torch.bfloat16):
-        latents = networks.encoder(batch.values)
+        latents = networks.encoder(batch.read)
     quantised = networks.bottleneck(latents.float())
     with torch.autocast("cpu", torch.bfloat16):
         distances = networks.field(networks.decoder(quantised.latents), batch.points)
