@@ -10,7 +10,7 @@ from . import options
 
 @click.command(context_settings=options.FREE_SETTINGS)
 @options.words("FIELDS")
-@click.option("--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, or a plug-in.")
+@click.option("--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, graph, or a plug-in.")
 @click.option(
     "--heldout",
     type=click.FloatRange(0, 1, max_open=True),
@@ -23,7 +23,7 @@ from . import options
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Token sequences of augmented copies to store for each field (vq).",
+    help="Token sequences of augmented copies to store for each field (vq, graph).",
 )
 @options.seed
 @options.overwrite

@@ -26,7 +26,7 @@ from . import options
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="For FIELDS: augmented token sequences of each field (vq).",
+    help="For FIELDS: augmented token sequences of each field (vq, graph).",
 )
 @options.seed
 @options.device

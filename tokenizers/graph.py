@@ -31,6 +31,8 @@ class GraphConfig(VQConfig):
 
     encoder_blocks: int = 3
     """Rounds of messages: with fewer than half as many as layers, some neurons never hear of each other."""
+    learning_rate: float = 1e-3
+    """Half of the probe encoder's: above, messages stop to carry anything."""
     edge_channels: int = 8
     """Numbers that stand for a weight between the blocks; `channels` is a multiple of it."""
     node_points: int = 64
