@@ -10,7 +10,9 @@ from . import options
 
 @click.command(context_settings=options.FREE_SETTINGS)
 @options.words("FIELDS")
-@click.option("--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, graph, or a plug-in.")
+@click.option(
+    "--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, graph, or a plug-in."
+)
 @click.option(
     "--heldout",
     type=click.FloatRange(0, 1, max_open=True),

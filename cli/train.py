@@ -10,7 +10,7 @@ from . import options
 @click.command(context_settings=options.FREE_SETTINGS)
 @options.words("FIELDS|TOKENS")
 @click.option("--tokenizer", help="For FIELDS: the tokenizer to fit first. [default: vq]")
-@click.option("--model", help="gpt or regression. [default: as the tokens are, discrete or continuous]")
+@click.option("--model", help="gpt; for continuous tokens regression, or diffusion. [default: gpt or regression]")
 @click.option("--size", default="tiny", show_default=True, help="tiny, small, medium or big.")
 @click.option("--steps", type=click.IntRange(1), help="Optimizer steps. [default: 2000]")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so much time instead.")

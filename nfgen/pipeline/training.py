@@ -56,7 +56,8 @@ def train(
         source: folder of tokens or of fields.
         out: folder to write: the run.
         tokenizer: for fields; `vq` if not said.
-        model: `gpt` or `regression`; the tokenizer's vocabulary decides if not said.
+        model: `gpt`, or for continuous tokens `regression` or `diffusion`; if not said, `gpt` or `regression` as the
+            tokenizer's vocabulary is.
         size: tiny, small, medium or big; `model_settings` override single settings.
         resume: go on where an interrupted training stopped.
 
