@@ -10,9 +10,8 @@ from . import options
 
 @click.command(context_settings=options.FREE_SETTINGS)
 @options.words("FIELDS")
-@click.option(
-    "--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, graph, or a plug-in."
-)
+@click.option("--tokenizer", help="identity, histogram, codebook, vq, graph, or a plug-in. [default: vq]")
+@options.preset
 @click.option(
     "--heldout",
     type=click.FloatRange(0, 1, max_open=True),
@@ -34,7 +33,8 @@ from . import options
 @options.out
 def tokenize(
     words: tuple[str, ...],
-    tokenizer: str,
+    tokenizer: str | None,
+    preset: str | None,
     heldout: float,
     views: int,
     seed: int,
@@ -53,12 +53,14 @@ def tokenize(
     import json
 
     from nfgen.pipeline import tokenize
+    from nfgen.recipes import with_recipe
 
     fields, settings = options.parse_one(words)
+    settings = with_recipe(preset, "tokenize", {"tokenizer": tokenizer, **settings})
     tokens = tokenize(
         fields,
         out,
-        tokenizer,
+        settings.pop("tokenizer", "vq"),
         heldout=heldout,
         seed=seed,
         views=views,

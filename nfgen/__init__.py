@@ -27,6 +27,7 @@ _HOMES = {
     "Vocabulary": "vocabulary",
     "TrainConfig": "models.train_config",
     "SamplingConfig": "models.draw",
+    "recipe": "recipes",
     "evaluate": "evaluation",
     "write_report": "report",
     "Tokenizer": "tokenizers.base",

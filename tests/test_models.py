@@ -167,10 +167,11 @@ def test_a_model_in_bfloat16_says_nearly_the_same() -> None:
 
 @pytest.mark.parametrize("name", ["gpt", "regression", "diffusion"])
 def test_presets_have_their_sizes(name: str) -> None:
-    for size, (layers, width) in {"tiny": (4, 128), "small": (6, 256), "medium": (7, 384), "big": (8, 512)}.items():
+    for size, (layers, width) in {"tiny": (4, 128), "small": (6, 256), "medium": (7, 384), "big": (8, 512),
+                                  "mnist": (12, 240)}.items():  # fmt: skip
         config = preset(name, size, dropout=0.25).to_json()
         assert (config["layers"], config["width"], config["dropout"]) == (layers, width, 0.25)
-    assert set(SIZES) == {"tiny", "small", "medium", "big"}
+    assert set(SIZES) == {"tiny", "small", "medium", "big", "mnist"}
 
 
 def test_tiny_has_about_a_million_weights() -> None:
