@@ -125,24 +125,24 @@ def test_regression_learns_few_fields_by_heart(tmp_path: Path, count: int) -> No
 @pytest.mark.parametrize("process", ["diffusion", "flow"])
 def test_diffusion_learns_the_field_of_each_class(tmp_path: Path, process: str) -> None:
     tokens = data(NUMBERS, 4)
-    learn(tmp_path, NUMBERS, count=4, out=0, tokens=tokens, name="diffusion", batch_size=32, steps=250,
-          model={**OVERFIT, "width": 64, "process": process}, learning_rate=5e-3, average=0.98,
-          evaluate_every=250)  # fmt: skip
+    learn(tmp_path, NUMBERS, count=64, out=0, tokens=tokens.repeat(16, 1, 1), name="diffusion", batch_size=64,
+          steps=150, model={**OVERFIT, "process": process}, learning_rate=1e-2, average=0.98,
+          evaluate_every=150)  # fmt: skip
     model = load_model(tmp_path)
     for label in range(4):
         samples = sample(model, 4, label=label)
         distances = torch.cdist(samples.flatten(1), tokens.flatten(1))
         assert (distances.argmin(dim=1) == label).all()
-        assert (samples - tokens[label]).abs().mean() < 0.2
+        assert (samples - tokens[label]).abs().mean() < 0.3  # the four are about 1.1 apart
 
 
 def test_diffusion_gives_each_of_two_fields_where_regression_gives_one(tmp_path: Path) -> None:
     vocabulary = Vocabulary(length=12, width=2)
     tokens = data(vocabulary, 2)
     for name in ("diffusion", "regression"):
-        settings = settings_of(vocabulary, name, **OVERFIT, width=64)[1]
+        settings = settings_of(vocabulary, name, **OVERFIT)[1]
         train(name, settings, vocabulary, tokens.repeat(16, 1, 1), torch.full((32,), -1), held(32, 0), tmp_path / name,
-              TrainConfig(steps=200, batch_size=32, learning_rate=5e-3, average=0.98, evaluate_every=200))  # fmt: skip
+              TrainConfig(steps=150, batch_size=32, learning_rate=1e-2, average=0.98, evaluate_every=150))  # fmt: skip
     samples = sample(load_model(tmp_path / "diffusion"), 40)
     nearest = torch.cdist(samples.flatten(1), tokens.flatten(1)).min(dim=1)
     assert 8 <= int(nearest.indices.sum()) <= 32
