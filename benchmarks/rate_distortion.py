@@ -2,7 +2,7 @@
 
     python benchmarks/rate_distortion.py --fields FIELDS [--only histogram]
 
-A tenth of the fields is held out from every tokenizer. IoU is against the true shapes; vq and graph are given `--minutes`.
+A tenth of the fields is held out from every tokenizer. IoU is against the true shapes. `--minutes` limits vq and graph.
 """
 
 import datetime
