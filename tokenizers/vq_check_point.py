@@ -9,26 +9,27 @@ from nfgen import artifact
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.interrupts import uninterrupted
 
-FILE = "vq.safetensors"
-
 
 class CheckPoint:
     """All that the next step depends on: networks, optimizers, pool of warped fields, random generators, time.
 
     Args:
         folder: where the file is kept; None = nowhere, for a training that is not resumed.
+        name: of the tokenizer.
         pool: its tensors, which are changed in place.
     """
 
     def __init__(
         self,
         folder: Path | None,
+        name: str,
         networks: nn.Module,
         optimizers: list[torch.optim.Optimizer],
         pool: dict[str, Tensor],
         generator: torch.Generator,
     ) -> None:
-        self.path = None if folder is None else folder / FILE
+        self.path = None if folder is None else folder / f"{name}.safetensors"
+        self.name = name
         self.networks, self.optimizers, self.pool, self.generator = networks, optimizers, pool, generator
         self.saved_step: int | None = None
 
@@ -88,7 +89,7 @@ class CheckPoint:
         if self.saved_step is not None:
             kept = f"the check point of step {self.saved_step} is kept: --resume with"
         return NfgenError(
-            f"the loss of the vq tokenizer is no longer finite at step {step}", f"{kept} a lower learning_rate"
+            f"the loss of the {self.name} tokenizer is no longer finite at step {step}", f"{kept} a lower learning_rate"
         )
 
 
