@@ -84,7 +84,7 @@ def test_a_continuous_vocabulary_has_no_ids() -> None:
 
 
 @pytest.mark.parametrize(
-    "settings", [{"length": 0}, {"codes": 1}, {"codes": 6, "levels": (2, 2)}, {"codes": 4, "ranges": ((0, 9),)}]
+    "settings", [{"length": 0}, {"codes": 1}, {"codes": 3, "levels": (2, 2)}, {"codes": 4, "ranges": ((0, 9),)}]
 )
 def test_an_impossible_vocabulary_is_refused(settings: dict[str, object]) -> None:
     with pytest.raises(ConfigError):

@@ -9,6 +9,9 @@ from .bottleneck import Kind
 
 MOST_CODES = 1 << 20
 
+MOST_CODES = 1 << 20
+"""Of a codebook: more would neither be used nor fit a GPT's head."""
+
 
 @dataclass(frozen=True)
 class VQConfig(Configuration):
@@ -83,6 +86,8 @@ class VQConfig(Configuration):
             )
         require(self.refine >= 0, "refine", "must not be negative", self.refine)
         require(bool(self.levels) and min(self.levels) > 1, "levels", "must be numbers of at least 2", self.levels)
+        require(math.prod(self.levels) <= MOST_CODES, "levels", f"must multiply to {MOST_CODES} at most", self.levels)
+        require(self.codebook <= MOST_CODES, "codebook", f"must be at most {MOST_CODES}", self.codebook)
         power = self.codebook & (self.codebook - 1) == 0
         require(1 < self.codebook <= MOST_CODES, "codebook", f"must be 2 to {MOST_CODES}", self.codebook)
         few = len(self.levels) <= 20 and math.prod(self.levels) <= MOST_CODES
