@@ -376,5 +376,6 @@ def test_a_trained_model_is_the_same_when_loaded(tmp_path: Path, name: str) -> N
     loaded = load_model(tmp_path, "last")
     assert loaded.vocabulary == models[0].vocabulary
     assert loaded.config == models[0].config
-    assert torch.equal(sample(loaded, 4, seed=1), sample(models[0], 4, seed=1))
+    # Numbers, unlike codes, show that weights elsewhere in memory may be summed in another order.
+    torch.testing.assert_close(sample(loaded, 4, seed=1), sample(models[0], 4, seed=1), rtol=1e-5, atol=1e-6)
     assert create(name, MODELS[name], loaded.config).parameter_count == loaded.parameter_count
