@@ -70,20 +70,20 @@ def content(folder: Path) -> dict[str, bytes]:
     return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
 
 
-@pytest.mark.parametrize("kind", ["fsq", "vq"])
+@pytest.mark.parametrize(("tokenizer", "kind"), [("vq", "fsq"), ("vq", "vq"), ("graph", "fsq")])
 def test_a_tokenizer_goes_on_from_its_check_point_to_the_same_bits(
-    tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+    tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: str, kind: str
 ) -> None:
     settings = {**VQ, "bottleneck": kind, "heldout": 0.25, "views": 2}
-    tokenize(tiny_fields, tmp_path / "whole", "vq", **settings)
+    tokenize(tiny_fields, tmp_path / "whole", tokenizer, **settings)
     # As a kill would: nothing is written at the end, so that the check point of step 8 is the last.
     with monkeypatch.context() as patch:
         patch.setattr(vq_training, "_step", stopping(vq_training._step, 10, RuntimeError()))
         with pytest.raises(RuntimeError):
-            tokenize(tiny_fields, tmp_path / "cut", "vq", **settings)
+            tokenize(tiny_fields, tmp_path / "cut", tokenizer, **settings)
     with monkeypatch.context() as patch:
         patch.setattr(vq_training, "_step", stopping(vq_training._step, 4, AssertionError("steps are done again")))
-        tokenize(tiny_fields, tmp_path / "cut", "vq", resume=True, **settings)
+        tokenize(tiny_fields, tmp_path / "cut", tokenizer, resume=True, **settings)
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
 

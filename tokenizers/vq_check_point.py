@@ -15,18 +15,18 @@ class CheckPoint:
 
     Args:
         folder: where the file is kept; None = nowhere, for a training that is not resumed.
-        name: of the tokenizer.
         pool: its tensors, which are changed in place.
+        name: of the tokenizer, hence of the file.
     """
 
     def __init__(
         self,
         folder: Path | None,
-        name: str,
         networks: nn.Module,
         optimizers: list[torch.optim.Optimizer],
         pool: dict[str, Tensor],
         generator: torch.Generator,
+        name: str = "vq",
     ) -> None:
         self.path = None if folder is None else folder / f"{name}.safetensors"
         self.name = name

@@ -177,7 +177,7 @@ def train(
     """
     optimizers = make_optimizers(networks, config.learning_rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    kept = CheckPoint(scratch, name, networks, optimizers, pool.tensors(), pool.generator)
+    kept = CheckPoint(scratch, networks, optimizers, pool.tensors(), pool.generator, name)
     resumed = kept.restore()
     if resumed is None:
         pool.fill()
