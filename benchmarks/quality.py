@@ -31,7 +31,7 @@ from nfgen.round_trip import judge_fields
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
 
-TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.25  # of the minutes; fitting, generating and scoring take the rest
+TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.17  # of the minutes; fitting, generating and scoring take the rest
 
 
 @click.command()
@@ -41,14 +41,15 @@ TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.25  # of the minutes; fitting, generating 
 @click.option("--samples", default=200, show_default=True)
 @click.option("--codes", default=64, show_default=True, help="Tokens a field.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
-@click.option("--views", default=16, show_default=True, help="Augmented token sequences a field.")
+@click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")
 @click.option("--dropout", default=0.2, show_default=True)
 @click.option("--temperature", default=1.0, show_default=True)
+@click.option("--bodies", is_flag=True, help="Draw again for samples that come in pieces.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, minutes: float, reference: int, samples: int, codes: int, size: str, views: int, dropout: float,
-    temperature: float, work: Path, seed: int,
+    temperature: float, bodies: bool, work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
@@ -74,9 +75,10 @@ def main(
                        config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed)))  # fmt: skip
     step("generate", work / "samples",
          lambda: generate(work / "run", samples, work / "samples", seed=seed,
-                          config=SamplingConfig(temperature=temperature), resolution=96))  # fmt: skip
+                          config=SamplingConfig(temperature=temperature), resolution=96,
+                          require_body=bodies))  # fmt: skip
     figures = {"data": data.name, "codes": codes, "seconds": seconds, "round_trip": round_trip(work)}
-    figures["scores"] = evaluate(work / "samples", unseen, train=known, seed=seed)
+    figures["scores"] = evaluate(work / "samples", unseen, train=known, fields=work / "fields", seed=seed)
     write_json(work / "quality.json", figures)
     for line in table(figures):
         click.echo(line)

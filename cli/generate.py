@@ -33,6 +33,7 @@ from . import options
 @click.option("--prefix", help="First tokens by comma, or a field file whose first tokens are taken.")
 @click.option("--prefix-length", type=click.IntRange(1), help="How many tokens of the field file.")
 @click.option("--require-surface", is_flag=True, help="Draw again for fields without a surface.")
+@click.option("--require-body", is_flag=True, help="Draw again for those, too, that come in pieces.")
 @click.option(
     "--resolution", type=click.IntRange(8, 1024), default=128, show_default=True, help="Marching cubes cells."
 )
@@ -71,6 +72,7 @@ def generate(
     prefix: str | None,
     prefix_length: int | None,
     require_surface: bool,
+    require_body: bool,
     resolution: int,
     format: str,
     turntable: str | None,
@@ -82,7 +84,7 @@ def generate(
     overwrite: bool,
     out: Path,
 ) -> None:
-    """Generate new fields with RUN: of each a mesh, the field itself and a picture.
+    """Generate new fields with RUN: of each a mesh, the field itself and a picture, and of all a page to look at.
 
     \b
     nfgen generate run -n 16 -o out
@@ -90,6 +92,7 @@ def generate(
     """
     from nfgen.models.draw import SamplingConfig
     from nfgen.pipeline import Run, generate, read_prefix
+    from nfgen.report import write_report
 
     if turntable is not None:
         from nfgen.turntable import require, write_turntables
@@ -108,6 +111,7 @@ def generate(
         prefix=first,
         batch_size=batch_size,
         require_surface=require_surface,
+        require_body=require_body,
         resolution=resolution,
         format=format,
         resume=resume,
@@ -119,4 +123,5 @@ def generate(
     click.echo(f"{len(samples)} samples are in {out}; {out / 'contact_sheet.png'} shows them")
     if empty:
         click.echo(f"warning: {empty} of them have no surface; --require-surface draws again for those", err=True)
-    click.echo(f"next: nfgen evaluate {out} --reference SHAPES · nfgen report {out}")
+    click.echo(f"{write_report([out, run])} shows them to turn: open it in a browser")
+    click.echo(f"next: nfgen evaluate {out} --reference SHAPES · nfgen report {out} {run} FIELDS")

@@ -23,6 +23,7 @@ REFERENCES = 64  # shapes made with another seed, to compare with
 # Shares of the minutes, from measured runs on two cores; shapes, fitting, meshing and scoring take the rest.
 TOKENIZER_SHARE, MODEL_SHARE = 0.45, 0.15
 VIEWS = 8
+SNAPSHOTS = 10  # of the first fits
 POINTS = 1024  # of a cloud: half of the usual, a quarter of the time
 RESOLUTION = 96
 
@@ -71,8 +72,8 @@ def run_demo(
         write_shapes(kind, count, out / "shapes", seed=seed)
     with step(f"shapes {kind} -n {REFERENCES} --seed {seed + 1} -o {here}/reference"):
         write_shapes(kind, REFERENCES, out / "reference", seed=seed + 1)
-    with step(f"fit {here}/shapes -o {here}/fields"):
-        fit_fields(out / "shapes", out / "fields")
+    with step(f"fit {here}/shapes --snapshots {SNAPSHOTS} -o {here}/fields"):
+        fit_fields(out / "shapes", out / "fields", snapshots=SNAPSHOTS)
     limit = TOKENIZER_SHARE * minutes
     with step(f"tokenize {here}/fields --tokenizer vq --minutes {limit:.1f} --views {VIEWS} -o {here}/tokens"):
         tokenize(out / "fields", out / "tokens", "vq", seed=seed, views=VIEWS, minutes=limit)

@@ -5,21 +5,23 @@ from pathlib import Path
 from typing import Any
 
 from . import artifact
-from .errors import ConfigError
+from .errors import ConfigError, NfgenError
 from .field import Field
 from .field_set import FieldSet
 from .samples import read_list
 from .token_set import TokenSet
 
+SCORES = "evaluation.json"
 NEXT = {
     "shapes": "nfgen fit {path} -o FIELDS",
     "fields": "nfgen train {path} --tokenizer vq -o RUN",
     "tokens": "nfgen train {path} -o RUN",
-    "tokenizer": "",
+    "tokenizer": "nfgen info --tokenizers",
     "run": "nfgen generate {path} -n 16 -o OUT",
     "samples": "nfgen report {path}",
-    "field": "",
+    "field": "nfgen report {path}",
     "mesh": "nfgen fit {path} -o FIELDS",
+    "folder": "nfgen report {path}",
 }
 WHAT = {
     "shapes": "meshes of a built-in family",
@@ -30,6 +32,7 @@ WHAT = {
     "samples": "generated fields with their meshes and pictures",
     "field": "one neural field",
     "mesh": "a shape",
+    "folder": "a folder of artifacts",
 }
 
 
@@ -40,12 +43,14 @@ def describe(path: str | Path) -> dict[str, Any]:
         ArtifactError: if there is nothing of the kind at the path.
     """
     path = Path(path)
-    if path.is_file():
+    if path.is_file() or _holds_shapes(path):
         kind, facts = _file(path)
+    elif not (path / artifact.CONFIG).exists() and (held := _artifacts_in(path)):
+        kind, facts = "folder", {"holds": held}
     else:
         config = artifact.read_config(path)
         kind = artifact.kind_of(path) or ""
-        facts = _FACTS.get(kind, lambda path, config: config)(path, config)
+        facts = _origin(path) | _FACTS.get(kind, lambda path, config: config)(path, config)
     size = path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
     return {
         "path": str(path),
@@ -57,6 +62,30 @@ def describe(path: str | Path) -> dict[str, Any]:
     }
 
 
+def _holds_shapes(path: Path) -> bool:
+    """Whether it is a folder of somebody's own shapes."""
+    from .shapes import find_shapes
+
+    if not path.is_dir() or (path / artifact.CONFIG).exists() or _artifacts_in(path):
+        return False
+    try:
+        return bool(find_shapes(path))
+    except NfgenError:
+        return False
+
+
+def _artifacts_in(folder: Path) -> dict[str, str]:
+    """What the artifacts right within a folder are, by their names."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {child.name: kind for child in inside if child.is_dir() and (kind := artifact.kind_of(child)) is not None}
+
+
+def _origin(path: Path) -> dict[str, Any]:
+    """The version that wrote an artifact, and the command line, if there was one."""
+    config = artifact.read_json(path / artifact.CONFIG)
+    return {key: config[key] for key in ("nfgen", "command") if key in config}
+
+
 def _file(path: Path) -> tuple[str, dict[str, Any]]:
     if path.suffix == ".safetensors":
         field = Field.load(path)
@@ -65,12 +94,19 @@ def _file(path: Path) -> tuple[str, dict[str, Any]]:
 
     refs = find_shapes(path)
     if len(refs) > 1:
-        return "mesh", {"shapes": len(refs)}
+        classes = sorted({ref.label for ref in refs if ref.label is not None})
+        return "mesh", {"shapes": len(refs), "dims": refs[0].dims, "classes": classes}
     shape = refs[0].load()
     facts: dict[str, Any] = {"shapes": 1, "dims": shape.dims, "transform": shape.transform.to_json()}
     if shape.dims == 3:
         mesh = shape.mesh()
-        facts |= {"vertices": len(mesh.vertices), "faces": len(mesh.faces), "watertight": bool(mesh.is_watertight)}
+        facts |= {
+            "vertices": len(mesh.vertices),
+            "faces": len(mesh.faces),
+            "bodies": int(mesh.body_count),
+            "watertight": bool(mesh.is_watertight),
+            "volume": float(mesh.volume) if mesh.is_watertight else None,
+        }
     return "mesh", facts
 
 
@@ -123,7 +159,15 @@ def _tokenizer(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _samples(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     entries = read_list(path)
-    return {"samples": len(entries), "empty": sum(entry["empty"] for entry in entries), "made": config}
+    scores = artifact.read_json(path / SCORES) if (path / SCORES).is_file() else None
+    given = scores if isinstance(scores, dict) else {}
+    judged = {key: given[key].get("value") for key in ("mmd", "cov", "1_nna") if isinstance(given.get(key), dict)}
+    return {
+        "samples": len(entries),
+        "empty": sum(entry["empty"] for entry in entries),
+        "scores": judged,
+        "made": config,
+    }
 
 
 _FACTS = {"fields": _fields, "tokens": _tokens, "run": _run, "tokenizer": _tokenizer, "samples": _samples}

@@ -44,7 +44,9 @@ class RegionalField:
             values[items] = evaluate(self.spec, weights, points[items])
         return values
 
-    def _rows(self, regions: Tensor, at_once: int) -> list[tuple[Float[Tensor, "rows weights"], Int[Tensor, "rows row"]]]:
+    def _rows(
+        self, regions: Tensor, at_once: int
+    ) -> list[tuple[Float[Tensor, "rows weights"], Int[Tensor, "rows row"]]]:
         """Weights, and for each the indices of items in its region; the last item is repeated to fill its row."""
         if len(self.weights) == 1:
             return [(self.weights, items[None]) for items in torch.arange(len(regions)).split(at_once)]
@@ -56,4 +58,6 @@ class RegionalField:
         place = torch.minimum(number[:, None] * ROW + torch.arange(ROW), counts[row_region, None] - 1)
         items = order[(counts.cumsum(0) - counts)[row_region, None] + place]
         size = at_once // ROW
-        return [(self.weights[some], part) for some, part in zip(row_region.split(size), items.split(size), strict=True)]
+        return [
+            (self.weights[some], part) for some, part in zip(row_region.split(size), items.split(size), strict=True)
+        ]

@@ -17,12 +17,13 @@ class Journal:
         samples: those that are written, in order.
         seen: index after the last one drawn, kept or not.
         empties: how many of those drawn had no surface.
+        dropped: how many of those drawn were not kept.
     """
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / JOURNAL
         self.samples: list[Sample] = []
-        self.seen, self.empties = 0, 0
+        self.seen, self.empties, self.dropped = 0, 0, 0
         if not self._path.exists():
             return
         lines = self._path.read_bytes().splitlines(keepends=True)
@@ -32,23 +33,26 @@ class Journal:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             for line in whole:
                 entry = json.loads(line)
-                self._count(entry["index"], None if entry["sample"] is None else Sample.from_json(entry["sample"]))
+                sample = None if entry["sample"] is None else Sample.from_json(entry["sample"])
+                self._count(entry["index"], sample, entry["empty"])
 
-    def add(self, index: int, sample: Sample | None) -> None:
-        """Write down the sample drawn at an index; None = it was dropped because it has no surface."""
-        line = {"index": index, "sample": None if sample is None else sample.to_json()}
+    def add(self, index: int, sample: Sample | None, *, empty: bool) -> None:
+        """Write down the sample drawn at an index, None if it was dropped, and whether it has no surface."""
+        line = {"index": index, "empty": empty, "sample": None if sample is None else sample.to_json()}
         with self._path.open("ab") as file:
             file.write(json.dumps(line, allow_nan=False).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self._count(index, sample)
+        self._count(index, sample, empty)
 
     def remove(self) -> None:
         """Remove the journal: the generation starts over."""
         self._path.unlink(missing_ok=True)
 
-    def _count(self, index: int, sample: Sample | None) -> None:
+    def _count(self, index: int, sample: Sample | None, empty: bool) -> None:
         self.seen = index + 1
-        if sample is not None:
+        self.empties += empty
+        if sample is None:
+            self.dropped += 1
+        else:
             self.samples.append(sample)
-        self.empties += sample is None or sample.empty

@@ -51,7 +51,9 @@ def surface_grid(field: Field, resolution: int, margin: float) -> SurfaceGrid:
         bounds = whole.bounds(*_boxes(blocks, size * step), region)
         parts = 2 if size > FINEST else size
         signs = _signs_of_parts(bounds, parts, margin)
-        known = known[:, None, :, None, :, None].expand(-1, parts, -1, parts, -1, parts).reshape((len(known) * parts,) * 3)
+        known = (
+            known[:, None, :, None, :, None].expand(-1, parts, -1, parts, -1, parts).reshape((len(known) * parts,) * 3)
+        )
         offsets = _all_indices(parts)
         index = _flat(blocks * parts, len(known))[:, None] + _flat(offsets, len(known))
         known.view(-1)[index] = signs

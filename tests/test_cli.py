@@ -64,12 +64,14 @@ def test_from_fields_to_meshes_by_vq(chairs: Path, tmp_path: Path) -> None:
     assert list((tmp_path / "run" / "pictures").glob("*.png"))
     run("generate", tmp_path / "run", "-n", 2, "--require-surface", "--resolution", 24, "--format", "obj", "--quiet",
         "-o", tmp_path / "out")  # fmt: skip
+    assert "nfgen" in (tmp_path / "out" / "index.html").read_text()
     for file in (tmp_path / "out").glob("*.obj"):
         mesh = trimesh.load_mesh(file)
         assert mesh.is_watertight
         assert mesh.volume > 0
     again = run("generate", tmp_path / "run", "-n", 1, "--require-surface", "--resolution", 24, "--format", "obj",
-                "--quiet", "-o", tmp_path / "again")  # fmt: skip
+                "--turntable", "gif", "--quiet", "-o", tmp_path / "again")  # fmt: skip
+    assert (tmp_path / "again" / "sample-0000.gif").is_file()
     assert "1 samples" in again.output
     first = [(tmp_path / name / "sample-0000.safetensors").read_bytes() for name in ("out", "again")]
     assert first[0] == first[1], "a sample depends on its seed and index, not on how many are made"

@@ -96,7 +96,7 @@ def test_a_solid_agrees_with_itself_and_overlaps_by_the_known_share() -> None:
 
     same = compare_meshes(box(), box(), cube(0), cube(0))
     assert same["iou"] == 1
-    assert same["f_score_1"] > 0.7  # 10,000 points of an area of 6 lie about 0.012 apart
+    assert same["f_score_1"] > 0.99  # the sampling must not cost what a reconstruction is judged by
     assert same["f_score_2"] > 0.99
     # Two unit cubes, half of one in the other: 0.5 / 1.5; the standard error at 100,000 points is 0.003.
     assert volume_iou(cube(0), cube(0.5)) == pytest.approx(1 / 3, abs=0.012)

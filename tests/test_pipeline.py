@@ -126,6 +126,23 @@ def test_samples_without_a_surface_are_counted_or_drawn_again(
     assert not (tmp_path / "never").exists()
 
 
+def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from nfgen import samples as writer
+
+    box = trimesh.creation.box()
+    halves = trimesh.util.concatenate([box, box.copy().apply_translation([0, 0, 2])])
+    crumb = trimesh.util.concatenate([box, trimesh.creation.box([0.1] * 3).apply_translation([0, 0, 2])])
+    meshes = iter([halves, None, crumb, box])
+    monkeypatch.setattr("nfgen.pipeline.generating.surface_or_none", lambda field, resolution: next(meshes))
+    made = generate(run, 2, tmp_path / "out", require_body=True)
+    assert [sample_.index for sample_ in made] == [2, 3]
+    config = read_config(tmp_path / "out", writer.KIND)
+    assert (config["empty"], config["dropped"]) == (1, 2)
+    meshes = iter([halves] * 99)
+    with pytest.raises(NfgenError, match="in one piece"):
+        generate(run, 2, tmp_path / "never", require_body=True)
+
+
 def test_an_interrupted_training_ends_with_the_same_bits(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -22,7 +22,7 @@ from nfgen.contact_sheet import save_png
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.field import Field
 from nfgen.field_set import FieldSet
-from nfgen.metrics import evaluate_clouds, validity_summary
+from nfgen.metrics import comparison_summary, evaluate_clouds, validity_summary
 from nfgen.report import write_report
 from nfgen.report.charts import Axis, Series, histogram, line_chart, scatter_chart
 from nfgen.report.html import Html, tag
@@ -259,6 +259,72 @@ def test_scores_without_training_shapes_say_how_to_get_novelty(tmp_path: Path) -
     scores = evaluate_clouds(rng.normal(size=(8, 16, 3)), rng.normal(size=(8, 16, 3)))
     artifact.write_json(tmp_path / "samples" / "evaluation.json", scores)
     assert "nfgen evaluate --train" in Page(write_report([tmp_path / "samples"])).words
+
+
+def alts(page: Page) -> list[str]:
+    return [str(image["alt"]) for image in page.all("img")]
+
+
+def test_field_sets_side_by_side_show_weights_and_what_lies_between_them(tmp_path: Path) -> None:
+    for name in ("conditioned", "unconditioned"):
+        make_fields(tmp_path / name, ("a", "b", "c"))
+    page = Page(write_report([tmp_path / "conditioned", tmp_path / "unconditioned"], tmp_path / "page.html"))
+    assert "Field sets side by side" in page.headings
+    labels = [button["data-label"] for button in page.all("button") if "data-model" in button]
+    layers = ("w_0", "b_0", "w_1", "b_1")
+    for name in ("conditioned", "unconditioned"):
+        assert {f"{name}: a", f"{name}: b", f"{name}: halfway between two fields"} <= set(labels)
+    for layer in layers:
+        # Of two fields in each of the two sets, and once in the part of each set.
+        assert len([alt for alt in alts(page) if alt.startswith(f"Heat map of the weights {layer},")]) == 6
+        assert len([alt for alt in alts(page) if alt.startswith(f"Heat map of the deltas {layer},")]) == 2
+
+
+def test_a_fit_is_shown_over_its_steps(tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "fields", ("a", "b", "c"))
+    steps = torch.tensor([0, 1, 40])
+    stages = torch.stack([octahedron((0.8, 0.8, 0.8)).expand(2, -1), fields.weights[:2], fields.weights[:2]])
+    kept = {"steps": steps, "weights": stages, "losses": torch.rand(40, 2)}
+    artifact.write_tensors(tmp_path / "fields" / "snapshots.safetensors", kept)
+    page = Page(write_report([tmp_path / "fields"]))
+    for id in ("a", "b"):
+        assert [alt for alt in alts(page) if alt.startswith(f"{id} after")] == [
+            f"{id} after {n} steps" for n in (0, 1, 40)
+        ]
+    assert any("after each of the steps 0, 1, 40" in alt for alt in alts(page))
+    assert any("Loss of a fit" in str(svg["aria-label"]) for svg in page.all("svg"))
+    artifact.write_tensors(tmp_path / "fields" / "snapshots.safetensors", {**kept, "weights": stages[..., :5]})
+    with pytest.raises(ArtifactError, match="of other fields"):
+        write_report([tmp_path / "fields"])
+
+
+def test_a_sequence_stands_beside_its_codebook(tmp_path: Path) -> None:
+    make_tokens(tmp_path / "tokens", ("a", "b"))
+    (tmp_path / "tokens" / "tokenizer").mkdir()
+    file = tmp_path / "tokens" / "tokenizer" / "codebook.safetensors"
+    artifact.write_tensors(file, {"vectors": torch.rand(16, 3).half()})
+    page = Page(write_report([tmp_path / "tokens"]))
+    assert "They begin 0 1 2 3" in re.sub(r"\s+", " ", page.words)
+    assert any("16 codes" in alt and "its 3 numbers" in alt for alt in alts(page))
+    assert any("The 3 numbers of each token of a," in alt for alt in alts(page))
+    artifact.write_tensors(file, {"vectors": torch.rand(9, 3).half()})
+    with pytest.raises(ArtifactError, match="no codebook of 16"):
+        write_report([tmp_path / "tokens"])
+
+
+def test_reconstructions_and_the_command_lines_of_evaluations_are_shown(tmp_path: Path) -> None:
+    make_fields(tmp_path / "fields", ("a", "b"))
+    make_samples(tmp_path / "samples", ("a",))
+    figures = {"cd": 0.0123, "f_score_1": 0.91, "f_score_2": 0.97, "iou": 0.88, "normal_consistency": 0.93}
+    pairs = comparison_summary([{**figures, "hausdorff_95": 0.045}, {**figures, "hausdorff_95": None}])
+    command = "nfgen evaluate fields --pairs"
+    artifact.write_json(tmp_path / "fields" / "reconstruction.json", {**pairs, "seed": 4, "command": command})
+    scores = artifact.read_json(tmp_path / "samples" / "evaluation.json")
+    artifact.write_json(tmp_path / "samples" / "evaluation.json", {**scores, "command": "nfgen evaluate samples"})
+    page = Page(write_report([tmp_path / "samples", tmp_path / "fields"]))
+    assert "Reconstruction" in page.headings
+    for words in ("1.23", "91", "97", "0.88", "0.93", "0.045", "seed 4", command, "nfgen evaluate samples"):
+        assert words in page.words
 
 
 def test_images_are_shown_as_pictures(tmp_path: Path) -> None:

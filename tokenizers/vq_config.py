@@ -50,7 +50,7 @@ class VQConfig(Configuration):
     """Warped fields a step."""
     points: int = 512
     """Points of each at which the loss is taken."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 3e-3
     """Peak learning rate of Muon; AdamW takes half of it."""
     augment: float = 1.0
     """Strength of the random warps of space in training; 0 = none."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import trimesh
 
 FRAME_SIDE = 2.0  # shapes live in [-1, 1]^3
-SURFACE_POINTS = 10_000
+SURFACE_POINTS = 100_000  # of fewer, equal surfaces disagree: 10,000 on the frame's own cube score 0.41 at 1 %
 VOLUME_POINTS = 100_000  # the standard error of an IoU of a thin shape (2 % of the cube) is then about 0.01
 
 Points = npt.NDArray[np.float64]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from torch import Tensor
 
@@ -10,6 +10,7 @@ from nfgen import artifact
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.field import Field
+from nfgen.metrics import mesh_validity
 from nfgen.models.draw import SamplingConfig
 from nfgen.models.sampling import sample
 from nfgen.progress import progress
@@ -20,7 +21,8 @@ from .run import Run
 
 DRAWN = "drawn-{}.safetensors"
 """Tokens that are not yet all meshed, from the index of the first."""
-TRIES = 10  # --require-surface gives up when so many times the wanted number of samples was drawn
+TRIES = 10  # --require-surface and --require-body give up when so many times the wanted number was drawn
+WHOLE = 0.99  # of the volume: a largest body with less leaves pieces that can be seen
 
 Drawn = tuple[int, Tensor, Field, dict[str, Any]]
 """Index, tokens, field, and the nearest training field."""
@@ -37,6 +39,7 @@ def generate(
     prefix: Tensor | None = None,
     batch_size: int | None = None,
     require_surface: bool = False,
+    require_body: bool = False,
     resolution: int = 128,
     format: str = "glb",
     which: str = "best",
@@ -52,12 +55,13 @@ def generate(
         label: name of the class to generate; any if not said.
         prefix: tokens [m] that every sequence begins with.
         require_surface: draw again for fields that have no surface.
+        require_body: draw again for those, too, whose largest body holds less than 99 % of their volume.
         resolution: marching cubes cells along each axis.
         resume: go on with the samples that an interrupted call left.
 
     Raises:
         ConfigError: if a class, prefix or number is wrong.
-        NfgenError: if surfaces are required and too few samples have one.
+        NfgenError: if too few samples are as required.
     """
     run_path = "" if isinstance(run, Run) else str(run)
     run = run if isinstance(run, Run) else Run.load(run, which, device)
@@ -79,6 +83,7 @@ def generate(
         "weights": artifact.digest(dict(run.model.state_dict())),
         "prefix": None if prefix is None else prefix.tolist(),
         "require_surface": require_surface,
+        "require_body": require_body,
         "format": format,
         "batch_size": batch_size,
     }
@@ -86,9 +91,12 @@ def generate(
         artifact.agree_on_plan(folder, "generation", plan)
         journal = Journal(folder)
         drawn = _draw(run, n, config, seed, label, prefix, batch_size, folder)
-        _write_samples(folder, journal, drawn, n, run, seed, label, require_surface, resolution, format)
+        required: Literal["body", "surface", "nothing"] = (
+            "body" if require_body else "surface" if require_surface else "nothing"
+        )
+        _write_samples(folder, journal, drawn, n, run, seed, label, required, resolution, format)
         samples = journal.samples
-        write_list(folder, samples, settings | {"empty": journal.empties})
+        write_list(folder, samples, settings | {"empty": journal.empties, "dropped": journal.dropped})
         for used in (folder / JOURNAL, folder / artifact.PLAN, *folder.glob(DRAWN.format("*"))):
             used.unlink(missing_ok=True)
     return samples
@@ -102,7 +110,7 @@ def _write_samples(
     run: Run,
     seed: int,
     label: str | None,
-    require_surface: bool,
+    required: Literal["body", "surface", "nothing"],
     resolution: int,
     format: str,
 ) -> None:
@@ -115,19 +123,22 @@ def _write_samples(
                 continue
             mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
             empty = mesh is None and field.spec.dims == 3
-            if empty and require_surface:
-                journal.add(index, None)
+            in_pieces = required == "body" and mesh is not None and mesh_validity(mesh).largest_share < WHOLE
+            if in_pieces or (empty and required != "nothing"):
+                journal.add(index, None, empty=empty)
                 if index >= TRIES * n:
                     journal.remove()  # more of the same would not help
+                    wanted = "have a surface" if required == "surface" else "are in one piece"
                     raise NfgenError(
-                        f"only {len(journal.samples)} of {index + 1} samples have a surface",
+                        f"only {len(journal.samples)} of {index + 1} samples {wanted}",
                         "train for longer, or lower --temperature",
                     )
                 continue
             name = f"sample-{len(journal.samples):04d}"
             file, stored, picture = write_sample(folder, name, field, mesh, run.frame, format)
-            journal.add(index, Sample(file, stored, picture, tokens.tolist(), seed, index, label, empty, nearest))
-            bar.update(1, empty=journal.empties)
+            made = Sample(file, stored, picture, tokens.tolist(), seed, index, label, empty, nearest)
+            journal.add(index, made, empty=empty)
+            bar.update(1, empty=journal.empties, dropped=journal.dropped)
 
 
 def _draw(

@@ -1,0 +1,217 @@
+"""Evaluation of files: sets and pairs, what is written and printed, frames, classifiers, novelty of weights."""
+
+import json
+import xml.etree.ElementTree as ElementTree
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from click.testing import CliRunner, Result
+
+from nfgen import artifact
+from nfgen.cli.main import main
+from nfgen.errors import ConfigError, NfgenError
+from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, weights
+from nfgen.field_set import FieldSet
+from nfgen.samples import Sample, write_list
+from nfgen.spec import FieldSpec
+
+SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
+WIDTHS = ((0.3, 0.6, 0.9), (0.9, 0.4, 0.5), (0.6, 0.9, 0.3))
+
+
+def octahedron(widths: tuple[float, float, float]) -> torch.Tensor:
+    """Weights of the field |x| / a + |y| / b + |z| / c - 1, scaled to be a distance near the axes' ends."""
+    rows = torch.cat([torch.eye(3), -torch.eye(3)])
+    scale = torch.tensor(widths).reciprocal().repeat(2) * min(widths)
+    return torch.cat([rows.flatten(), torch.zeros(6), scale, torch.tensor([-min(widths)])])
+
+
+def boxes(folder: Path, count: int, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for i in range(count):
+        trimesh.creation.box(rng.uniform(0.2, 1, 3)).export(folder / f"box-{i}.off")
+    return folder
+
+
+def balls(folder: Path, count: int, seed: int) -> Path:
+    rng = np.random.default_rng(seed)
+    folder.mkdir(parents=True)
+    for i in range(count):
+        ball = trimesh.creation.icosphere(subdivisions=1)
+        ball.apply_scale(rng.uniform(0.5, 1, 3)).export(folder / f"ball-{i}.off")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("sets")
+    for seed, (name, count) in enumerate((("made", 5), ("reference", 6), ("train", 8))):
+        boxes(folder / name, count, seed)
+    return folder
+
+
+def run(*words: object, status: int = 0) -> Result:
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == status, result.output
+    return result
+
+
+def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Path, tmp_path: Path) -> None:
+    arguments = {"train": sets / "train", "points": 64, "emd": 16, "seed": 3}
+    scores = evaluate(sets / "made", sets / "reference", out=tmp_path / "out", **arguments)
+    assert artifact.read_json(tmp_path / "out" / "evaluation.json") == scores
+    assert scores == evaluate(sets / "made", sets / "reference", **arguments), "same seed, same scores"
+    assert (scores["generated"], scores["reference"], scores["points"], scores["seed"]) == (5, 6, 64, 3)
+    assert scores["validity"]["valid"] == 1
+    text = "\n".join(score_lines(scores))
+    for words in ("5 generated against 6 reference", "64 points", "protocol nfgen", "seed 3", "95 % intervals",
+                  "real (ceiling)", "one repeated", "noise", "EMD, 16 points", "JSD", "real, unseen", "near copies",
+                  "watertight", "median genus 0", "median volume", "one body", "consistent sign"):  # fmt: skip
+        assert words in text
+    low, high = (100 * scores["cov"][end] for end in ("low", "high"))
+    assert f"[{low:.2f}, {high:.2f}]" in text
+    plot = ElementTree.parse(tmp_path / "out" / "novelty.svg").getroot()
+    dots = [circle for circle in plot.iter() if circle.tag.endswith("circle") and "dot" in circle.get("class", "")]
+    assert len(dots) == 5 + 6
+
+
+def test_json_is_all_there_is_on_standard_output_and_the_command_line_is_kept(sets: Path, tmp_path: Path) -> None:
+    words = ("evaluate", sets / "made", "--reference", sets / "reference", "--points", 64, "--json", "-o", tmp_path)
+    scores = json.loads(run(*words).stdout)
+    stored = artifact.read_json(tmp_path / "evaluation.json")
+    assert stored.pop("command") == " ".join(["nfgen", *map(str, words)])
+    assert stored == scores
+    assert scores["novelty"] is None
+    assert "--train" in run(*words[:-3], "--quiet").stdout, "what is missing is said"
+
+
+def test_every_protocol_can_be_named(sets: Path) -> None:
+    words = ("evaluate", sets / "made", "--reference", sets / "reference", "-n", 4, "--quiet", "--json")
+    assert json.loads(run(*words, "--protocol", "nef-gpt", "--points", 64).stdout)["protocol"] == "nef-gpt"
+    scores = json.loads(run(*words, "--protocol", "hyperdiffusion").stdout)
+    assert (scores["protocol"], scores["points"], scores["generated"]) == ("hyperdiffusion", 2048, 4)
+    assert "'fid'" in run(*words, "--protocol", "fid", status=2).stderr
+
+
+def test_what_cannot_be_read_counts_as_empty(sets: Path, tmp_path: Path) -> None:
+    made = boxes(tmp_path / "made", 3, 9)
+    (made / "words.obj").write_text("These are words and no mesh.\n")
+    scores = evaluate(made, sets / "reference", points=32)
+    assert scores["generated"] == 3
+    assert scores["validity"]["nonempty"] == 0.75
+
+
+def test_a_classifier_is_trained_on_labelled_shapes_kept_and_taken_again(sets: Path, tmp_path: Path) -> None:
+    boxes(tmp_path / "kinds" / "box", 6, 10)
+    balls(tmp_path / "kinds" / "ball", 6, 11)
+    common = {"points": 48, "train": sets / "train"}
+    scores = evaluate(sets / "made", sets / "reference", classifier=tmp_path / "kinds", out=tmp_path / "out", **common)
+    about = scores["classifier"]
+    assert about["classes"] == ["ball", "box"]
+    assert 0 <= about["accuracy"] <= 1
+    assert "not FPD on PointNet++" in "\n".join(score_lines(scores))
+    kept = tmp_path / "out" / "classifier.safetensors"
+    again = evaluate(sets / "made", sets / "reference", classifier=kept, **common)
+    assert again["frechet"] == scores["frechet"]
+    strange = evaluate(balls(tmp_path / "balls", 5, 12), sets / "reference", classifier=kept, **common)
+    assert strange["frechet"]["value"] > 3 * scores["frechet"]["value"], "balls are further from boxes than boxes"
+    with pytest.raises(NfgenError, match="two at least"):
+        evaluate(sets / "made", sets / "reference", classifier=sets / "train", **common)
+
+
+def make_fields(folder: Path) -> FieldSet:
+    stacked = torch.stack([octahedron(widths) for widths in WIDTHS])
+    ids = tuple(f"shape-{i}.obj" for i in range(len(WIDTHS)))
+    settings = {"samples": {"normalize": "none"}}
+    frames = torch.tensor([[0, 0, 0, 0.95]], dtype=torch.float64).expand(3, -1)  # `none` leaves the margin
+    fields = FieldSet(
+        SPEC, stacked, ids, torch.full((3,), -1), base=stacked.mean(0), transforms=frames, settings=settings
+    )
+    fields.save(folder)
+    return fields
+
+
+def make_samples(folder: Path, fields: FieldSet) -> None:
+    """Copies of the second field, the last of which lost its surface."""
+    with artifact.writing(folder, "samples") as path:
+        samples = []
+        for i in range(3):
+            fields[1].save(path / f"{i}.safetensors")
+            fields[1].mesh(16).export(path / f"{i}.glb")
+            samples.append(Sample(f"{i}.glb", f"{i}.safetensors", f"{i}.png", [1], 0, i, None, False, None))
+        samples.append(Sample(None, "0.safetensors", "0.png", [1], 0, 3, None, True, None))
+        write_list(path, samples, [np.zeros((4, 4, 3), np.uint8)] * 4, {"frame": None, "run": "gone"})
+
+
+def test_copies_are_found_out_by_weights_and_beside_noised_training_fields(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(weights, "RESOLUTION", 16)
+    fields = make_fields(tmp_path / "fields")
+    make_samples(tmp_path / "samples", fields)
+    train = tmp_path / "train"
+    train.mkdir()
+    for i, id in enumerate(fields.ids):
+        fields[i].mesh(16).export(train / id)
+    reference = boxes(tmp_path / "reference", 4, 20)
+    scores = evaluate(tmp_path / "samples", reference, train=train, fields=tmp_path / "fields", points=64)
+    assert scores["weights"]["nearest"] == ["shape-1.obj"] * 4
+    assert scores["weights"]["median"] == 0
+    assert scores["weights"]["share_near_copies"] == 1
+    assert scores["validity"]["nonempty"] == 0.75
+    assert set(scores["novelty"]["noise"]) == {"0.02", "0.04"}
+    text = "\n".join(score_lines(scores))
+    assert "weights + 0.02" in text
+    assert "nearest in weight space" in text
+    assert (tmp_path / "samples" / "evaluation.json").is_file(), "the scores of samples are kept with them"
+    with pytest.raises(ConfigError, match="needs the training shapes"):
+        evaluate(tmp_path / "samples", reference, fields=tmp_path / "fields")
+
+
+def test_pairs_of_files_by_hand(tmp_path: Path) -> None:
+    for name, factor in (("true", 10.0), ("same", 10.0), ("half", 5.0)):
+        folder = tmp_path / name
+        folder.mkdir()
+        trimesh.creation.box((factor, factor, factor)).export(folder / "cube.off")
+    result = evaluate_pairs(tmp_path / "same", tmp_path / "true")
+    assert result["iou"]["mean"] == 1
+    assert result["f_score_1"]["mean"] > 0.98
+    assert result["normal_consistency"]["mean"] > 0.97
+    # Cubes of sides 1.9 and 0.95 in the frame of the true one, which leaves a margin: an eighth of the volume.
+    half = evaluate_pairs(tmp_path / "half", tmp_path / "true")
+    assert half["iou"]["mean"] == pytest.approx(1 / 8, abs=0.01)
+    assert half["f_score_2"]["mean"] == 0
+    # 5.4 % of a true face lies beyond the circle of 0.475 about the corners of the square that faces it, 0.475 below.
+    assert half["hausdorff_95"]["mean"] == pytest.approx(0.475 * 2**0.5, abs=0.01)
+    assert half["pairs"][0]["id"] == "cube.off"
+
+
+def test_pairs_of_fields_are_compared_in_their_frame_and_kept_with_them(tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "fields")
+    true = tmp_path / "true"
+    true.mkdir()
+    for i, id in enumerate(fields.ids[:2]):
+        fields.mesh(i, 48).export(true / id)
+    (true / "shape-2.obj").write_text("no mesh\n")
+    printed = run("evaluate", tmp_path / "fields", "--reference", true, "--pairs", "--quiet").stdout
+    for words in ("2 pairs", "Chamfer distance", "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
+                  "Hausdorff 95 %", "skipped shape-2.obj"):  # fmt: skip
+        assert words in printed
+    stored = artifact.read_json(tmp_path / "fields" / "reconstruction.json")
+    assert stored["iou"]["mean"] > 0.9
+    assert [pair["id"] for pair in stored["pairs"]] == list(fields.ids[:2])
+    assert [entry["id"] for entry in stored["skipped"]] == ["shape-2.obj"]
+    assert pair_lines(stored)[0] == "2 pairs, seed 0"
+
+
+def test_pairs_without_partners_and_options_of_sets_are_refused(sets: Path, tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "fields")
+    with pytest.raises(NfgenError, match=fields.ids[0]) as caught:
+        evaluate_pairs(tmp_path / "fields", sets / "train")
+    assert "box-0.off" in caught.value.remedy
+    words = ("evaluate", tmp_path / "fields", "--reference", sets / "train", "--pairs", "--emd", 16)
+    assert "--pairs compares" in run(*words, status=2).stderr
