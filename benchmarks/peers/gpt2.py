@@ -17,9 +17,9 @@ from typing import Any
 
 import click
 import torch
+from operators import declare_missing_operators
 from torch import Tensor, nn
 from torch.nn import functional
-from transformers import GPT2Config, GPT2LMHeadModel
 
 from nfgen.models.batches import Batches, mixed, parts
 from nfgen.models.optimisation import optimizer, update_average
@@ -56,9 +56,15 @@ def main(folder: Path, size: str, dropout: float, steps: int, batch_size: int, s
     ours = create("gpt", vocabulary, settings)
     torch.manual_seed(seed)
     sizes = {"n_layer": settings.layers, "n_head": settings.heads, "n_embd": settings.width}
+    specials = {"bos_token_id": vocabulary.specials["BOS"], "eos_token_id": vocabulary.specials["EOS"]}
     drops = {f"{part}_pdrop": dropout for part in ("resid", "embd", "attn")}
+    declare_missing_operators()
+    from transformers import GPT2Config, GPT2LMHeadModel
+
     theirs = GPT2LMHeadModel(
-        GPT2Config(vocab_size=vocabulary.size, n_positions=vocabulary.length, **sizes, **drops, use_cache=False)
+        GPT2Config(
+            vocab_size=vocabulary.size, n_positions=vocabulary.length, **sizes, **drops, **specials, use_cache=False
+        )
     )
 
     def loss_of_theirs(model: nn.Module, some: Tensor, labels: Tensor) -> Tensor:

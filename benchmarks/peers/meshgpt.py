@@ -21,7 +21,7 @@ import igl
 import numpy as np
 import torch
 import trimesh
-from meshgpt_pytorch import MeshAutoencoder, MeshTransformer
+from operators import declare_missing_operators
 from torch import Tensor, nn
 
 from nfgen import evaluate, find_shapes, show_progress
@@ -58,6 +58,9 @@ def main(
 ) -> None:  # fmt: skip
     """Train, generate, score; keep the figures."""
     show_progress(True)
+    declare_missing_operators()
+    from meshgpt_pytorch import MeshAutoencoder, MeshTransformer
+
     torch.manual_seed(seed)
     meshes = [decimated(ref.load().mesh(), faces) for ref in find_shapes(known)[:limit]]
     click.echo(f"{len(meshes)} shapes of {min(len(f) for _, f in meshes)} to {max(len(f) for _, f in meshes)} faces")
