@@ -2,7 +2,7 @@
 
     python benchmarks/rate_distortion.py --fields FIELDS [--only histogram]
 
-A tenth of the fields is held out from every tokenizer. IoU is against the true shapes; vq is given `--minutes`.
+A tenth of the fields is held out from every tokenizer. IoU is against the true shapes. `--minutes` limits vq and graph.
 """
 
 import datetime
@@ -28,6 +28,7 @@ CASES: list[tuple[str, dict[str, Any]]] = [
     ("codebook", {"unit": "row", "depth": 4}),
     ("codebook", {"unit": "chunk", "depth": 2}),
     ("vq", {}),
+    ("graph", {}),
 ]
 RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
 
@@ -35,7 +36,7 @@ RESULTS = Path(__file__).parent / "results" / "rate_distortion.jsonl"
 @click.command()
 @click.option("--fields", type=click.Path(exists=True, path_type=Path), required=True)
 @click.option("--only", help="Only this tokenizer.")
-@click.option("--minutes", default=30.0, show_default=True, help="For the training of vq.")
+@click.option("--minutes", default=30.0, show_default=True, help="For the training of vq, and of graph.")
 def main(fields: Path, only: str | None, minutes: float) -> None:
     """Print a row of Markdown for each tokenizer, and keep the figures."""
     show_progress(True)
@@ -43,7 +44,7 @@ def main(fields: Path, only: str | None, minutes: float) -> None:
     click.echo("|---|---|---|---|---|---|---|")
     for name, settings in CASES:
         if only in (None, name):
-            given = settings | ({"minutes": minutes} if name == "vq" else {})
+            given = settings | ({"minutes": minutes} if name in ("vq", "graph") else {})
             click.echo(_row(fields, name, given))
 
 

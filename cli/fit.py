@@ -12,16 +12,14 @@ from . import options
 @options.words("SHAPES…")
 @click.option(
     "--spec",
-    default="talk",
-    show_default=True,
-    help="Architecture: talk, talk-2d, mnist, hyperdiffusion, or a JSON file.",
+    help="Architecture: talk, talk-2d, nef-gpt, mnist, hyperdiffusion, or a JSON file. [default: talk]",
 )
 @click.option(
     "--init",
-    default="shared",
-    show_default=True,
-    help="Where fits start: random (unconditioned), first (conditioned), shared, or the path of a field.",
+    help="Where fits start: random (unconditioned), first (conditioned), shared, or the path of a field. [default: "
+    "shared]",
 )
+@options.preset
 @click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many shapes.")
 @click.option("--strict", is_flag=True, help="Stop at the first unusable shape instead of skipping it.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
@@ -34,8 +32,9 @@ from . import options
 @options.out
 def fit(
     words: tuple[str, ...],
-    spec: str,
-    init: str,
+    spec: str | None,
+    init: str | None,
+    preset: str | None,
     limit: int | None,
     strict: bool,
     cache: Path | None,
@@ -55,15 +54,18 @@ def fit(
     nfgen fit chairs -o fields
     nfgen fit train-images-idx3-ubyte.gz --spec mnist -n 1000 -o digits
     """
+    from nfgen.recipes import with_recipe
     from nfgen.shape_fitting import fit_fields, sort_settings
 
     shapes, settings = options.parse_words(words)
-    fit_config, sample_config = sort_settings({"seed": seed, **settings})
+    settings = with_recipe(preset, "fit", {"spec": spec, "init": init, "seed": seed, **settings})
+    spec, init = settings.pop("spec", "talk"), settings.pop("init", "shared")
+    fit_config, sample_config = sort_settings(settings)
     fields = fit_fields(
         shapes,
         out,
-        spec=options.load_spec(spec),
-        init=init,
+        spec=options.load_spec(str(spec)),
+        init=str(init),
         config=fit_config,
         samples=sample_config,
         limit=limit,

@@ -23,6 +23,8 @@ def _set_quiet(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> N
     show_progress(not quiet)
 
 
+preset = click.option("--preset", help="A whole recipe, which options override: nef-gpt or nef-gpt-mnist.")
+
 quiet = click.option(
     "--quiet",
     is_flag=True,

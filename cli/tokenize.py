@@ -10,7 +10,8 @@ from . import options
 
 @click.command(context_settings=options.FREE_SETTINGS)
 @options.words("FIELDS")
-@click.option("--tokenizer", default="vq", show_default=True, help="identity, histogram, codebook, vq, or a plug-in.")
+@click.option("--tokenizer", help="identity, histogram, codebook, vq, graph, or a plug-in. [default: vq]")
+@options.preset
 @click.option(
     "--heldout",
     type=click.FloatRange(0, 1, max_open=True),
@@ -23,7 +24,7 @@ from . import options
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="Token sequences of augmented copies to store for each field (vq).",
+    help="Token sequences of augmented copies to store for each field (vq, graph).",
 )
 @options.seed
 @options.resume
@@ -33,7 +34,8 @@ from . import options
 @options.out
 def tokenize(
     words: tuple[str, ...],
-    tokenizer: str,
+    tokenizer: str | None,
+    preset: str | None,
     heldout: float,
     views: int,
     seed: int,
@@ -53,12 +55,14 @@ def tokenize(
     import json
 
     from nfgen.pipeline import tokenize
+    from nfgen.recipes import with_recipe
 
     fields, settings = options.parse_one(words)
+    settings = with_recipe(preset, "tokenize", {"tokenizer": tokenizer, **settings})
     tokens = tokenize(
         fields,
         out,
-        tokenizer,
+        settings.pop("tokenizer", "vq"),
         heldout=heldout,
         seed=seed,
         views=views,

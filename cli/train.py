@@ -10,8 +10,9 @@ from . import options
 @click.command(context_settings=options.FREE_SETTINGS)
 @options.words("FIELDS|TOKENS")
 @click.option("--tokenizer", help="For FIELDS: the tokenizer to fit first. [default: vq]")
-@click.option("--model", help="gpt or regression. [default: as the tokens are, discrete or continuous]")
-@click.option("--size", default="tiny", show_default=True, help="tiny, small, medium or big.")
+@click.option("--model", help="gpt; for continuous tokens regression, or diffusion. [default: gpt or regression]")
+@click.option("--size", help="tiny, small, medium, big or mnist. [default: tiny]")
+@options.preset
 @click.option("--steps", type=click.IntRange(1), help="Optimizer steps. [default: 2000]")
 @click.option("--minutes", type=click.FloatRange(0, min_open=True), help="Stop after so much time instead.")
 @click.option(
@@ -26,7 +27,7 @@ from . import options
     type=click.IntRange(0),
     default=0,
     show_default=True,
-    help="For FIELDS: augmented token sequences of each field (vq).",
+    help="For FIELDS: augmented token sequences of each field (vq, graph).",
 )
 @options.seed
 @options.device
@@ -38,7 +39,8 @@ def train(
     words: tuple[str, ...],
     tokenizer: str | None,
     model: str | None,
-    size: str,
+    size: str | None,
+    preset: str | None,
     steps: int | None,
     minutes: float | None,
     heldout: float,
@@ -70,6 +72,7 @@ def train(
         tokenizer=tokenizer,
         model=model,
         size=size,
+        preset=preset,
         heldout=heldout,
         views=views,
         resume=resume,

@@ -47,6 +47,9 @@ class SequenceModel(nn.Module, ABC):
     def accepts(cls, vocabulary: Vocabulary) -> bool:
         """Whether the model is for vocabularies of this kind."""
 
+    def prepare(self, tokens: Tensor) -> None:
+        """Take what the model wants to know of the training tokens, once, before training; nothing by default."""
+
     @abstractmethod
     def loss(self, tokens: Tensor, labels: Int[Tensor, "fields"]) -> Float[Tensor, ""]:
         """What training minimises, a mean over tokens; in eval mode without dropout and other noise.

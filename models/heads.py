@@ -159,4 +159,4 @@ def digit_rows(levels: tuple[int, ...]) -> Int[Tensor, "codes digits"]:
     sizes = torch.tensor(levels)
     radix = torch.cat([torch.ones(1, dtype=torch.int64), sizes.cumprod(0)[:-1]])
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)[:-1]])
-    return torch.arange(int(sizes.prod()))[:, None] // radix % sizes + offsets
+    return torch.arange(math.prod(levels))[:, None] // radix % sizes + offsets

@@ -14,6 +14,8 @@ SIZES: dict[str, dict[str, int]] = {
     "small": {"layers": 6, "width": 256, "heads": 4},
     "medium": {"layers": 7, "width": 384, "heads": 6},
     "big": {"layers": 8, "width": 512, "heads": 8},
+    # The same authors', for fields of digits.
+    "mnist": {"layers": 12, "width": 240, "heads": 12},
 }
 
 

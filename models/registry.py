@@ -16,6 +16,7 @@ from .optimisation import device_of
 BUILT_IN = {
     "gpt": "nfgen.models.gpt:GPT",
     "regression": "nfgen.models.regression:RegressionTransformer",
+    "diffusion": "nfgen.models.diffusion:DiffusionTransformer",
 }
 GROUP = "nfgen.models"
 """Entry-point group in which other packages offer theirs."""

@@ -38,7 +38,7 @@ class TrainResult:
     best_step: int
     """Step of the best weights."""
     loss: float | None
-    """Training loss of the last logged steps: nats a token, or mean absolute error."""
+    """Training loss of the last logged steps: nats a token, or mean absolute or squared error."""
     val_loss: float | None
     """Held-out loss of the best weights; None where nothing is held out."""
     bits_per_field: float | None
@@ -91,7 +91,9 @@ def train(
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
     with torch.random.fork_rng(devices=[] if config.device == "cpu" else None):
         torch.manual_seed(config.seed)
-        trainer = _Trainer(create(model, vocabulary, settings), batches, config, run)
+        made = create(model, vocabulary, settings)
+        made.prepare(batches.tokens)
+        trainer = _Trainer(made, batches, config, run)
         trainer.open(resume)
         return trainer.train(on_sample)
 

@@ -1,4 +1,4 @@
-"""The causal transformer that every model here stands on, and its key-value cache.
+"""The transformer that every model here stands on, and its key-value cache.
 
 Dimension names: b sequences, t tokens, c width, h heads, d width of a head.
 """
@@ -72,11 +72,11 @@ def rotate(x: Float[Tensor, "b h t d"], turns: Float[Tensor, "two t half"]) -> F
 
 
 class Attention(nn.Module):
-    """Causal self-attention over a batch of whole sequences, or of one new token over a cache."""
+    """Self-attention, causal or not, over a batch of whole sequences, or of one new token over a cache."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, causal: bool) -> None:
         super().__init__()
-        self.heads = config.heads
+        self.heads, self.causal = config.heads, causal
         self.read = nn.Linear(config.width, 3 * config.width, bias=False)
         self.write = nn.Linear(config.width, config.width, bias=False)
 
@@ -87,11 +87,12 @@ class Attention(nn.Module):
         alone = cache is None or cache.length == 0
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)
+        causal = self.causal and alone and x.shape[1] > 1
         if x.device.type == "cpu":
             # The CPU kernel is up to four times slower in bfloat16 than in float32 (64 tokens, heads of 32).
             queries, keys, values = queries.float(), keys.float(), values.float()
         with torch.autocast(x.device.type, enabled=False):
-            mixed = F.scaled_dot_product_attention(queries, keys, values, is_causal=alone and x.shape[1] > 1)
+            mixed = F.scaled_dot_product_attention(queries, keys, values, is_causal=causal)
         written: Tensor = self.write(mixed.transpose(1, 2).flatten(2))
         return written
 
@@ -121,11 +122,11 @@ class FeedForward(nn.Module):
 class Block(nn.Module):
     """Attention, then MLP, each added to the stream after normalisation of what it reads."""
 
-    def __init__(self, config: TransformerConfig) -> None:
+    def __init__(self, config: TransformerConfig, causal: bool) -> None:
         super().__init__()
         # LayerNorm, not RMSNorm: torch fuses only the former on CPU, which makes it two to three times as fast.
         self.before_attention = nn.LayerNorm(config.width, bias=False)
-        self.attention = Attention(config)
+        self.attention = Attention(config, causal)
         self.before_feedforward = nn.LayerNorm(config.width, bias=False)
         self.feedforward = FeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
@@ -137,21 +138,22 @@ class Block(nn.Module):
 
 
 class Transformer(nn.Module):
-    """Embedded tokens [b, t, c] to what the head reads [b, t, c]; token i sees tokens 0 … i.
+    """Embedded tokens [b, t, c] to what the head reads [b, t, c].
 
     Args:
         config: size and parts.
         length: the longest sequence.
+        causal: token i sees tokens 0 … i; otherwise all of them, and there is no cache.
     """
 
     turns: Tensor
 
-    def __init__(self, config: TransformerConfig, length: int) -> None:
+    def __init__(self, config: TransformerConfig, length: int, *, causal: bool = True) -> None:
         super().__init__()
         self.config, self.length = config, length
         self.places = nn.Embedding(length, config.width) if config.positions != "rotary" else None
         self.dropout = nn.Dropout(config.dropout)
-        self.blocks = nn.ModuleList(Block(config) for _ in range(config.layers))
+        self.blocks = nn.ModuleList(Block(config, causal) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, bias=False)
         # Frequencies from one radian a token down to one turn in 6 x length tokens.
         half = config.width // config.heads // 2

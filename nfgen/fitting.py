@@ -4,7 +4,7 @@ import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -36,6 +36,9 @@ class FitConfig(Configuration):
     """Weight of the squared distance to the base: keeps fields near each other in weight space."""
     tolerance: float = 0.0
     """A field stops early when its loss falls below this; 0 = never."""
+    loss: Literal["default", "tanh-mse"] = "default"
+    """`default`: L1 of truncated distances, or cross-entropy; `tanh-mse` for occupancy: squared error between the tanh
+    of the logit and +-1 (NeF-GPT)."""
     batch: int = 64
     """Fields fitted at once, which are also the fields of one shard on disk."""
     seed: int = 0
@@ -57,14 +60,16 @@ class Fit(NamedTuple):
     seconds: float
 
 
-def field_loss(spec: FieldSpec, outputs: Tensor, values: Tensor, truncation: float) -> Tensor:
+def field_loss(spec: FieldSpec, outputs: Tensor, values: Tensor, config: FitConfig) -> Tensor:
     """The loss at each point.
 
     SDF: L1 between truncated distances, t tanh(d / t), in coordinate units (DeepSDF's clamp, made smooth).
-    Occupancy and brightness: cross-entropy with the true value in [0, 1].
+    Occupancy and brightness: cross-entropy with the true value in [0, 1]. `config.loss` may ask for another.
     """
     if spec.output == "sdf":
-        return (torch.tanh(outputs / truncation) - values).abs() * truncation
+        return (torch.tanh(outputs / config.truncation) - values).abs() * config.truncation
+    if config.loss == "tanh-mse":
+        return (torch.tanh(outputs) - (2 * values - 1)).square()
     return functional.binary_cross_entropy_with_logits(outputs, values, reduction="none")
 
 
@@ -93,8 +98,10 @@ def fit_batch(
         on_step: called with (step, weights, losses) before each step and after the last, for pictures of a fit.
 
     Raises:
-        ConfigError: if a loss stops being finite.
+        ConfigError: if a loss stops being finite, or `config.loss` is not for such fields.
     """
+    if config.loss == "tanh-mse" and spec.output != "occupancy":
+        raise ConfigError(f"the loss tanh-mse is for occupancy, not {spec.output}", "leave --loss out")
     started = time.monotonic()
     fields, available = values.shape
     window = min(config.points, available)
@@ -141,7 +148,7 @@ def _gradient(
     gradient, losses = torch.empty_like(weights), torch.empty(len(weights))
     for some in batches(len(weights), FIELDS_IN_CACHE):
         part = weights[some].requires_grad_()
-        loss = field_loss(spec, evaluate_features(spec, part, features[some]), targets[some], config.truncation).mean(1)
+        loss = field_loss(spec, evaluate_features(spec, part, features[some]), targets[some], config).mean(1)
         (gradient[some],) = torch.autograd.grad(loss.sum(), part)
         losses[some] = loss.detach()
     if base is not None and config.pull:

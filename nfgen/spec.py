@@ -89,6 +89,7 @@ class FieldSpec(Configuration):
 PRESETS: dict[str, FieldSpec] = {
     "talk": FieldSpec(),
     "talk-2d": FieldSpec(dims=2, frequencies=4),
+    "nef-gpt": FieldSpec(output="occupancy"),
     "mnist": FieldSpec(
         dims=2,
         frequencies=4,
@@ -102,8 +103,8 @@ PRESETS: dict[str, FieldSpec] = {
         frequencies=4, hidden=(128, 128, 128), activation="relu", output_bias=True, output="occupancy"
     ),
 }
-"""Known architectures: the talk's 3-D field (3,712 weights) and its like for images, NeF-GPT's MNIST field (561),
-HyperDiffusion's (36,737)."""
+"""Known architectures: the talk's 3-D field (3,712 weights), its like for images, and as NeF-GPT has it; NeF-GPT's
+MNIST field (561), HyperDiffusion's (36,737)."""
 
 
 def fan_bound(layer: Layer) -> float:

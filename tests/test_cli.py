@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 import trimesh
 from click.testing import CliRunner, Result
 
@@ -77,6 +78,21 @@ def test_from_fields_to_meshes_by_vq(chairs: Path, tmp_path: Path) -> None:
     page = run("report", tmp_path / "out", "--quiet")
     assert "index.html" in page.output
     assert (tmp_path / "out" / "index.html").stat().st_size > 1000
+
+
+def test_diffusion_writes_different_fields_from_graphs_or_weights(chairs: Path, tmp_path: Path) -> None:
+    run("train", chairs / "fields", "--tokenizer", "identity", "--model", "diffusion", "--steps", 3, "--batch-size", 4,
+        "--denoise-steps", 5, *SMALL_MODEL, "--quiet", "-o", tmp_path / "run")  # fmt: skip
+    for name, count in (("out", 2), ("again", 1)):
+        run("generate", tmp_path / "run", "-n", count, "--resolution", 16, "--quiet", "-o", tmp_path / name)
+    first, other = (Field.load(tmp_path / "out" / f"sample-000{i}.safetensors").weights for i in (0, 1))
+    again = Field.load(tmp_path / "again" / "sample-0000.safetensors").weights
+    torch.testing.assert_close(first, again, atol=1e-4, rtol=1e-4)
+    assert not torch.allclose(first, other, atol=1e-3)
+    run("tokenize", chairs / "fields", "--tokenizer", "graph", *FAST_VQ, "--steps", 2, "--edge-channels", 4, "--quiet",
+        "-o", tmp_path / "tokens")  # fmt: skip
+    wrong = run("train", tmp_path / "tokens", "--model", "diffusion", "--quiet", "-o", tmp_path / "no", status=2)
+    assert "diffusion model does not model discrete tokens" in wrong.output
 
 
 def test_a_folder_of_good_and_broken_shapes(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ import torch
 
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.models.base import SequenceModel, check_tokens
+from nfgen.models.diffusion import DiffusionTransformer, shares
 from nfgen.models.draw import SamplingConfig, draw, generators, uniforms
 from nfgen.models.gpt import GPT
 from nfgen.models.heads import CodeEmbedding, DigitHead, digit_rows
@@ -164,12 +165,13 @@ def test_a_model_in_bfloat16_says_nearly_the_same() -> None:
         torch.testing.assert_close(low, model.loss(tokens, labels), rtol=0.02, atol=0.02)
 
 
-@pytest.mark.parametrize("name", ["gpt", "regression"])
+@pytest.mark.parametrize("name", ["gpt", "regression", "diffusion"])
 def test_presets_have_their_sizes(name: str) -> None:
-    for size, (layers, width) in {"tiny": (4, 128), "small": (6, 256), "medium": (7, 384), "big": (8, 512)}.items():
+    for size, (layers, width) in {"tiny": (4, 128), "small": (6, 256), "medium": (7, 384), "big": (8, 512),
+                                  "mnist": (12, 240)}.items():  # fmt: skip
         config = preset(name, size, dropout=0.25).to_json()
         assert (config["layers"], config["width"], config["dropout"]) == (layers, width, 0.25)
-    assert set(SIZES) == {"tiny", "small", "medium", "big"}
+    assert set(SIZES) == {"tiny", "small", "medium", "big", "mnist"}
 
 
 def test_tiny_has_about_a_million_weights() -> None:
@@ -181,8 +183,62 @@ def test_the_vocabulary_decides_the_model() -> None:
     assert (model_for(PLAIN), model_for(NUMBERS)) == ("gpt", "regression")
     with pytest.raises(ConfigError, match="continuous"):
         create("gpt", NUMBERS)
-    with pytest.raises(ConfigError, match="discrete"):
-        create("regression", PLAIN)
+    for name in ("regression", "diffusion"):
+        assert create(name, NUMBERS).vocabulary == NUMBERS
+        with pytest.raises(ConfigError, match="discrete"):
+            create(name, PLAIN)
+
+
+def test_levels_go_from_tokens_to_noise() -> None:
+    for levels in (20, 500, 1000):
+        clean, noise = shares("diffusion", levels)
+        torch.testing.assert_close(clean.square() + noise.square(), torch.ones(levels))
+        assert noise[0] < 0.1 + 2 / levels**0.5
+        assert clean[-1] < 0.01
+        assert (noise.diff() >= 0).all()
+        clean, noise = shares("flow", levels)
+        torch.testing.assert_close(clean + noise, torch.ones(levels))
+        assert (clean[-1], noise[-1]) == (0, 1)
+
+
+@pytest.mark.parametrize("process", ["diffusion", "flow"])
+def test_every_token_of_a_denoiser_sees_every_other(process: str) -> None:
+    model = shaken("diffusion", NUMBERS, process=process)
+    assert isinstance(model, DiffusionTransformer)
+    noisy, levels, labels = some_tokens(NUMBERS, 1), torch.tensor([100]), torch.tensor([0])
+    for place in (0, 8):
+        changed = noisy.clone()
+        changed[:, place] += 1
+        with torch.no_grad():
+            difference = (model(noisy, levels, labels) - model(changed, levels, labels)).abs().amax(dim=(0, 2))
+        assert (difference > 1e-5).all()
+    with torch.no_grad():
+        for other in ((levels + 50, labels), (levels, labels + 1)):
+            assert not torch.allclose(model(noisy, *other), model(noisy, levels, labels), atol=1e-4)
+
+
+def test_one_denoising_step_gives_the_tokens_that_the_noise_is_taken_for() -> None:
+    model = shaken("diffusion", NUMBERS, denoise_steps=1)
+    assert isinstance(model, DiffusionTransformer)
+    model.prepare(3 * some_tokens(NUMBERS, 50))
+    noise = torch.stack([torch.from_numpy(g.standard_normal(18)).float().view(9, 2) for g in generators(4, range(3))])
+    with torch.no_grad():
+        expected = model.scale * model(noise, torch.full((3,), 499), torch.ones(3, dtype=torch.int64))
+    torch.testing.assert_close(sample(model, 3, seed=4, label=1), expected)
+    assert float(model.scale) == pytest.approx(3, rel=0.1)
+
+
+@pytest.mark.parametrize("process", ["diffusion", "flow"])
+def test_tokens_in_another_unit_are_the_same_to_a_denoiser(process: str) -> None:
+    one, other = (shaken("diffusion", NUMBERS, process=process) for _ in range(2))
+    tokens, labels = some_tokens(NUMBERS, 6), torch.full((6,), -1)
+    one.prepare(tokens)
+    other.prepare(100 * tokens)
+    with torch.no_grad():
+        torch.testing.assert_close(one.loss(tokens, labels), other.loss(100 * tokens, labels), rtol=1e-4, atol=0)
+        # Judged by fixed noise that is the same for all: parts of a batch have the loss of the whole.
+        halves = (one.loss(tokens[:3], labels[:3]) + one.loss(tokens[3:], labels[3:])) / 2
+        torch.testing.assert_close(one.loss(tokens, labels), halves, rtol=1e-4, atol=0)
 
 
 @pytest.mark.parametrize(
@@ -195,6 +251,9 @@ def test_the_vocabulary_decides_the_model() -> None:
         (lambda: create("gpt", PLAIN, head="digits"), "digits"),
         (lambda: create("gpt", PLAIN, dropout=1.0), "dropout"),
         (lambda: create("regression", NUMBERS, input_noise=-1.0), "input_noise"),
+        (lambda: create("diffusion", NUMBERS, noise_levels=4), "noise_levels"),
+        (lambda: create("diffusion", NUMBERS, denoise_steps=501), "denoise_steps"),
+        (lambda: create("diffusion", NUMBERS, process="jump"), "process"),
     ],
 )
 def test_wrong_settings_are_named(call: object, said: str) -> None:

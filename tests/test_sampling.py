@@ -18,9 +18,9 @@ NUMBERS = Vocabulary(length=7, width=3, classes=("cup", "vase"))
 LOGITS = torch.tensor([0.4, 0.1, 0.3, 0.2]).log()
 
 
-def shaken(name: str, vocabulary: Vocabulary) -> GPT:
+def shaken(name: str, vocabulary: Vocabulary, **settings: object) -> GPT:
     torch.manual_seed(0)
-    model = create(name, vocabulary, layers=2, width=32, heads=2)
+    model = create(name, vocabulary, layers=2, width=32, heads=2, **settings)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.add_(0.2 * torch.randn_like(parameter))
@@ -69,6 +69,41 @@ def test_a_batch_equals_its_members_one_by_one() -> None:
         assert not torch.equal(together, sample(model, 6, seed=6))
 
 
+@pytest.mark.parametrize("process", ["diffusion", "flow"])
+def test_a_denoised_batch_equals_its_members_to_rounding(process: str) -> None:
+    model = shaken("diffusion", NUMBERS, process=process)
+    together = sample(model, 6, seed=5)
+    assert torch.equal(together, sample(model, 6, seed=5))
+    for other in (
+        torch.cat([sample(model, 1, seed=5, first=i) for i in range(6)]),
+        sample(model, 6, seed=5, batch_size=4),
+    ):
+        torch.testing.assert_close(together, other, rtol=1e-3, atol=1e-3)
+    assert torch.pdist(together.flatten(1)).min() > 0.01
+    assert not torch.allclose(together, sample(model, 6, seed=6), atol=0.01)
+    still = sample(model, 2, SamplingConfig(temperature=0.0), seed=5)
+    torch.testing.assert_close(still[0], still[1])
+
+
+def test_a_denoised_sample_begins_with_its_prefix() -> None:
+    model = shaken("diffusion", NUMBERS)
+    whole = sample(model, 3, seed=1, label=1)
+    assert torch.equal(sample(model, 3, seed=1, label=1, prefix=whole), whole)
+    given = sample(model, 3, seed=1, label=1, prefix=whole[:, :4] + 1)
+    assert torch.equal(given[:, :4], whole[:, :4] + 1)
+    assert not torch.allclose(given[:, 4:], whole[:, 4:], atol=1e-3)
+
+
+def test_guidance_leads_a_denoiser_from_any_class_to_one() -> None:
+    model = shaken("diffusion", NUMBERS)
+    of_any, of_class = sample(model, 4), sample(model, 4, label=1)
+    torch.testing.assert_close(sample(model, 4, SamplingConfig(guidance=0.0), label=1), of_any)
+    assert not torch.allclose(of_any, of_class, atol=1e-3)
+    torch.testing.assert_close(
+        sample(model, 4, SamplingConfig(guidance=1 + 1e-7), label=1), of_class, rtol=1e-3, atol=1e-3
+    )
+
+
 def test_every_sample_decodes() -> None:
     tokens = sample(shaken("gpt", PLACES), 50, SamplingConfig(temperature=3.0))
     assert torch.equal(PLACES.unwrap(PLACES.wrap(tokens, torch.full((50,), -1))), tokens)
@@ -108,10 +143,11 @@ def test_guidance_leads_from_any_class_to_one() -> None:
 
 
 def test_labels_may_differ_in_a_batch() -> None:
-    model = shaken("gpt", PLAIN)
-    mixed = sample(model, 4, seed=2, label=torch.tensor([0, 1, 0, -1]))
-    for i, label in enumerate([0, 1, 0, None]):
-        assert torch.equal(mixed[i : i + 1], sample(model, 1, seed=2, first=i, label=label))
+    for model in (shaken("gpt", PLAIN), shaken("diffusion", NUMBERS)):
+        mixed = sample(model, 4, seed=2, label=torch.tensor([0, 1, 0, -1]))
+        for i, label in enumerate([0, 1, 0, None]):
+            alone = sample(model, 1, seed=2, first=i, label=label)
+            torch.testing.assert_close(mixed[i : i + 1], alone, rtol=1e-3, atol=1e-3)
 
 
 def test_regression_gives_one_field_a_start() -> None:
@@ -121,18 +157,19 @@ def test_regression_gives_one_field_a_start() -> None:
 
 
 def test_sampling_leaves_the_model_and_the_global_randomness_alone() -> None:
-    model = shaken("gpt", PLAIN).train()
-    torch.manual_seed(7)
-    expected = torch.rand(1)
-    torch.manual_seed(7)
-    sample(model, 2)
-    assert model.training
-    assert torch.equal(torch.rand(1), expected)
+    for model in (shaken("gpt", PLAIN).train(), shaken("diffusion", NUMBERS).train()):
+        torch.manual_seed(7)
+        expected = torch.rand(1)
+        torch.manual_seed(7)
+        sample(model, 2)
+        assert model.training
+        assert torch.equal(torch.rand(1), expected)
 
 
 def test_no_samples_are_an_empty_batch() -> None:
     assert sample(shaken("gpt", PLAIN), 0).shape == (0, 7)
-    assert sample(shaken("regression", NUMBERS), 0).shape == (0, 7, 3)
+    for name in ("regression", "diffusion"):
+        assert sample(shaken(name, NUMBERS), 0).shape == (0, 7, 3)
     assert log_likelihood(shaken("gpt", PLAIN), torch.zeros(0, 7).long(), torch.zeros(0).long()).shape == (0,)
 
 

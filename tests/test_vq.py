@@ -24,7 +24,7 @@ from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
 from nfgen.tokenizers.vq_networks import Cells, ProbeEncoder, raster
 from nfgen.tokenizers.vq_refinement import refine
-from nfgen.tokenizers.vq_training import probe, reconstruction_loss
+from nfgen.tokenizers.vq_training import find_box, probe, reconstruction_loss
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 FLAT = FieldSpec(dims=2, frequencies=1, hidden=(16, 16), output="brightness", output_bias=True)
@@ -225,7 +225,7 @@ def test_cells_are_as_many_as_there_are_tokens_for_and_nearly_cubes(tokenizer: V
 
 
 def test_boxes_hold_their_shapes_and_say_so_in_tokens(fields: FieldSet) -> None:
-    _, box = probe(SPEC, fields.weights, torch.zeros(1, 3), None, 0.1)
+    box = find_box(SPEC, fields.weights, None)
     points = uniform(len(fields), 4000, 3, seed=8)
     within = inside(SPEC, evaluate(SPEC, fields.weights, points))
     assert not (within & (box.within(points).abs().amax(-1) > 1)).any()

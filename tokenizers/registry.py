@@ -15,6 +15,7 @@ BUILT_IN = {
     "histogram": "nfgen.tokenizers.histogram:HistogramTokenizer",
     "codebook": "nfgen.tokenizers.codebook:CodebookTokenizer",
     "vq": "nfgen.tokenizers.vq:VQTokenizer",
+    "graph": "nfgen.tokenizers.graph:GraphTokenizer",
 }
 GROUP = "nfgen.tokenizers"
 """Entry-point group in which other packages offer theirs."""

@@ -36,9 +36,9 @@ from .bottleneck import create_bottleneck, usage
 from .box import INTERVALS, Box
 from .local_field import LocalField
 from .vq_config import VQConfig
-from .vq_networks import Cells, Decoder, ProbeEncoder
+from .vq_networks import Cells, Decoder, Encoder, ProbeEncoder
 from .vq_refinement import refine
-from .vq_training import VQNetworks, probe, train
+from .vq_training import VQNetworks, WarpedFields, find_box, probe, train
 
 PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
 MEASURED = 64  # fields whose boxes say which cells are nearly cubes
@@ -69,7 +69,8 @@ class VQTokenizer(Tokenizer):
             self._counts = given or self._cell_counts(fields)
             networks = self._build()
             generator = torch.Generator().manual_seed(self.config.seed)
-            train(networks, fields, self.config, generator, self._scratch)
+            pool = self._pool(networks.encoder, fields, generator)
+            train(networks, pool, self.config, self.name, self._scratch)
         self._networks = networks.requires_grad_(False)
         tokens = self.encode(fields.weights)[:, self.spec.dims :]
         figures = [self._slot_usage(tokens[:, slot :: self.config.slots], slot) for slot in range(self.config.slots)]
@@ -95,9 +96,7 @@ class VQTokenizer(Tokenizer):
         most = (config.codes - dims) // config.slots
         wanted = f"must leave a token for a cell beside {dims} for the box"
         require(most > 0, "codes", wanted, config.codes)
-        centre = torch.zeros(1, dims)
-        some = fields.weights[:MEASURED]
-        sides = probe(self.spec, some, centre, None, config.truncation)[1].half.mean(0).log()
+        sides = find_box(self.spec, fields.weights[:MEASURED], None).half.mean(0).log()
         if config.mirrors(dims):
             sides[0] -= math.log(2)
 
@@ -120,11 +119,29 @@ class VQTokenizer(Tokenizer):
         sizes = (cells, bottleneck.width, config.channels)
         nodes = cells.nodes(config.nodes)
         return VQNetworks(
-            ProbeEncoder(*sizes, config.encoder_blocks, probes),
+            self._encoder(cells, bottleneck.width, probes),
             bottleneck,
             Decoder(*sizes, config.decoder_blocks, config.nodes**dims, config.width),
             LocalField(nodes, cells.across(config.nodes), config.width, self.spec.output, config.truncation),
         )
+
+    # Another encoder replaces the next four; all else is the same for it.
+
+    def _encoder(self, cells: Cells, latent: int, probes: int) -> Encoder:
+        return ProbeEncoder(cells, latent, self.config.channels, self.config.encoder_blocks, probes)
+
+    def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
+        """What to train on."""
+        return WarpedFields(fields, encoder.probe_points(), self.config, generator)
+
+    def _warps(self, count: int, generator: torch.Generator) -> Warp:
+        """Through what `encode_augmented` sees fields."""
+        strength, dims = self.config.view_augment, self.spec.dims
+        return Warp.random(count, dims, generator, strength=strength, mirror=self.config.mirrors(dims))
+
+    def _read(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
+        """What the encoder reads of fields, and their boxes."""
+        return probe(spec, weights, self.networks.encoder.probe_points(), warp, self.config.truncation)
 
     @property
     def networks(self) -> VQNetworks:
@@ -134,7 +151,7 @@ class VQTokenizer(Tokenizer):
             ConfigError: if the tokenizer is not fitted.
         """
         if not hasattr(self, "_networks"):
-            raise ConfigError("the vq tokenizer is not fitted", "call fit first")
+            raise ConfigError(f"the {self.name} tokenizer is not fitted", "call fit first")
         return self._networks
 
     @property
@@ -172,9 +189,7 @@ class VQTokenizer(Tokenizer):
         Raises:
             ConfigError: as `encode`.
         """
-        strength, dims = self.config.view_augment, self.spec.dims
-        warp = Warp.random(len(weights), dims, generator, strength=strength, mirror=self.config.mirrors(dims))
-        return self._encode(weights, spec, warp)
+        return self._encode(weights, spec, self._warps(len(weights), generator))
 
     def views(
         self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None, count: int, seed: int
@@ -191,13 +206,12 @@ class VQTokenizer(Tokenizer):
     def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
         networks, spec = self.networks, spec or self.spec
         self._check_function(weights, spec)
-        probes = networks.encoder.probe_points()
         tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64)
         with progress(len(weights), "encode", "fields") as bar:
             for one in _one_by_one(len(weights)):
                 here = weights[one].clone()  # aligned like any other: products may round by where memory begins
-                values, box = probe(spec, here, probes, warp and warp[one], self.config.truncation)
-                latents = networks.encoder(values, box.numbers)
+                read, box = self._read(spec, here, warp and warp[one])
+                latents = networks.encoder(read, box.numbers)
                 if self.config.refine:
                     latents = refine(networks, latents, spec, here, box, warp and warp[one], self.config)
                 codes = networks.bottleneck(latents).indices.flatten(1)

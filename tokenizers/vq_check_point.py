@@ -9,8 +9,6 @@ from nfgen import artifact
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.interrupts import uninterrupted
 
-FILE = "vq.safetensors"
-
 
 class CheckPoint:
     """All that the next step depends on: networks, optimizers, pool of warped fields, random generators, time.
@@ -18,6 +16,7 @@ class CheckPoint:
     Args:
         folder: where the file is kept; None = nowhere, for a training that is not resumed.
         pool: its tensors, which are changed in place.
+        name: of the tokenizer, hence of the file.
     """
 
     def __init__(
@@ -27,8 +26,10 @@ class CheckPoint:
         optimizers: list[torch.optim.Optimizer],
         pool: dict[str, Tensor],
         generator: torch.Generator,
+        name: str = "vq",
     ) -> None:
-        self.path = None if folder is None else folder / FILE
+        self.path = None if folder is None else folder / f"{name}.safetensors"
+        self.name = name
         self.networks, self.optimizers, self.pool, self.generator = networks, optimizers, pool, generator
         self.saved_step: int | None = None
 
@@ -88,7 +89,7 @@ class CheckPoint:
         if self.saved_step is not None:
             kept = f"the check point of step {self.saved_step} is kept: --resume with"
         return NfgenError(
-            f"the loss of the vq tokenizer is no longer finite at step {step}", f"{kept} a lower learning_rate"
+            f"the loss of the {self.name} tokenizer is no longer finite at step {step}", f"{kept} a lower learning_rate"
         )
 
 

@@ -8,8 +8,6 @@ from nfgen.configuration import Configuration, require
 from .bottleneck import Kind
 
 MOST_CODES = 1 << 20
-
-MOST_CODES = 1 << 20
 """Of a codebook: more would neither be used nor fit a GPT's head."""
 
 

@@ -1,4 +1,4 @@
-"""The two networks of the VQ tokenizer: a probe encoder and a decoder.
+"""The two networks of the VQ tokenizer: a probe encoder and a decoder, and what encoders have in common.
 
 The box of a shape is cut into equal cells. Where shapes are mostly symmetric, a cell and its mirror image are one: what
 they share is said once, and their difference takes what is left of the token. Both networks treat all cells alike and
@@ -23,8 +23,7 @@ NARROW = 64  # channels of what a cell tells its neighbours: 27 of them side by 
 
 def raster(counts: tuple[int, ...]) -> Int[Tensor, "cells dims"]:
     """Integer positions of a grid in token order: the last axis (up) slowest, from the ground; the first fastest."""
-    positions = itertools.product(*(range(count) for count in reversed(counts)))
-    return torch.tensor([position[::-1] for position in positions])
+    return torch.cartesian_prod(*(torch.arange(count) for count in reversed(counts))).flip(1)
 
 
 @dataclass(frozen=True)
@@ -97,26 +96,40 @@ class Block(nn.Module):
         return torch.cat(heard, dim=-1).flatten(1, dims)
 
 
-class ProbeEncoder(nn.Module):
+class Encoder(nn.Module):
+    """Base of the encoders: what they read of a field, and the numbers of its box, to one latent a cell.
+
+    Attributes:
+        read, blocks: the parts whose matrices Muon trains.
+    """
+
+    read: nn.Module
+    blocks: nn.Module
+
+    def __init__(self, cells: Cells, per_cell: int) -> None:
+        super().__init__()
+        self.cells, self.stride = cells, per_cell
+
+    def probe_points(self) -> Float[Tensor, "probes dims"]:
+        """Centres of the probes' own small cells, in raster order, in the frame of the box."""
+        counts = self.cells.across(self.stride)
+        return (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
+
+
+class ProbeEncoder(Encoder):
     """Values of a field at a regular grid of probes in its box to one latent a cell.
 
     It sees what the field is worth, never its weights: neurons in another order give the same latents.
     """
 
     def __init__(self, cells: Cells, latent: int, channels: int, blocks: int, per_cell: int) -> None:
-        super().__init__()
-        self.cells, self.stride = cells, per_cell
+        super().__init__(cells, per_cell)
         dims = len(cells.counts)
         self.read = nn.Linear(cells.sides * (per_cell + 2) ** dims, channels)
         self.read_box = nn.Linear(2 * dims, channels)
         self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
         self.blocks = nn.Sequential(*(Block(cells, channels) for _ in range(blocks)))
         self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, latent)
-
-    def probe_points(self) -> Float[Tensor, "probes dims"]:
-        """Centres of the probes' own small cells, in raster order, in the frame of the box."""
-        counts = self.cells.across(self.stride)
-        return (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
 
     def forward(
         self, values: Float[Tensor, "fields probes"], box: Float[Tensor, "fields numbers"]

@@ -26,7 +26,7 @@ from .box import Box, extent
 from .local_field import LocalField
 from .vq_check_point import CheckPoint
 from .vq_config import VQConfig
-from .vq_networks import Decoder, ProbeEncoder, raster
+from .vq_networks import Decoder, Encoder, raster
 
 WARPED_AT_ONCE = 32
 POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
@@ -45,7 +45,7 @@ SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted 
 class VQNetworks(nn.Module):
     """Everything of the tokenizer that is learned."""
 
-    def __init__(self, encoder: ProbeEncoder, bottleneck: Bottleneck, decoder: Decoder, field: LocalField) -> None:
+    def __init__(self, encoder: Encoder, bottleneck: Bottleneck, decoder: Decoder, field: LocalField) -> None:
         super().__init__()
         self.encoder, self.bottleneck, self.decoder, self.field = encoder, bottleneck, decoder, field
 
@@ -59,10 +59,20 @@ def signal(output: Output, values: Tensor, truncation: float) -> Tensor:
 class Batch(NamedTuple):
     """What one step learns from."""
 
-    values: Float[Tensor, "batch probes"]
+    read: Float[Tensor, "batch read"]
+    """What the encoder reads of each field."""
     box: Box
     points: Float[Tensor, "batch points dims"]
     targets: Float[Tensor, "batch points"]
+
+
+def find_box(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None) -> Box:
+    """Boxes of the shapes of fields, seen through warps if there are some."""
+    counts = (COARSE[spec.dims],) * spec.dims
+    coarse = (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
+    outputs = _outputs(spec, weights, coarse, warp)
+    sign = 1 if spec.output == "sdf" else -1
+    return Box.enclosing(*extent(sign * outputs, counts, distances=spec.output == "sdf"))
 
 
 def probe(
@@ -72,16 +82,13 @@ def probe(
     warp: Warp | None,
     truncation: float,
 ) -> tuple[Float[Tensor, "fields probes"], Box]:
-    """Signals of fields at probes in their boxes, and the boxes: all that an encoder sees of them."""
+    """Signals of fields at probes in their boxes, and the boxes: all that a probe encoder sees of them."""
+    box = find_box(spec, weights, warp)
+    return signal(spec.output, _outputs(spec, weights, box.place(probes), warp), truncation), box
 
-    def outputs(points: Tensor) -> Tensor:
-        return evaluate_in_chunks(spec, weights, points if warp is None else warp(points.expand(len(weights), -1, -1)))
 
-    counts = (COARSE[spec.dims],) * spec.dims
-    coarse = (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
-    sign = 1 if spec.output == "sdf" else -1
-    box = Box.enclosing(*extent(sign * outputs(coarse), counts, distances=spec.output == "sdf"))
-    return signal(spec.output, outputs(box.place(probes)), truncation), box
+def _outputs(spec: FieldSpec, weights: Tensor, points: Tensor, warp: Warp | None) -> Tensor:
+    return evaluate_in_chunks(spec, weights, points if warp is None else warp(points.expand(len(weights), -1, -1)))
 
 
 class WarpedFields:
@@ -119,12 +126,16 @@ class WarpedFields:
         self._evaluate(rows)
 
     def draw(self) -> Batch:
-        """Signals at the probes, boxes, points, and the fields' outputs there."""
+        """What the encoder reads, boxes, points, and the fields' outputs there."""
         rows = self._random(len(self.index), self.config.batch)
         values, box = self.values[rows].float(), self.boxes[rows]
         points = self._points(values, box)
         spec, weights = self.fields.spec, self.fields.weights[self.index[rows]]
-        return Batch(values, box, points, evaluate(spec, weights, self.warps[rows](points)))
+        return Batch(self.read(rows), box, points, evaluate(spec, weights, self.warps[rows](points)))
+
+    def read(self, rows: Int[Tensor, "chosen"]) -> Float[Tensor, "chosen read"]:
+        """What the encoder reads of some of the pool: their signals at the probes."""
+        return self.values[rows].float()
 
     def _points(self, values: Float[Tensor, "batch probes"], box: Box) -> Float[Tensor, "batch points dims"]:
         count, dims = self.config.points, self.probes.shape[1]
@@ -155,22 +166,18 @@ class WarpedFields:
 
 
 def train(
-    networks: VQNetworks,
-    fields: FieldSet,
-    config: VQConfig,
-    generator: torch.Generator,
-    scratch: Path | None = None,
+    networks: VQNetworks, pool: WarpedFields, config: VQConfig, name: str = "vq", scratch: Path | None = None
 ) -> None:
-    """Train the networks on fields, in place; go on from the check point in the folder `scratch`, if there is one.
+    """Train the networks of the tokenizer of that name on a pool of fields not yet filled, in place; go on from the
+    check point in the folder `scratch`, if there is one.
 
     Raises:
         NfgenError: if the loss is no longer finite; the last check point is kept.
         KeyboardInterrupt: on Ctrl-C, after a check point.
     """
-    pool = WarpedFields(fields, networks.encoder.probe_points(), config, generator)
     optimizers = make_optimizers(networks, config.learning_rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    kept = CheckPoint(scratch, networks, optimizers, pool.tensors(), generator)
+    kept = CheckPoint(scratch, networks, optimizers, pool.tensors(), pool.generator, name)
     resumed = kept.restore()
     if resumed is None:
         pool.fill()
@@ -180,7 +187,7 @@ def train(
     networks.train()
     shown = 0.0
     # In percent, since either steps or time may end it.
-    with progress(100, "train vq", "%") as bar:
+    with progress(100, f"train {name}", "%") as bar:
         for step in range(first, config.steps):
             late = (time.monotonic() - started) / (60 * config.minutes)
             done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
@@ -228,7 +235,7 @@ def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Floa
     """L1 of the signal, cross-entropy of inside and outside, and the bottleneck's own term."""
     # Half-width products run about four times faster on processors that have them.
     with torch.autocast("cpu", torch.bfloat16):
-        latents = networks.encoder(batch.values, batch.box.numbers)
+        latents = networks.encoder(batch.read, batch.box.numbers)
     quantised = networks.bottleneck(latents.float())
     with torch.autocast("cpu", torch.bfloat16):
         rows = networks.decoder(quantised.latents, batch.box.numbers)

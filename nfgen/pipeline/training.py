@@ -22,6 +22,7 @@ from nfgen.models.presets import preset
 from nfgen.models.sampling import sample
 from nfgen.models.train_config import TrainConfig
 from nfgen.models.training import train as train_model
+from nfgen.recipes import with_recipe
 from nfgen.render import render_mesh
 from nfgen.samples import image_picture
 from nfgen.token_set import KIND as TOKENS
@@ -57,8 +58,9 @@ def train(
         source: folder of tokens or of fields.
         out: folder to write: the run.
         tokenizer: for fields; `vq` if not said.
-        model: `gpt` or `regression`; the tokenizer's vocabulary decides if not said.
-        size: tiny, small, medium or big; `model_settings` override single settings.
+        model: `gpt`, or for continuous tokens `regression` or `diffusion`; if not said, `gpt` or `regression` as the
+            tokenizer's vocabulary is.
+        size: tiny, small, medium, big or mnist; `model_settings` override single settings.
         resume: go on where an interrupted training stopped.
 
     Raises:
@@ -122,11 +124,20 @@ def train_from_settings(
     *,
     tokenizer: str | None = None,
     model: str | None = None,
+    size: str | None = None,
+    preset: str | None = None,
     **arguments: Any,
 ) -> "Run":
-    """`train`, with settings of tokenizer, model and training in one dict: see `sort_settings`."""
-    if tokenizer is None and artifact.kind_of(source) == "fields":
-        tokenizer = "vq"
+    """`train`, with settings of tokenizer, model and training in one dict: see `sort_settings`.
+
+    What is not said is as in the recipe of the name `preset`, if there is one.
+    """
+    settings = with_recipe(preset, "train", {"model": model, "size": size, **settings})
+    model, size = settings.pop("model", None), settings.pop("size", "tiny")
+    if artifact.kind_of(source) == "fields":
+        of_fields = with_recipe(preset, "tokenize", {"tokenizer": tokenizer})
+        tokenizer = of_fields.pop("tokenizer", "vq")
+        settings = {f"tokenizer_{key}": value for key, value in of_fields.items()} | settings
     continuous = artifact.kind_of(source) == TOKENS and TokenSet.load(source).vocabulary.continuous
     named = model or ("regression" if continuous or tokenizer == "identity" else "gpt")
     of_tokenizer, of_model, of_training = sort_settings(settings, tokenizer, named)
@@ -136,6 +147,7 @@ def train_from_settings(
         tokenizer=tokenizer,
         tokenizer_settings=of_tokenizer,
         model=model,
+        size=size,
         model_settings=of_model,
         config=TrainConfig.from_json(of_training),
         **arguments,

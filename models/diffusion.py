@@ -1,0 +1,200 @@
+"""`diffusion`: a transformer that denoises all continuous tokens of a field at once, in HyperDiffusion's manner."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nfgen.configuration import require
+from nfgen.vocabulary import Vocabulary
+
+from .base import SequenceModel
+from .draw import SamplingConfig
+from .transformer import Transformer, TransformerConfig
+
+FIRST_VARIANCE, LAST_VARIANCE = (
+    0.1,
+    20.0,
+)  # added per unit of time by the linear schedule (1e-4 to 0.02 at 1,000 levels)
+LAST_SHARE = 0.999  # of variance that one level may replace
+WAVES = 64  # sines, and as many cosines, that tell the network the level
+JUDGED_LEVELS = 8  # evenly spread levels at which held-out fields are judged, with the same noise each time
+
+
+@dataclass(frozen=True)
+class DiffusionConfig(TransformerConfig):
+    """Settings of diffusion."""
+
+    dropout: float = 0.0
+    """As in the transformer, but none by default: the noise is regularisation enough."""
+    process: Literal["diffusion", "flow"] = "diffusion"
+    """`diffusion`: variance is kept, the schedule is linear, and the clean tokens are predicted (DDPM,
+    https://arxiv.org/abs/2006.11239, as HyperDiffusion has it). `flow`: straight lines from noise to tokens, of which
+    the velocity is predicted (flow matching, https://arxiv.org/abs/2210.02747)."""
+    noise_levels: int = 500
+    """Levels of noise in training."""
+    denoise_steps: int = 50
+    """Levels that generation goes through, evenly spread (DDIM, https://arxiv.org/abs/2010.02502)."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(
+            self.noise_levels >= JUDGED_LEVELS, "noise_levels", f"must be {JUDGED_LEVELS} or more", self.noise_levels
+        )
+        most = f"must be 1 to the {self.noise_levels} noise levels"
+        require(0 < self.denoise_steps <= self.noise_levels, "denoise_steps", most, self.denoise_steps)
+
+
+class DiffusionTransformer(SequenceModel):
+    """Tokens are clean x noise share + noise x its share, and the transformer says which tokens they were.
+
+    Generation starts from noise of each sample's own and is deterministic from there (DDIM; Euler steps for flow), so
+    `temperature` scales that noise: 0 gives the one field that the mean of the noise leads to. Top-k, top-p and min-p
+    are for codes and change nothing. A prefix is put back, as noisy as all else, before every step.
+    """
+
+    name = "diffusion"
+    Config = DiffusionConfig
+    config: DiffusionConfig
+
+    def __init__(self, vocabulary: Vocabulary, config: DiffusionConfig) -> None:
+        super().__init__(vocabulary, config)
+        width = config.width
+        self.starts = nn.Embedding(1 + len(vocabulary.classes), width)
+        nn.init.normal_(self.starts.weight, std=0.02)
+        self.embedding = nn.Sequential(nn.Linear(vocabulary.width, width), nn.GELU(), nn.Linear(width, width))
+        self.level = nn.Sequential(nn.Linear(2 * WAVES, width), nn.GELU(), nn.Linear(width, width))
+        self.transformer = Transformer(config, vocabulary.length, causal=False)
+        self.head = nn.Linear(width, vocabulary.width)
+        clean, noise = shares(config.process, config.noise_levels)
+        self.register_buffer("clean", clean, persistent=False)
+        self.register_buffer("noise", noise, persistent=False)
+        self.register_buffer("scale", torch.ones(()))
+        self.clean: Tensor
+        self.noise: Tensor
+        self.scale: Tensor
+
+    @classmethod
+    def accepts(cls, vocabulary: Vocabulary) -> bool:
+        return vocabulary.continuous
+
+    def prepare(self, tokens: Tensor) -> None:
+        """Noise has deviation 1: tokens are divided by their own."""
+        size = tokens.square().mean().sqrt()
+        self.scale.fill_(float(size) if size > 0 else 1.0)
+
+    def forward(
+        self, noisy: Float[Tensor, "b t w"], levels: Int[Tensor, "b"], labels: Int[Tensor, "b"]
+    ) -> Float[Tensor, "b t w"]:
+        """What is asked of the network: the clean tokens, or the velocity; in units of `scale`."""
+        angles = (levels + 1)[:, None] / len(self.noise) * torch.logspace(0, 3, WAVES, device=noisy.device)
+        about = self.level(torch.cat([angles.sin(), angles.cos()], dim=1)) + self.starts(labels + 1)
+        predicted: Tensor = self.head(self.transformer(self.embedding(noisy) + about[:, None]))
+        return predicted
+
+    def loss(self, tokens: Float[Tensor, "b t w"], labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
+        """Mean squared error of the clean tokens, or of the velocity, in units of the tokens' deviation.
+
+        At a random level and noise for each sequence in training; else at a few fixed ones, the same for all.
+        """
+        count = len(self.noise)
+        if self.training:
+            levels = torch.randint(count, labels.shape, device=tokens.device)
+            noise = torch.randn_like(tokens)
+            if self.vocabulary.classes and self.config.class_dropout:
+                dropped = torch.rand(labels.shape, device=labels.device) < self.config.class_dropout
+                labels = torch.where(dropped, -1, labels)
+            return self._errors(tokens, labels, levels, noise).mean()
+        generator = torch.Generator().manual_seed(0)
+        total = torch.zeros((), device=tokens.device)
+        for level in torch.linspace(0, count - 1, JUDGED_LEVELS).long().tolist():
+            noise = torch.randn(tokens.shape[1:], generator=generator).to(tokens).expand_as(tokens)
+            total = total + self._errors(tokens, labels, torch.full_like(labels, level), noise).mean()
+        return total / JUDGED_LEVELS
+
+    def _errors(self, tokens: Tensor, labels: Tensor, levels: Tensor, noise: Tensor) -> Float[Tensor, "b t w"]:
+        clean = tokens / self.scale
+        noisy = self._mixed(clean, noise, levels)
+        wanted = noise - clean if self.config.process == "flow" else clean
+        return (self(noisy, levels, labels) - wanted).square()
+
+    def _mixed(self, clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
+        return self.clean[levels][:, None, None] * clean + self.noise[levels][:, None, None] * noise
+
+    def _clean(self, noisy: Tensor, levels: Tensor, labels: Tensor, guidance: float) -> Tensor:
+        """The clean tokens that noisy ones are taken for."""
+        predicted: Tensor = self(noisy, levels, labels)
+        if guidance != 1:
+            of_any = self(noisy, levels, torch.full_like(labels, -1))
+            predicted = of_any + guidance * (predicted - of_any)
+        if self.config.process == "flow":
+            return noisy - self.noise[levels][:, None, None] * predicted
+        return predicted
+
+    @torch.inference_mode()
+    def generate(
+        self,
+        labels: Int[Tensor, "fields"],
+        randoms: list[np.random.Generator],
+        settings: SamplingConfig,
+        prefix: Tensor | None = None,
+        advance: Callable[[], None] | None = None,
+    ) -> Float[Tensor, "fields tokens width"]:
+        """New tokens, denoised from each sample's own noise."""
+        length, width = self.vocabulary.length, self.vocabulary.width
+        drawn = np.stack([random.standard_normal(length * width) for random in randoms])
+        noise = torch.from_numpy(drawn).to(self.scale) * settings.temperature
+        noise = rearrange(noise, "n (t w) -> n t w", w=width)
+        given = 0 if prefix is None else prefix.shape[1]
+        known = None if prefix is None else prefix / self.scale
+        x, steps = noise, self.config.denoise_steps
+        levels = torch.linspace(len(self.noise) - 1, 0, steps).round().long().tolist()
+        for step, (level, following) in enumerate(zip(levels, [*levels[1:], None], strict=True)):
+            here = torch.full_like(labels, level)
+            if known is not None:
+                x = torch.cat([self._mixed(known, noise[:, :given], here), x[:, given:]], dim=1)
+            clean = self._clean(x, here, labels, settings.guidance)
+            if following is None:
+                x = clean
+            else:
+                left = (x - self.clean[level] * clean) / self.noise[level]
+                x = self._mixed(clean, left, torch.full_like(labels, following))
+            if advance is not None:
+                for _ in range(length * (step + 1) // steps - length * step // steps):
+                    advance()
+        tokens = x * self.scale
+        if prefix is not None:
+            tokens[:, :given] = prefix
+        return tokens
+
+    @property
+    def learning_rate(self) -> float:
+        # As for the causal models: 1e-3 is good at width 128; wider layers want smaller steps.
+        return 1e-3 * math.sqrt(128 / self.config.width)
+
+    @property
+    def bytes_per_sample(self) -> int:
+        # A block holds its input, queries, keys and values, and the two halves of its MLP: about ten widths.
+        return 4 * 10 * self.config.width * self.vocabulary.length
+
+
+def shares(
+    process: Literal["diffusion", "flow"], levels: int
+) -> tuple[Float[Tensor, "levels"], Float[Tensor, "levels"]]:
+    """What share of the clean tokens and of the noise there is at each level, from the least noise to almost no tokens.
+
+    `diffusion` keeps the sum of squares at 1, `flow` the sum. The former's variances grow linearly, from 1e-4 to 0.02
+    for 1,000 levels, and by so much more for fewer that the last level is as noisy.
+    """
+    if process == "flow":
+        noise = torch.arange(1, levels + 1, dtype=torch.float64) / levels
+        return (1 - noise).float(), noise.float()
+    added = torch.linspace(FIRST_VARIANCE, LAST_VARIANCE, levels, dtype=torch.float64) / levels
+    kept = (1 - added.clamp(max=LAST_SHARE)).cumprod(0)
+    return kept.sqrt().float(), (1 - kept).sqrt().float()
