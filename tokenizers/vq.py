@@ -42,6 +42,7 @@ from .vq_training import VQNetworks, WarpedFields, find_box, probe, train
 
 PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
 MEASURED = 64  # fields whose boxes say which cells are nearly cubes
+FEW = 64  # cells along all axes but the last, at most
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
 
 
@@ -104,7 +105,7 @@ class VQTokenizer(Tokenizer):
             logs = sides - torch.tensor(counts).log()
             return float(math.log(math.prod(counts)) - logs.var(correction=0))
 
-        every = itertools.product(range(1, most + 1), repeat=dims - 1)
+        every = itertools.product(range(1, min(most, FEW) + 1), repeat=dims - 1)
         options = [(*some, most // math.prod(some)) for some in every if math.prod(some) <= most]
         return max(options, key=merit)
 
