@@ -8,7 +8,7 @@ from . import options
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=options.artifact)
 @click.option("-n", "count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more usual.")
 @click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens.")
@@ -38,7 +38,7 @@ from . import options
 )
 @click.option(
     "--format",
-    type=click.Choice(["glb", "obj", "ply", "stl", "off"]),
+    type=click.Choice(["glb", "obj", "ply", "stl", "off", "3mf"]),
     default="glb",
     show_default=True,
     help="Of the meshes.",
@@ -79,6 +79,8 @@ def generate(
     out: Path,
 ) -> None:
     """Generate new fields with RUN: of each a mesh, the field itself and a picture.
+
+    RUN is a folder, or the address of one on the Hugging Face Hub, as hf://owner/name.
 
     \b
     nfgen generate run -n 16 -o out

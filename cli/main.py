@@ -12,9 +12,11 @@ from nfgen.provenance import made_by
 
 from .demo import demo
 from .evaluate import evaluate
+from .export import export
 from .fit import fit
 from .generate import generate
 from .info import info
+from .push import push
 from .report import report
 from .shapes import shapes
 from .tokenize import tokenize
@@ -64,5 +66,5 @@ def main(debug: bool) -> None:
     """Generate neural fields: shapes → fields → tokens → transformer → new fields and meshes."""
 
 
-for command in (shapes, fit, tokenize, train, generate, evaluate, report, info, demo):
+for command in (shapes, fit, tokenize, train, generate, evaluate, report, export, push, info, demo):
     main.add_command(command)

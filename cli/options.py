@@ -9,6 +9,20 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class Artifact(click.Path):
+    """The path of an artifact, or the address `hf://owner/name` of one on the Hugging Face Hub, which is fetched."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith("hf://"):
+            from nfgen.hub import fetch
+
+            return fetch(value)
+        return super().convert(value, param, ctx)
+
+
+artifact = Artifact(path_type=Path)
+
 out = click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all random numbers.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact that is there already.")

@@ -21,6 +21,8 @@ GROUP = "nfgen.models"
 """Entry-point group in which other packages offer theirs."""
 
 MODEL = "model.json"
+SHARED = "model.safetensors"
+"""The name that Hugging Face's tools know for weights."""
 
 
 def names() -> list[str]:
@@ -71,11 +73,18 @@ def create(name: str, vocabulary: Vocabulary, config: Configuration | None = Non
     return found(vocabulary, config if config is not None else found.Config.from_json(settings))
 
 
+def weights_file(run: Path, which: str = "best") -> Path:
+    """The file of a run's weights: `best.safetensors` is called `model.safetensors` where the run was shared."""
+    shared = run / SHARED
+    return shared if which == "best" and shared.exists() else run / f"{which}.safetensors"
+
+
 def load_model(run: str | Path, which: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
     """The trained model of a run folder, in eval mode.
 
     Args:
-        run: a folder with `model.json`, `best.safetensors` and `last.safetensors`.
+        run: a folder with `model.json`, `best.safetensors` and `last.safetensors`; one that was shared has instead
+            `model.safetensors`, the best.
         which: the weights of lowest held-out loss, or the latest.
         device: where to put it.
 
@@ -84,7 +93,7 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
     """
     run = Path(run)
     described = artifact.read_json(run / MODEL)
-    tensors = artifact.read_tensors(run / f"{which}.safetensors")
+    tensors = artifact.read_tensors(weights_file(run, which))
     try:
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])

@@ -28,6 +28,7 @@ WHAT = {
     "tokenizer": "a fitted tokenizer",
     "run": "a trained model with its tokenizer",
     "samples": "generated fields with their meshes and pictures",
+    "export": "files of fields for other programs",
     "field": "one neural field",
     "mesh": "a shape",
 }
@@ -101,7 +102,9 @@ def _tokens(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     model = artifact.read_json(path / "model.json")
-    parameters = sum(t.numel() for t in artifact.read_tensors(path / "best.safetensors").values())
+    weights = path / "best.safetensors"
+    tensors = artifact.read_tensors(weights if weights.exists() else path / "model.safetensors")
+    parameters = sum(tensor.numel() for tensor in tensors.values())
     return {
         "model": model["model"],
         "parameters": parameters,

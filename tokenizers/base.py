@@ -1,6 +1,6 @@
 """The base of every tokenizer: fit, encode, decode, and one way to save and load."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,10 +15,12 @@ from nfgen.field_set import FieldSet
 from nfgen.spec import FieldSpec
 from nfgen.vocabulary import Vocabulary
 
+from .sharing import Shared
+
 KIND = "tokenizer"
 
 
-class Tokenizer(ABC):
+class Tokenizer(Shared):
     """Weights to tokens and back.
 
     A subclass names itself, its `Config`, and implements `_fit`, `encode`, `decode`, `vocabulary`, and the pair
@@ -172,6 +174,15 @@ class Tokenizer(ABC):
             tokenizer._restore(artifact.read_tensors(path / "tokenizer.safetensors"))
         except (KeyError, TypeError, RuntimeError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error
+        return tokenizer
+
+    @classmethod
+    def _read(cls, path: Path) -> Self:
+        from .registry import load
+
+        tokenizer = load(path)
+        if not isinstance(tokenizer, cls):
+            raise ArtifactError(f"{path} holds a {tokenizer.name} tokenizer, not {cls.name}")
         return tokenizer
 
     def _check_fitted(self) -> None:

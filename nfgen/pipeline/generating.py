@@ -11,6 +11,7 @@ from nfgen.contact_sheet import Picture
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.field import Field
+from nfgen.mesh_export import check_format
 from nfgen.models.draw import SamplingConfig
 from nfgen.models.sampling import sample
 from nfgen.progress import progress
@@ -58,6 +59,7 @@ def generate(
         raise ConfigError(f"n must be positive, not {n}", "give -n 1 or more")
     if not 8 <= resolution <= 1024:
         raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
+    check_format(format)
     config = config or SamplingConfig()
     empties = 0
     samples: list[Sample] = []
