@@ -28,6 +28,7 @@ from . import options
     show_default=True,
     help="For FIELDS: augmented token sequences of each field (vq).",
 )
+@click.option("--tensorboard", is_flag=True, help="Write log, pictures and meshes for TensorBoard too.")
 @options.seed
 @options.device
 @options.resume
@@ -43,6 +44,7 @@ def train(
     minutes: float | None,
     heldout: float,
     views: int,
+    tensorboard: bool,
     seed: int,
     device: str,
     resume: bool,
@@ -72,8 +74,11 @@ def train(
         size=size,
         heldout=heldout,
         views=views,
+        tensorboard=tensorboard,
         resume=resume,
         overwrite=overwrite,
     )
     click.echo(f"a {run.model.name} model of {run.model.parameter_count:,} parameters is in {out}; {run.summary}")
+    if tensorboard:
+        click.echo(f"look: tensorboard --logdir {out / 'tensorboard'}")
     click.echo(f"next: nfgen generate {out} -n 16 -o OUT")

@@ -84,8 +84,8 @@ def _failures(hub: Any) -> tuple[type[Exception], ...]:
     return (
         OSError,
         RuntimeError,
+        ValueError,
         hub.errors.HfHubHTTPError,
-        hub.errors.HFValidationError,
         hub.errors.OfflineModeIsEnabled,
         http.HTTPError,
     )
@@ -99,7 +99,7 @@ def _has(name: str) -> bool:
 
 def _line(error: Exception) -> str:
     """What the Hub says, in one line."""
-    said = getattr(error, "server_message", None) or str(error)
+    said = getattr(error, "server_message", None) or f"{error} {error.__cause__ or ''}"
     return " ".join(said.split())[:200] or type(error).__name__
 
 

@@ -2,7 +2,7 @@
 
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from . import artifact
 from .errors import ConfigError
@@ -37,5 +37,5 @@ def write_mesh(mesh: "trimesh.Trimesh", path: str | Path, format: str | None = N
     path = Path(path)
     format = format or path.suffix[1:].lower()
     check_format(format)
-    content = mesh.export(file_type=format)
+    content: Any = mesh.export(file_type=format)
     artifact.write_atomically(path, content.encode() if isinstance(content, str) else content)

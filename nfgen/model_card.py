@@ -31,7 +31,8 @@ def run_card(
         scores: of `nfgen evaluate`, if there are any.
         picture: whether a file `samples.png` lies beside the card.
     """
-    vocabulary, spec_dims = model["vocabulary"], "images" if config.get("dims") == 2 else "3-D shapes"
+    vocabulary, what = model["vocabulary"], "images" if config.get("dims") == 2 else "3-D shapes"
+    tags = ["nfgen", "neural-fields", "implicit-neural-representation", model["model"]]
     rows = _training_rows(config) + _round_trip_rows(config["report"]) + (_score_rows(scores) if scores else [])
     size = f"{vocabulary['codes']:,} codes" if vocabulary["codes"] else f"{vocabulary['width']} numbers each"
     classes = f", conditioned on {len(vocabulary['classes'])} classes" if vocabulary["classes"] else ""
@@ -41,8 +42,8 @@ def run_card(
         "trained on": f"{len(config['train_ids'])} fields",
     }
     parts = [
-        _front_matter(["nfgen", "neural-fields", "implicit-neural-representation", model["model"]], license, name, rows),
-        f"# {name}\n\nGenerates {spec_dims} as neural fields: it writes tokens, which decode to the weights of small MLPs. "
+        _front_matter(tags, license, name, rows),
+        f"# {name}\n\nGenerates {what} as neural fields: it writes tokens, which decode to the weights of small MLPs. "
         "Made with nfgen.",
         f"![samples]({PICTURE})" if picture else "",
         _table(["", ""], list(facts.items())),

@@ -34,13 +34,13 @@ def onnx_model(field: Field) -> "onnx.ModelProto":
         ConfigError: if the package onnx is missing.
     """
     onnx = _package("onnx")
-    constants = {
+    constants: dict[str, Any] = {
         "octaves": _octaves(field),
         "root_half": np.float32(math.sqrt(0.5)),
         "one": np.float32(1),
         "half": np.float32(0.5),
         "frequency": np.float32(SINE_FREQUENCY),
-        "last": np.int64([1]),
+        "last": np.array([1]),
     }
     nodes: list[Any] = []
 

@@ -3,7 +3,7 @@
 import tempfile
 from abc import ABC, abstractmethod
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, ClassVar, Self
 
 from nfgen import hub
 from nfgen.model_card import tokenizer_card
@@ -15,7 +15,7 @@ INSIDE = "tokenizer"
 class Shared(ABC):
     """What every tokenizer can do on the Hub; `save` and `load` are the base's own."""
 
-    name: Any
+    name: ClassVar[str]
     config: Any
     spec: Any
 

@@ -63,9 +63,7 @@ def write_pretrained(
 def _draw(run: "Run", path: Path) -> None:
     """A few samples on a sheet, the first ones of seed 0."""
     fields = decode_fields(run.tokenizer, sample(run.model, PICTURED))
-    save_png(
-        path,
-        contact_sheet(
-            [image_picture(field) if field.spec.dims == 2 else render_mesh(field.mesh(PICTURE_CELLS)) for field in fields]
-        ),
-    )
+    pictures = [
+        image_picture(field) if field.spec.dims == 2 else render_mesh(field.mesh(PICTURE_CELLS)) for field in fields
+    ]
+    save_png(path, contact_sheet(pictures))
