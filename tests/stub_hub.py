@@ -78,7 +78,9 @@ class _Handler(BaseHTTPRequestHandler):
             owner, name = asked.get("organization"), asked["name"]
             if owner == "stranger":
                 return self._answer({"error": "You don't have the rights"}, 403)
-            hub.repo, hub.private = f"{owner}/{name}" if owner else name, bool(asked.get("private"))
+            hub.repo = f"{owner}/{name}" if owner else name
+            # The library said "private": true until it learned a third visibility.
+            hub.private = asked.get("private") is True or asked.get("visibility") == "private"
             return self._answer({"url": f"{hub.address}/{hub.repo}", "name": hub.repo, "id": "1"})
         if path.startswith(f"/api/models/{hub.repo}/preupload/"):
             modes = [

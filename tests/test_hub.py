@@ -120,9 +120,11 @@ def test_push_and_generate_by_address(run: Path, tmp_path: Path, hub: stub_hub.S
     assert not [path for path in (tmp_path / "cache").rglob("evil.*")]
 
 
-def test_a_tokenizer_travels_alone_or_with_its_run(run: Path, tmp_path: Path, hub: stub_hub.StubHub) -> None:
+def test_a_tokenizer_travels_alone_or_with_its_run(
+    run: Path, tiny_fields: FieldSet, tmp_path: Path, hub: stub_hub.StubHub
+) -> None:
     tokenizer = nfgen.Tokenizer.from_pretrained(run)
-    tokens = torch.zeros(1, tokenizer.vocabulary.length, dtype=torch.long)
+    tokens = tokenizer.encode(tiny_fields.weights[:2])
     command("push", run / "tokenizer", "owner/codes")
     alone = nfgen.CodebookTokenizer.from_pretrained("owner/codes")
     assert torch.equal(alone.decode(tokens), tokenizer.decode(tokens))
