@@ -135,11 +135,12 @@ def test_a_tokenizer_travels_alone_or_with_its_run(
 
 
 def test_refusals_are_one_line_and_a_remedy(run: Path, hub: stub_hub.StubHub, tmp_path: Path) -> None:
+    sheet = ["--samples", run.parent / "samples"]
     assert "no repository owner/nothing" in command("info", "hf://owner/nothing", status=2).stderr
-    assert "cannot push" in command("push", run, "stranger/chairs", status=2).stderr
-    assert "cannot push" in command("push", run, "no/such/name", status=2).stderr
+    assert "cannot push" in command("push", run, "stranger/chairs", *sheet, status=2).stderr
+    assert "cannot push" in command("push", run, "no/such/name", *sheet, status=2).stderr
     assert "say where to" in command("push", run, status=2).stderr
-    command("push", run, "owner/chairs")
+    command("push", run, "owner/chairs", *sheet)
     assert "no revision old" in command("info", "hf://owner/chairs@old", status=2).stderr
 
 
