@@ -10,7 +10,9 @@ from nfgen import __version__
 from nfgen.errors import NfgenError
 from nfgen.provenance import made_by
 
+from .completion import completion
 from .demo import demo
+from .doctor import doctor
 from .evaluate import evaluate
 from .export import export
 from .fit import fit
@@ -66,5 +68,5 @@ def main(debug: bool) -> None:
     """Generate neural fields: shapes → fields → tokens → transformer → new fields and meshes."""
 
 
-for command in (shapes, fit, tokenize, train, generate, evaluate, report, export, push, info, demo):
+for command in (shapes, fit, tokenize, train, generate, evaluate, report, export, push, info, demo, doctor, completion):
     main.add_command(command)

@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 from . import artifact
-from .errors import ConfigError
 from .field import Field
 from .field_set import FieldSet
 from .samples import read_list
@@ -145,9 +144,10 @@ def describe_components(tokenizers: bool, models: bool) -> dict[str, Any]:
 def _component(registry: Any, name: str) -> dict[str, Any]:
     try:
         found = registry.find(name)
-        return {"what": (found.__doc__ or "").strip().splitlines()[0], "settings": found.Config().to_json()}
-    except ConfigError as error:
-        return {"what": f"broken: {error.problem}", "settings": {}}
+        what = (found.__doc__ or name).strip().splitlines()[0]
+        return {"what": what, "settings": found.Config().to_json()}
+    except Exception as error:  # another package's class may be wrong in any way
+        return {"what": f"broken: {error}", "settings": {}}
 
 
 def lines(described: dict[str, Any], indent: int = 0) -> list[str]:

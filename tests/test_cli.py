@@ -157,4 +157,4 @@ def test_info_explains_every_artifact_and_file(chairs: Path) -> None:
 def test_every_command_has_help_with_two_examples() -> None:
     for name in main.commands:
         text = run(name, "--help").output
-        assert text.count("\n  nfgen " + name) == 2 or name == "demo", text
+        assert text.count("\n  nfgen " + name) == 2, text
