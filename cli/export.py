@@ -21,9 +21,7 @@ from . import options
 @options.overwrite
 @options.quiet
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write; folder for a folder.")
-def export(
-    source: Path, format: str | None, resolution: int, limit: int | None, overwrite: bool, out: Path
-) -> None:
+def export(source: Path, format: str | None, resolution: int, limit: int | None, overwrite: bool, out: Path) -> None:
     """Write the fields of SOURCE, a field file, field set or samples, as meshes or as ONNX graphs.
 
     \b

@@ -52,6 +52,7 @@ from . import options
     show_default=True,
     help="Which checkpoint.",
 )
+@options.dry_run
 @options.seed
 @options.device
 @options.overwrite
@@ -73,6 +74,7 @@ def generate(
     format: str,
     batch_size: int | None,
     which: str,
+    dry_run: bool,
     seed: int,
     device: str,
     overwrite: bool,
@@ -87,11 +89,15 @@ def generate(
     nfgen generate run -n 8 --class chair --top-p 0.9 --format obj -o out
     """
     from nfgen.models.draw import SamplingConfig
-    from nfgen.pipeline import Run, generate, read_prefix
+    from nfgen.pipeline import Run, generate, plan_generate, read_prefix
 
     loaded = Run.load(run, which, device)
     first = None if prefix is None else read_prefix(loaded, prefix, prefix_length)
     config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance)
+    if dry_run:
+        plan = plan_generate(loaded, count, config=config, resolution=resolution, format=format, batch_size=batch_size)
+        click.echo("\n".join(plan.lines()))
+        return
     samples = generate(
         loaded,
         count,

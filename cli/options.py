@@ -28,6 +28,7 @@ seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=Tr
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact that is there already.")
 resume = click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 device = click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …")
+dry_run = click.option("--dry-run", is_flag=True, help="Only say what it would take: sizes, memory, time.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
 

@@ -10,7 +10,9 @@ from . import options
 @click.command()
 @click.argument("source", type=click.Path(path_type=Path), metavar="RUN")
 @click.argument("repo", required=False)
-@click.option("--samples", type=click.Path(path_type=Path), help="Samples of RUN: their sheet and scores go on the card.")
+@click.option(
+    "--samples", type=click.Path(path_type=Path), help="Samples of RUN: their sheet and scores go on the card."
+)
 @click.option("--license", help="For the card, as mit or cc-by-4.0.")
 @click.option("--private", is_flag=True, help="If the repository is made: only you can see it.")
 @click.option("--message", default="Upload with nfgen", show_default=True, help="Of the commit.")

@@ -25,6 +25,7 @@ from . import options
     show_default=True,
     help="Token sequences of augmented copies to store for each field (vq).",
 )
+@options.dry_run
 @options.seed
 @options.overwrite
 @options.quiet
@@ -35,6 +36,7 @@ def tokenize(
     tokenizer: str,
     heldout: float,
     views: int,
+    dry_run: bool,
     seed: int,
     overwrite: bool,
     as_json: bool,
@@ -50,9 +52,13 @@ def tokenize(
     """
     import json
 
-    from nfgen.pipeline import tokenize
+    from nfgen.pipeline import plan_tokenize, tokenize
 
     fields, settings = options.parse_one(words)
+    if dry_run:
+        plan = plan_tokenize(fields, tokenizer, heldout=heldout, views=views, **settings)
+        click.echo(json.dumps(plan.to_json()) if as_json else "\n".join(plan.lines()))
+        return
     tokens = tokenize(
         fields,
         out,

@@ -29,6 +29,7 @@ from . import options
     help="For FIELDS: augmented token sequences of each field (vq).",
 )
 @click.option("--tensorboard", is_flag=True, help="Write log, pictures and meshes for TensorBoard too.")
+@options.dry_run
 @options.seed
 @options.device
 @options.resume
@@ -45,6 +46,7 @@ def train(
     heldout: float,
     views: int,
     tensorboard: bool,
+    dry_run: bool,
     seed: int,
     device: str,
     resume: bool,
@@ -60,11 +62,15 @@ def train(
     nfgen train fields --tokenizer vq --minutes 10 -o run
     nfgen train tokens --size small --steps 5000 --dropout 0.2 -o run
     """
-    from nfgen.pipeline import train_from_settings
+    from nfgen.pipeline import plan_train, train_from_settings
 
     source, settings = options.parse_one(words)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
     given = {key: value for key, value in given.items() if value is not None} | settings
+    if dry_run:
+        plan = plan_train(source, given, tokenizer=tokenizer, model=model, size=size, heldout=heldout, views=views)
+        click.echo("\n".join(plan.lines()))
+        return
     run = train_from_settings(
         source,
         out,

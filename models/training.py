@@ -96,13 +96,13 @@ def train(
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
     with torch.random.fork_rng(devices=[] if config.device == "cpu" else None):
         torch.manual_seed(config.seed)
-        trainer = _Trainer(create(model, vocabulary, settings), batches, config, run, on_log)
+        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log)
         trainer.open(resume)
         return trainer.train(on_sample)
 
 
-class _Trainer:
-    """A model in training with its average, optimizer and state; `run` is its folder."""
+class Trainer:
+    """A model in training with its average, optimizer and state; `run` is its folder. `train` is what to call."""
 
     def __init__(
         self,

@@ -50,7 +50,9 @@ def examine() -> dict[str, Any]:
     precision = _precision()
     threads = {"processors": _processors(), "torch": torch.get_num_threads(), "OMP_NUM_THREADS": _environment()}
     if threads["torch"] > threads["processors"]:
-        warnings.append(f"torch has {threads['torch']} threads for {threads['processors']} processors: set OMP_NUM_THREADS")
+        warnings.append(
+            f"torch has {threads['torch']} threads for {threads['processors']} processors: set OMP_NUM_THREADS"
+        )
     memory, disk = _memory(), {name: shutil.disk_usage(path).free for name, path in _places().items()}
     if memory["available"] is not None and memory["available"] < LITTLE_MEMORY:
         warnings.append(f"only {memory['available'] / GIGABYTE:.1f} GB of memory are free: give smaller batches")

@@ -49,7 +49,7 @@ def run_card(
         _table(["", ""], list(facts.items())),
         "## Use",
         f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out",
-        f"```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained(\"OWNER/{name}\")\n"
+        f'```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained("OWNER/{name}")\n'
         'nfgen.generate(run, 16, "out")\n```',
         "## Metrics",
         _table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),

@@ -27,7 +27,9 @@ class TensorBoard:
         try:
             from torch.utils.tensorboard.writer import SummaryWriter
         except ImportError as error:
-            raise ConfigError("--tensorboard needs the package tensorboard", "pip install 'nfgen[tensorboard]'") from error
+            raise ConfigError(
+                "--tensorboard needs the package tensorboard", "pip install 'nfgen[tensorboard]'"
+            ) from error
         self._writer: Any = SummaryWriter(str(folder), purge_step=first_step or None)
 
     def scalars(self, line: Mapping[str, Any]) -> None:

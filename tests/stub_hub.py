@@ -146,7 +146,9 @@ class _Handler(BaseHTTPRequestHandler):
             if name not in hub.files:
                 return self._answer({"error": "no file"}, 404, {"X-Error-Code": "EntryNotFound"})
             content = hub.files[name]
-            return self._answer(content, headers={"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT})
+            return self._answer(
+                content, headers={"ETag": f'"{hashlib.sha1(content).hexdigest()}"', "X-Repo-Commit": COMMIT}
+            )
         return self._missing()
 
     do_HEAD = do_GET

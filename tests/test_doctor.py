@@ -19,7 +19,9 @@ def found() -> dict:
 
 
 def test_what_is_found_is_so(found: dict) -> None:
-    assert found["versions"]["torch"] == torch.__version__.split("+")[0] or found["versions"]["torch"] == torch.__version__
+    assert (
+        found["versions"]["torch"] == torch.__version__.split("+")[0] or found["versions"]["torch"] == torch.__version__
+    )
     assert {"click", "numpy", "safetensors", "trimesh"} <= set(found["versions"])
     assert found["errors"] == []
     assert found["devices"][0] == "cpu"
@@ -72,7 +74,9 @@ def test_help_needs_little_time() -> None:
     """Processor time, not the clock: other tests run beside this one."""
     code = "import time; from nfgen.cli.main import main; main(['--help'], standalone_mode=False); print(time.process_time())"
     seconds = min(
-        float(subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()[-1])
+        float(
+            subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()[-1]
+        )
         for _ in range(3)
     )
     assert seconds < 0.3

@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 from nfgen import artifact, plugins
-from nfgen.errors import ConfigError
 
 from .base import KIND, Tokenizer
 

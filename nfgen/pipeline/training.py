@@ -20,7 +20,6 @@ from nfgen.models.training import train as train_model
 from nfgen.token_set import KIND as TOKENS
 from nfgen.token_set import TOKENIZER, TokenSet
 from nfgen.tokenizers import registry as tokenizers
-from nfgen.tokenizers.base import Tokenizer
 
 from .run import KIND, Run, probe_values
 from .tokenizing import tokenize

@@ -6,12 +6,13 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from jaxtyping import Float, Int
+from torch import Tensor, nn
+from torch.nn import functional
+
 from nfgen import SamplingConfig, Vocabulary
 from nfgen.configuration import Configuration
 from nfgen.models.base import SequenceModel
 from nfgen.models.draw import draw, uniforms
-from torch import Tensor, nn
-from torch.nn import functional
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
-import torch
 from jaxtyping import Float, Int
+from torch import Tensor
+
 from nfgen import FieldSet, FieldSpec, Tokenizer, Vocabulary
 from nfgen.configuration import Configuration, require
-from torch import Tensor
 
 
 @dataclass(frozen=True)
