@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format docs package clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -26,5 +26,13 @@ format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+# Broken links and references end the build.
+docs: .venv/installed
+	$(BIN)/mkdocs build --strict --quiet
+
+# Wheel and sdist; each installed and tested outside the checkout.
+package: .venv/installed
+	$(BIN)/python benchmarks/package.py
+
 clean:
-	rm -rf .venv demo dist
+	rm -rf .venv demo dist build

@@ -4,7 +4,7 @@ import contextlib
 import resource
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +16,7 @@ PROBE_STEPS = 2, 8
 class Plan:
     """What a command would make, the memory of this process at its peak, and the time of each part."""
 
-    counts: dict[str, int | str]
+    counts: Mapping[str, int | str]
     """Fields, parameters, tokens and the like."""
     seconds: dict[str, float]
     """Of each part, from a short measured probe on this machine as busy as it is now."""
@@ -39,7 +39,7 @@ class Plan:
     def lines(self) -> list[str]:
         """As text."""
         parts = ", ".join(f"{key} {duration(value)}" for key, value in self.seconds.items())
-        counts = {key: f"{value:,}" if isinstance(value, int) else value for key, value in self.counts.items()}
+        counts: dict[str, str] = {key: f"{value:,}" if isinstance(value, int) else value for key, value in self.counts.items()}
         text = counts | {
             "memory": f"about {self.memory_bytes / 1e9:.2g} GB",
             "time": f"about {duration(self.total_seconds)} ({parts})",

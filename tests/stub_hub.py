@@ -130,7 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
             "downloads": 0,
             "likes": 0,
         }
-        if path in (f"/api/models/{hub.repo}", f"/api/models/{hub.repo}/revision/main", f"/api/models/{hub.repo}/revision/{COMMIT}"):  # fmt: skip
+        one = f"/api/models/{hub.repo}"
+        if path in (one, f"{one}/revision/main", f"{one}/revision/{COMMIT}"):
             return self._answer(about)
         if path.startswith(f"/api/models/{hub.repo}/revision/"):
             return self._answer({"error": "no revision"}, 404, {"X-Error-Code": "RevisionNotFound"})

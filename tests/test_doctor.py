@@ -72,7 +72,10 @@ def test_bash_is_told_the_commands_and_options() -> None:
 
 def test_help_needs_little_time() -> None:
     """Processor time, not the clock: other tests run beside this one."""
-    code = "import time; from nfgen.cli.main import main; main(['--help'], standalone_mode=False); print(time.process_time())"
+    code = (
+        "import time; from nfgen.cli.main import main; "
+        "main(['--help'], standalone_mode=False); print(time.process_time())"
+    )
     seconds = min(
         float(
             subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()[-1]

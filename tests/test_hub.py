@@ -117,7 +117,7 @@ def test_push_and_generate_by_address(run: Path, tmp_path: Path, hub: stub_hub.S
     assert [entry["tokens"] for entry in there] == [entry.tokens for entry in local]
     fetched = nfgen.Run.from_pretrained("owner/chairs", revision="main")
     assert samples_of(fetched) == samples_of(nfgen.Run.load(run))
-    assert not [path for path in (tmp_path / "cache").rglob("evil.*")]
+    assert not list((tmp_path / "cache").rglob("evil.*"))
 
 
 def test_a_tokenizer_travels_alone_or_with_its_run(
