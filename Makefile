@@ -32,6 +32,7 @@ docs: .venv/installed
 
 # Wheel and sdist; each installed and tested outside the checkout.
 package: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[package]'
 	$(BIN)/python benchmarks/package.py
 
 clean:

@@ -3,7 +3,7 @@
     make package            # all tests with the newest, `LOWEST_TESTS` with the lowest direct dependencies
     python benchmarks/package.py --quick
 
-The environment is made with uv. Torch is taken in the version that is installed here where the newest is asked for.
+The lowest are found by uv. With the newest goes the torch that is installed here, as it is by far the largest download.
 """
 
 import shutil
@@ -12,6 +12,7 @@ import sys
 import tarfile
 import tempfile
 import zipfile
+from importlib.metadata import version
 from pathlib import Path
 
 import click
@@ -41,7 +42,7 @@ def run(*words: object, cwd: Path = ROOT) -> None:
 
 def build(dist: Path) -> tuple[Path, Path]:
     """The sdist, and the wheel that is built *from* it, as an installer would."""
-    run(sys.executable, "-m", "build", "--installer", "uv", "--outdir", dist)
+    run(sys.executable, "-m", "build", "--outdir", dist)
     (sdist,), (wheel,) = dist.glob("*.tar.gz"), dist.glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     missing = [name for name in MODULES if name not in names]
@@ -60,10 +61,16 @@ def test(wheel: Path, sdist: Path, resolution: str, tests: list[str], extras: st
     # The package's own source must not be found: only what the wheel installed.
     for name in ("nfgen", "tokenizers", "models", "cli"):
         shutil.rmtree(source / name, ignore_errors=True)
-    uv, python = [sys.executable, "-m", "uv"], place / "venv" / "bin" / "python"
-    run(*uv, "venv", "--python", sys.executable, place / "venv")
-    install = [*uv, "pip", "install", "--python", python, "--resolution", resolution]
-    run(*install, f"{wheel}[{extras}]")
+    python = place / "venv" / "bin" / "python"
+    if resolution == "highest":
+        run(sys.executable, "-m", "venv", place / "venv")
+        held = place / "constraints.txt"
+        held.write_text(f"torch=={version('torch')}\n")
+        run(python, "-m", "pip", "install", "--quiet", "--constraint", held, f"{wheel}[{extras}]")
+    else:
+        uv = [sys.executable, "-m", "uv"]
+        run(*uv, "venv", "--python", sys.executable, place / "venv")
+        run(*uv, "pip", "install", "--python", python, "--resolution", resolution, f"{wheel}[{extras}]")
     run(python, "-m", "pytest", "-q", *[source / "tests" / name for name in tests], cwd=place)
 
 

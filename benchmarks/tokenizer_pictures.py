@@ -3,8 +3,8 @@
     nfgen demo -o demo
     python benchmarks/tokenizer_pictures.py demo/fields demo/tokens -o docs/tokenizers.png
 
-TOKENS are those of a vq tokenizer that was fitted on FIELDS; the others are fitted here on the same training fields. Prints
-the mean IoU against the true shapes of all held-out fields.
+TOKENS are those of a vq tokenizer that was fitted on FIELDS; the others are fitted here on the same training
+fields. Prints the mean IoU against the true shapes of all held-out fields.
 """
 
 from pathlib import Path

@@ -48,7 +48,11 @@ def examine() -> dict[str, Any]:
     }
     warnings += [f"the plug-in {name} is {what}" for name, what in broken.items()]
     precision = _precision()
-    threads: dict[str, Any] = {"processors": _processors(), "torch": torch.get_num_threads(), "OMP_NUM_THREADS": _environment()}
+    threads: dict[str, Any] = {
+        "processors": _processors(),
+        "torch": torch.get_num_threads(),
+        "OMP_NUM_THREADS": _environment(),
+    }
     if threads["torch"] > threads["processors"]:
         warnings.append(
             f"torch has {threads['torch']} threads for {threads['processors']} processors: set OMP_NUM_THREADS"

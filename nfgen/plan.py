@@ -39,7 +39,9 @@ class Plan:
     def lines(self) -> list[str]:
         """As text."""
         parts = ", ".join(f"{key} {duration(value)}" for key, value in self.seconds.items())
-        counts: dict[str, str] = {key: f"{value:,}" if isinstance(value, int) else value for key, value in self.counts.items()}
+        counts: dict[str, str] = {
+            key: f"{value:,}" if isinstance(value, int) else value for key, value in self.counts.items()
+        }
         text = counts | {
             "memory": f"about {self.memory_bytes / 1e9:.2g} GB",
             "time": f"about {duration(self.total_seconds)} ({parts})",
