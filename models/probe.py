@@ -25,7 +25,8 @@ from .training import Trainer
 
 MEASURED = 4  # steps of a training
 BUDGET = 2.0  # seconds for tokens of one batch
-LAST = 8  # tokens measured at the end of a sequence, where attention is dearest
+FEW = 8  # tokens measured at the start and at the end of a sequence, where attention is dearest
+SMALL_BATCH = 8  # in which they are measured: the prefix of a large one would take longer than what it tells
 
 
 @dataclass(frozen=True)
@@ -41,9 +42,11 @@ class TrainingCost:
 
     def total(self, config: TrainConfig) -> float:
         """Seconds of the whole training, if patience does not end it."""
-        once = self.step + self.evaluation / config.evaluate_every
-        by_steps = math.inf if config.last_step is None else config.last_step * once
-        return min(by_steps, math.inf if config.minutes is None else 60 * config.minutes)
+        by_time = math.inf if config.minutes is None else 60 * config.minutes
+        if config.last_step is None:
+            return by_time
+        evaluations = math.ceil(config.last_step / config.evaluate_every)
+        return min(by_time, config.last_step * self.step + evaluations * self.evaluation)
 
 
 def training_cost(
@@ -61,7 +64,7 @@ def training_cost(
         trainer = Trainer(create(name, vocabulary, settings), batches, config, Path(folder))
         trainer.open(False)
         trainer.step()  # the first pays for memory and threads
-        step = min(timed(trainer.step) for _ in range(MEASURED))
+        step = sum(timed(trainer.step) for _ in range(MEASURED)) / MEASURED
 
         def evaluation() -> None:
             trainer.evaluate()
@@ -75,44 +78,44 @@ class _Enough(Exception):
 
 
 def sampling_cost(model: SequenceModel, n: int, batch_size: int | None = None) -> float:
-    """Seconds that n sequences take, from the first ones, or the first and last tokens, of one batch."""
+    """Seconds that n sequences take, from one batch of them; long ones are cut off, and extrapolated."""
     size = min(n, batch_size or max(1, min(LARGEST_BATCH, CACHE_BYTES // (2 * model.bytes_per_sample))))
+    vocabulary = model.vocabulary
     model.eval()
-    done, seconds = _generated(model, size, None)
-    length = model.vocabulary.length
-    if done < length and isinstance(model, CausalModel) and length > 2 * LAST:
-        late, late_seconds = _generated(model, size, _any_tokens(model.vocabulary, size, length - LAST))
-        a_batch = length * (seconds / done + late_seconds / max(late, 1)) / 2
-    else:
-        a_batch = seconds * length / done
+    done, seconds = _generated(model, size)
+    a_batch = seconds * vocabulary.length / done
+    if done < vocabulary.length and isinstance(model, CausalModel) and vocabulary.length > 2 * FEW:
+        few = min(size, SMALL_BATCH)
+        early, early_seconds = _generated(model, few, most=FEW)
+        late, late_seconds = _generated(model, few, middle_tokens(vocabulary, few)[:, : vocabulary.length - FEW])
+        # The cost of a token grows about linearly with those before it.
+        growth = (late_seconds / max(late, 1)) / (early_seconds / max(early, 1))
+        a_batch *= max(1.0, (1 + growth) / 2)
     return a_batch * n / size
 
 
-def _generated(model: SequenceModel, size: int, prefix: Tensor | None) -> tuple[int, float]:
-    """Tokens of each sequence, after the first, and the seconds that they took."""
+def _generated(
+    model: SequenceModel, size: int, prefix: Tensor | None = None, most: int | None = None
+) -> tuple[int, float]:
+    """Tokens of each sequence that were timed, and their seconds; `most` and `BUDGET` cut it off."""
     device = next(model.parameters()).device
-    moments = []
+    moments: list[float] = []
 
     def advance() -> None:
         moments.append(time.perf_counter())
-        if moments[-1] - moments[0] > BUDGET:
+        if moments[-1] - moments[0] > BUDGET or len(moments) - 1 == most:
             raise _Enough
 
     started = time.perf_counter()
+    labels = torch.full((size,), -1, device=device)
+    given = None if prefix is None else prefix.to(device)
     try:
-        labels = torch.full((size,), -1, device=device)
-        given = None if prefix is None else prefix.to(device)
         model.generate(labels, generators(0, range(size)), SamplingConfig(), given, advance)
-        if len(moments) < 2 or prefix is None:
-            return model.vocabulary.length, time.perf_counter() - started
     except _Enough:
-        pass
-    return len(moments) - 1, moments[-1] - moments[0]
-
-
-def _any_tokens(vocabulary: Vocabulary, size: int, length: int) -> Tensor:
-    """Tokens that may stand where they do."""
-    return middle_tokens(vocabulary, size)[:, :length]
+        return len(moments) - 1, moments[-1] - moments[0]
+    if prefix is not None:
+        return max(len(moments) - 1, 1), moments[-1] - moments[0]
+    return model.vocabulary.length, time.perf_counter() - started
 
 
 def middle_tokens(vocabulary: Vocabulary, size: int) -> Tensor:

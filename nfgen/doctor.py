@@ -51,7 +51,7 @@ def examine() -> dict[str, Any]:
     threads: dict[str, Any] = {
         "processors": _processors(),
         "torch": torch.get_num_threads(),
-        "OMP_NUM_THREADS": _environment(),
+        "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
     }
     if threads["torch"] > threads["processors"]:
         warnings.append(
@@ -157,10 +157,6 @@ def _precision() -> dict[str, Any]:
 def _processors() -> int:
     """Those that this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _environment() -> str | None:
-    return os.environ.get("OMP_NUM_THREADS")
 
 
 def _memory() -> dict[str, int | None]:

@@ -43,8 +43,9 @@ def plan_fit(
     chosen = [refs[i * len(refs) // min(PROBED, len(refs))] for i in range(min(PROBED, len(refs)))]
     with silent(), tempfile.TemporaryDirectory() as folder:
         job = FitJob(spec, str(init), config, samples, (), Path(folder), False, 1, None)
-        found: list[Any] = []
-        sampling = timed(lambda: found.extend(job.sample(chosen)[0])) / len(chosen) * len(refs)
+        found: list[Any] = job.sample(chosen[:1])[0]  # pays for the imports
+        timed_ones = chosen[1:] or chosen
+        sampling = timed(lambda: found.extend(job.sample(timed_ones)[0])) / len(timed_ones) * len(refs)
         if not found:
             raise NfgenError(f"none of the {len(chosen)} shapes probed was usable", "look at the shapes named")
         at_once = min(config.batch, len(refs))
@@ -58,9 +59,9 @@ def plan_fit(
         shards = len(refs) / at_once
         seconds = {"sampling": _over_processes(sampling, len(refs), workers)}
         if str(init) in ("first", "shared"):
-            pooled = SHARED_STEPS_POINTS if str(init) == "shared" else 1
-            of_base = replace(config, points=config.points * pooled)
-            several = job.points([found[i % len(found)] for i in range(min(SHARED_SHAPES, len(refs)))])
+            times, count = (SHARED_STEPS_POINTS, min(SHARED_SHAPES, len(refs))) if str(init) == "shared" else (1, 1)
+            of_base = replace(config, points=config.points * times)
+            several = job.points([found[i % len(found)] for i in range(count)])
             all_points, all_values = several.points.flatten(0, 1)[None], several.values.flatten()[None]
 
             def base(steps: int) -> None:

@@ -5,7 +5,9 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from PIL import Image
 
 from nfgen import artifact
 from nfgen.contact_sheet import contact_sheet, save_png
@@ -132,7 +134,7 @@ def plan_generate(
 
         seconds["decoding"] = timed(decode) / few * n
         seconds["meshes and pictures"] = timed(write) / few * n
-        pictures += [render_mesh(_nothing(), 256)] * few
+        pictures += [np.asarray(Image.open(file).convert("RGB")) for file in sorted(Path(name).glob("probe-?.png"))]
         seconds["contact sheet"] = timed(sheet) / few * n
     counts = {"samples": n, "parameters": run.model.parameter_count, "tokens a sample": vocabulary.length}
     return Plan(counts, seconds, peak_memory() + min(n, 256) * run.model.bytes_per_sample)
@@ -175,9 +177,3 @@ def _counts(tokens: TokenSet, fields: int) -> dict[str, int | str]:
     vocabulary = tokens.vocabulary
     kinds = f"{vocabulary.codes:,}" if vocabulary.codes else f"{vocabulary.width} numbers each"
     return {"fields": fields, "tokens a field": vocabulary.length, "codes": kinds, "tokens": fields * vocabulary.length}
-
-
-def _nothing() -> Any:
-    import trimesh
-
-    return trimesh.Trimesh()
