@@ -23,11 +23,10 @@ from nfgen.token_set import TOKENIZER, TokenSet
 from nfgen.tokenizers import registry
 
 SHOWN = 4
+CELLS, SIDE = 64, 160
 CASES: list[tuple[str, str, dict[str, Any]]] = [
-    ("histogram, 32 bins", "histogram", {"bins": 32}),
     ("histogram, 16 bins", "histogram", {"bins": 16}),
-    ("codebook, scalars", "codebook", {"unit": "scalar", "codes": 127, "depth": 1}),
-    ("codebook, rows, depth 4", "codebook", {"unit": "row", "depth": 4}),
+    ("codebook, rows", "codebook", {"unit": "row", "depth": 4}),
 ]
 
 
@@ -40,7 +39,7 @@ def main(fields_path: Path, tokens_path: Path, out: Path) -> None:
     train, unseen = fields.select((~heldout).nonzero()[:, 0]), fields.select(heldout.nonzero()[:, 0])
     tokenizers = [(label, registry.create(name, **settings).fit(train)) for label, name, settings in CASES]
     tokenizers.append(("vq", registry.load(tokens_path / TOKENIZER)))
-    pictures = [render_mesh(unseen[i].mesh(96), 192) for i in range(SHOWN)]
+    pictures = [render_mesh(unseen[i].mesh(CELLS), SIDE) for i in range(SHOWN)]
     captions = ["the field"] * SHOWN
     print(f"{'fields':26} IoU {judge_fields(fields.spec, unseen.weights, unseen).iou.mean():.3f}")
     for label, tokenizer in tokenizers:
@@ -49,7 +48,7 @@ def main(fields_path: Path, tokens_path: Path, out: Path) -> None:
         weights = torch.stack([field.weights for field in decoded])
         iou = judge_fields(tokenizer.decoded_spec, weights, unseen).iou.mean()
         print(f"{label:26} IoU {iou:.3f}, {tokenizer.vocabulary.length} tokens, {len(unseen)} held-out fields")
-        pictures += [render_mesh(Field(one.spec, one.weights).mesh(96), 192) for one in decoded[:SHOWN]]
+        pictures += [render_mesh(Field(one.spec, one.weights).mesh(CELLS), SIDE) for one in decoded[:SHOWN]]
         captions += [f"{label}: {tokenizer.vocabulary.length} tokens"] * SHOWN
     save_png(out, contact_sheet(pictures, columns=SHOWN, captions=captions))
 
