@@ -29,12 +29,12 @@ WHAT = {
     "samples": "generated fields with their meshes and pictures",
     "export": "files of fields for other programs",
     "field": "one neural field",
-    "mesh": "a shape",
+    "mesh": "shapes to fit",
 }
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """An artifact, a field file or a shape as a dict: what it is, its figures, where its bytes are, the next command.
+    """An artifact, a field file, or shapes as a dict: what it is, its figures, where its bytes are, the next command.
 
     Raises:
         ArtifactError: if there is nothing of the kind at the path.
@@ -42,6 +42,8 @@ def describe(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     if path.is_file():
         kind, facts = _file(path)
+    elif path.is_dir() and not (path / artifact.CONFIG).exists() and (found := _folder_of_shapes(path)):
+        kind, facts = "mesh", found
     else:
         config = artifact.read_config(path)
         kind = artifact.kind_of(path) or ""
@@ -72,6 +74,22 @@ def _file(path: Path) -> tuple[str, dict[str, Any]]:
         mesh = shape.mesh()
         facts |= {"vertices": len(mesh.vertices), "faces": len(mesh.faces), "watertight": bool(mesh.is_watertight)}
     return "mesh", facts
+
+
+def _folder_of_shapes(path: Path) -> dict[str, Any]:
+    """What a folder that nfgen did not write holds; nothing if there is no shape in it."""
+    from .errors import NfgenError
+    from .shapes import find_shapes
+
+    try:
+        refs = find_shapes(path)
+    except NfgenError:
+        return {}
+    return {
+        "shapes": len(refs),
+        "dims": refs[0].dims,
+        "classes": sorted({r.label for r in refs if r.label is not None}),
+    }
 
 
 def _fields(path: Path, config: dict[str, Any]) -> dict[str, Any]:

@@ -39,7 +39,7 @@ SMALL = {
 
 SMALL_VQ = (
     "--codes 8 --levels 8,5 --probes 8 --nodes 4 --channels 16 --decoder-blocks 1 --batch 4 --tokenizer-points 64 "
-    "--tokenizer-steps 20 --tokenizer-width 16"
+    "--tokenizer-steps 100 --tokenizer-width 16"
 )
 SMALLER_CODE = {
     '"chair", 16, "chairs-py"': '"chair", 4, "chairs-py", resolution=24',
@@ -89,7 +89,7 @@ def make_run() -> None:
     for line in (
         "nfgen shapes chair -o chairs",
         "nfgen fit chairs -o fields",
-        "nfgen train fields --tokenizer histogram -o run",
+        "nfgen train fields --tokenizer identity -o run",
         "nfgen generate run -o out",
     ):
         command(shortened(line))
