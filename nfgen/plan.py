@@ -4,6 +4,7 @@ import contextlib
 import resource
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -80,12 +81,14 @@ def per_turn(work: Callable[[int], Any]) -> tuple[float, float]:
 
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
-    """Show no progress of what is only a probe."""
+    """Show no progress, and no warning, of what is only a probe."""
     from . import progress
 
     shown = progress._shown
     progress.show_progress(False)
     try:
-        yield
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # a codebook of two steps has collapsed, of course
+            yield
     finally:
         progress.show_progress(shown)
