@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test check format clean soak fuzz coverage mutation
+.PHONY: demo browser test check format docs package clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -44,5 +44,14 @@ format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+# Broken links and references end the build.
+docs: .venv/installed
+	$(BIN)/mkdocs build --strict --quiet
+
+# Wheel and sdist; each installed and tested outside the checkout.
+package: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[package]'
+	$(BIN)/python benchmarks/package.py
+
 clean:
-	rm -rf .venv demo dist screenshots
+	rm -rf .venv demo dist build screenshots

@@ -25,6 +25,7 @@ from . import options
     show_default=True,
     help="Token sequences of augmented copies to store for each field (vq).",
 )
+@options.dry_run
 @options.seed
 @options.resume
 @options.overwrite
@@ -36,6 +37,7 @@ def tokenize(
     tokenizer: str,
     heldout: float,
     views: int,
+    dry_run: bool,
     seed: int,
     resume: bool,
     overwrite: bool,
@@ -52,9 +54,13 @@ def tokenize(
     """
     import json
 
-    from nfgen.pipeline import tokenize
+    from nfgen.pipeline import plan_tokenize, tokenize
 
     fields, settings = options.parse_one(words)
+    if dry_run:
+        plan = plan_tokenize(fields, tokenizer, heldout=heldout, views=views, **settings)
+        click.echo(json.dumps(plan.to_json()) if as_json else "\n".join(plan.lines()))
+        return
     tokens = tokenize(
         fields,
         out,
