@@ -2,8 +2,8 @@
 
     python benchmarks/mutation.py --mutants 200
 
-Of tokenizers/ and the decode path. A mutant is killed if a test fails, or takes ten times its time; one that survives is
-printed, with its number, so that a test can be written for it: `--only NUMBER` runs it again and shows the tests.
+Of tokenizers/ and the decode path. A mutant is killed if a test fails, or takes ten times its time; one that survives
+is printed, with its number, so that a test can be written for it: `--only NUMBER` runs it again and shows the tests.
 """
 
 import os

@@ -26,7 +26,7 @@ from nfgen.field import (
     unflatten,
 )
 from nfgen.shapes.shape import Transform
-from nfgen.spec import FieldSpec
+from nfgen.spec import FieldSpec, Output
 from nfgen.symmetry import canonical, match, permute, random_orders
 from nfgen.token_set import split
 from nfgen.vocabulary import Vocabulary
@@ -206,20 +206,19 @@ def test_batches_cover_every_row_once(count: int, size: int) -> None:
 
 
 def test_images_are_rows_from_the_top_and_their_sign_is_negative_inside() -> None:
-    spec = FieldSpec(dims=2, frequencies=0, hidden=(1,), activation="relu", output="sdf")
-    # relu(y + 2) - 2 is y above -2: negative, hence inside, in the lower half.
-    field = Field(spec, torch.tensor([0.0, 1, 2, 1]))
-    lower = Field(
-        FieldSpec(**{**spec.to_json(), "hidden": (1,), "output_bias": True}), torch.tensor([0.0, 1, 2, 1, -2])
-    )
-    assert field.image(4).tolist() == [[0.0] * 4] * 4
+    def field(output_bias: bool, output: Output) -> Field:
+        spec = FieldSpec(dims=2, frequencies=0, hidden=(1,), activation="relu", output_bias=output_bias, output=output)
+        return Field(spec, torch.tensor([0.0, 1, 2, 1, -2])[: spec.size])
+
+    # relu(y + 2) is nowhere negative; less 2 it is y, negative in the lower half.
+    lower = field(True, "sdf")
+    assert field(False, "sdf").image(4).tolist() == [[0.0] * 4] * 4
     assert lower.image(4).tolist() == [[0.0] * 4] * 2 + [[1.0] * 4] * 2
     assert lower.signed_image(2).tolist() == [[0.5, 0.5], [-0.5, -0.5]]
-    logits = Field(FieldSpec(**{**lower.spec.to_json(), "hidden": (1,), "output": "brightness"}), lower.weights)
+    logits = field(True, "brightness")
     torch.testing.assert_close(logits.image(2), torch.sigmoid(torch.tensor([[0.5, 0.5], [-0.5, -0.5]])))
     assert logits.signed_image(2).tolist() == [[-0.5, -0.5], [0.5, 0.5]]
-    occupied = Field(FieldSpec(**{**lower.spec.to_json(), "hidden": (1,), "output": "occupancy"}), lower.weights)
-    assert occupied.image(2).tolist() == [[1.0, 1.0], [0.0, 0.0]]
+    assert field(True, "occupancy").image(2).tolist() == [[1.0, 1.0], [0.0, 0.0]]
 
 
 @law
