@@ -181,7 +181,20 @@ def run_tests(mutant: Mutant | None, tests: Sequence[str], seconds: float, quiet
         import pytest
 
         files = [str(ROOT / "tests" / name) for name in tests if (ROOT / "tests" / name).exists()]
-        status = int(pytest.main(["-x", "-q", "-p", "no:randomly", "--no-header", f"--rootdir={ROOT}", *files]))
+        status = int(
+            pytest.main(
+                [
+                    "-x",
+                    "-q",
+                    "-p",
+                    "no:randomly",
+                    "--no-header",
+                    "-Wignore::pytest.PytestAssertRewriteWarning",
+                    f"--rootdir={ROOT}",
+                    *files,
+                ]
+            )
+        )
         os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 

@@ -135,7 +135,8 @@ def _locked(partial: Path, path: Path) -> Iterator[None]:
                 yield
             finally:
                 with contextlib.suppress(OSError):
-                    partial.rmdir()  # only if nothing was written
+                    if _is_open_as(partial, handle):
+                        partial.rmdir()  # fails if something was written
             return
         finally:
             os.close(handle)

@@ -28,6 +28,9 @@ from nfgen.token_set import TokenSet
 from nfgen.tokenizers import vq_training
 from nfgen.tokenizers.vq import VQTokenizer
 
+# A dozen steps teach no codebook; what counts here is that they are the same steps.
+pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
+
 ROOT = Path(__file__).parent.parent
 VQ: dict[str, Any] = {
     "codes": 8,

@@ -31,6 +31,8 @@ from nfgen.spec import FieldSpec
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.vocabulary import Vocabulary
 
+pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
+
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 INPUTS = 12  # of each reader; `make fuzz` gives each 20,000
 
