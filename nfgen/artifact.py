@@ -324,9 +324,10 @@ def check_claims(build: Callable[[], nn.Module], tensors: dict[str, Tensor]) -> 
     try:
         with torch.device("meta"):
             claimed = {key: tuple(value.shape) for key, value in build().state_dict().items()}
-    except NotImplementedError:
-        return  # networks that compute with values while they are built cannot be asked beforehand
-    except (RuntimeError, OverflowError, MemoryError) as error:  # a shape beyond 64 bits
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        if "meta" in str(error):
+            return  # networks that compute with values while they are built cannot be asked beforehand
+        # A shape beyond 64 bits.
         raise ConfigError(f"its settings are impossible: {str(error).splitlines()[0]}") from error
     held = {key: tuple(value.shape) for key, value in tensors.items()}
     wrong = next((key for key in sorted(claimed | held) if claimed.get(key) != held.get(key)), None)

@@ -130,7 +130,6 @@ def changed_glb(path: Path, **changes: Any) -> Path:
 
 def test_gltf_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
     refused(changed_glb(tmp_path / "a.glb", accessors=lambda all: all[0].update(count=10**9)), "accessors claim")
-    refused(changed_glb(tmp_path / "b.glb", accessors=lambda all: all.extend([all[0]] * 1000)), "accessors claim")
 
     def empty(accessors: list[dict[str, Any]]) -> None:
         accessors[0].pop("bufferView")

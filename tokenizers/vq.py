@@ -92,7 +92,10 @@ class VQTokenizer(Tokenizer):
         require(slots <= SLOT_LIMIT, "codes", wanted, config.codes)
         probes = side * max(1, round((config.probes or DEFAULT_PROBES[dims]) / side))
         per_cell = max(1, round((config.nodes or DEFAULT_NODES[dims]) / side))
-        bottleneck = create_bottleneck(config.bottleneck, slots, config.levels, config.codebook)
+        with torch.device(
+            "cpu"
+        ):  # it computes with values while it is built, also where the rest is on the meta device
+            bottleneck = create_bottleneck(config.bottleneck, slots, config.levels, config.codebook)
         mirror, sizes = config.mirrors(dims), (side, dims, bottleneck.width, config.channels)
         nodes = node_positions(side, per_cell, dims)
         return VQNetworks(
