@@ -141,7 +141,7 @@ def train(
     """
     pool = WarpedFields(fields, networks.encoder.probe_points(), config, generator)
     optimizers = make_optimizers(networks, config.learning_rate)
-    schedule = [(group, group["lr"]) for optimizer in optimizers for group in optimizer.param_groups]
+    peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     kept = CheckPoint(scratch, networks, optimizers, pool.tensors(), generator)
     resumed = kept.restore()
     if resumed is None:
@@ -159,8 +159,9 @@ def train(
                 done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
                 if done >= 1:
                     break
-                for group, rate in schedule:
-                    group["lr"] = rate * annealed(done)
+                for optimizer, rates in zip(optimizers, peaks, strict=True):
+                    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                        group["lr"] = rate * annealed(done)
                 if step % config.save_every == 0 and step > first:
                     kept.save(step, time.monotonic() - started)
                 with uninterrupted():
