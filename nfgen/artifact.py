@@ -311,6 +311,17 @@ def check_tensor_file(path: str | Path) -> None:
         )
 
 
+def check_finite(tensors: dict[str, Tensor]) -> None:
+    """Refuse stored weights that no training wrote.
+
+    Raises:
+        ConfigError: if a number is not finite.
+    """
+    wrong = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if wrong:
+        raise ConfigError(f"its {wrong[0]} holds numbers that are not finite")
+
+
 def check_claims(build: Callable[[], nn.Module], tensors: dict[str, Tensor]) -> None:
     """Refuse stored settings of networks that claim other weights than the file holds, before memory is claimed.
 

@@ -199,7 +199,8 @@ def test_a_training_that_was_killed_at_its_very_end_is_not_trained_again(
 ) -> None:
     config = TrainConfig(steps=40, batch_size=4)
     with monkeypatch.context() as patch:
-        patch.setattr("nfgen.artifact._replace", stopping(artifact._replace, 0, KeyboardInterrupt()))
+        # The first is that of the tokenizer inside, the second that of the run.
+        patch.setattr("nfgen.artifact._replace", stopping(artifact._replace, 1, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
     with monkeypatch.context() as patch:
@@ -250,9 +251,10 @@ def test_a_full_disk_is_one_error_and_leaves_earlier_artifacts_whole(
     tiny_fields: FieldSet, run: Path, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
-    with mounted(disk, "size=300k"):
+    with mounted(disk, "size=2m"):
         tokenize(tiny_fields, disk / "tokens", "histogram", bins=8)
         before = content(disk / "tokens")
+        (disk / "others").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize - 12_288))
         for number, write in enumerate(
             [
                 lambda out: tiny_fields.save(out),
