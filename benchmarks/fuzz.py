@@ -214,7 +214,7 @@ def feed_apart(name: str, first: int, count: int) -> list[Finding]:
 
 
 def wait(child: int, shared: mmap.mmap) -> int:
-    """Status of a process; it is killed when one input takes five minutes of the clock, in code that hears no signal."""
+    """Status of a process; it is killed when an input takes five minutes of the clock, deaf to signals."""
     seen, since = b"", time.monotonic()
     while True:
         done, status = os.waitpid(child, os.WNOHANG)
