@@ -80,6 +80,7 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
     described = artifact.read_json(run / MODEL)
     tensors = artifact.read_tensors(weights_file(run, which))
     try:
+        artifact.check_finite(tensors)
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])
         config = found.Config.from_json(described["settings"])

@@ -18,6 +18,7 @@ import torch
 
 from nfgen import artifact
 from nfgen.contact_sheet import save_png
+from nfgen.determinism import make_deterministic
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.field_set import FieldSet
 from nfgen.models.train_config import TrainConfig
@@ -27,6 +28,9 @@ from nfgen.shapes.sampling import _hidden_main, _pool
 from nfgen.token_set import TokenSet
 from nfgen.tokenizers import vq_training
 from nfgen.tokenizers.vq import VQTokenizer
+
+# A dozen steps teach no codebook; what counts here is that they are the same steps.
+pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
 ROOT = Path(__file__).parent.parent
 VQ: dict[str, Any] = {
@@ -195,7 +199,8 @@ def test_a_training_that_was_killed_at_its_very_end_is_not_trained_again(
 ) -> None:
     config = TrainConfig(steps=40, batch_size=4)
     with monkeypatch.context() as patch:
-        patch.setattr("nfgen.artifact._replace", stopping(artifact._replace, 0, KeyboardInterrupt()))
+        # The first is that of the tokenizer inside, the second that of the run.
+        patch.setattr("nfgen.artifact._replace", stopping(artifact._replace, 1, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
     with monkeypatch.context() as patch:
@@ -229,6 +234,34 @@ def test_what_is_finished_is_not_resumed(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["thing"]
 
 
+@pytest.fixture
+def _undone() -> Iterator[None]:
+    threads, enabled = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(enabled)
+
+
+@pytest.mark.usefixtures("_undone")
+def test_every_stage_has_deterministic_algorithms(
+    tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # so that what is set here goes with the test
+    make_deterministic()
+    assert torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+    for name in ("one", "two"):
+        tokenize(tiny_fields, tmp_path / name / "tokens", "vq", **VQ)
+        config = TrainConfig(steps=3, batch_size=4)
+        train(tmp_path / name / "tokens", tmp_path / name / "run", model_settings=SMALL, config=config)
+        generate(tmp_path / name / "run", 2, tmp_path / name / "out", resolution=16)
+    for part in ("tokens/tokenizer", "run/tokenizer"):
+        assert content(tmp_path / "one" / part) == content(tmp_path / "two" / part)
+    best, fields = "run/best.safetensors", "out/sample-0001.safetensors"
+    for file in (best, fields):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
 @contextmanager
 def mounted(folder: Path, options: str) -> Iterator[None]:
     folder.mkdir(exist_ok=True)
@@ -246,9 +279,10 @@ def test_a_full_disk_is_one_error_and_leaves_earlier_artifacts_whole(
     tiny_fields: FieldSet, run: Path, tmp_path: Path
 ) -> None:
     disk = tmp_path / "disk"
-    with mounted(disk, "size=300k"):
+    with mounted(disk, "size=2m"):
         tokenize(tiny_fields, disk / "tokens", "histogram", bins=8)
         before = content(disk / "tokens")
+        (disk / "others").write_bytes(bytes(os.statvfs(disk).f_bavail * os.statvfs(disk).f_bsize - 12_288))
         for number, write in enumerate(
             [
                 lambda out: tiny_fields.save(out),

@@ -187,7 +187,9 @@ class Tokenizer(Shared):
             tokenizer = cls(cls.Config.from_json(stored["settings"]))
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
-            tokenizer._restore(artifact.read_tensors(path / "tokenizer.safetensors"))
+            tensors = artifact.read_tensors(path / "tokenizer.safetensors")
+            artifact.check_finite(tensors)
+            tokenizer._restore(tensors)
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error
         return tokenizer
