@@ -100,9 +100,7 @@ def hidden_ranges(
     return [(layer.low, layer.high) for layer in layers]
 
 
-def _hidden_layers(
-    spec: FieldSpec, layers: list[LayerWeights], forms: Tensor, slack: Tensor
-) -> Iterator[HiddenLayer]:
+def _hidden_layers(spec: FieldSpec, layers: list[LayerWeights], forms: Tensor, slack: Tensor) -> Iterator[HiddenLayer]:
     line_over = LINES[spec.activation]
     for matrix, bias in layers[:-1]:
         forms = torch.bmm(forms.flatten(1, 2), matrix.mT).unflatten(1, forms.shape[1:3])

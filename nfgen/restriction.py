@@ -15,7 +15,10 @@ WORTH = 2.0  # times fewer products: below that, small products of many fields c
 
 
 def restrict(
-    spec: FieldSpec, weights: Float[Tensor, "weights"], centres: Float[Tensor, "boxes dims"], radius: Float[Tensor, "dims"]
+    spec: FieldSpec,
+    weights: Float[Tensor, "weights"],
+    centres: Float[Tensor, "boxes dims"],
+    radius: Float[Tensor, "dims"],
 ) -> tuple[FieldSpec, Float[Tensor, "boxes weights"]] | None:
     """For each box a field of fewer neurons that has the same values there, but for rounding; all of one spec.
 
@@ -24,7 +27,9 @@ def restrict(
     if spec.activation != "relu":
         return None
     kept = [
-        _largest_first(high > 0) for _, high in hidden_ranges(spec, weights[None], centres[None], radius) for high in high
+        _largest_first(high > 0)
+        for _, high in hidden_ranges(spec, weights[None], centres[None], radius)
+        for high in high
     ]
     smaller = replace(spec, hidden=tuple(chosen.shape[1] for chosen, _ in kept))
     if _products(spec) < WORTH * _products(smaller):
