@@ -3,7 +3,7 @@
     python benchmarks/speed_mesh.py FIELDS [--tokenizer TOKENS/tokenizer] --resolution 256
 
 `FIELDS` is a field set; with a vq tokenizer its decoded fields are measured too. There are two peers: `dense`
-evaluates 131,072 points at once, as nfgen did before it went coarse to fine, and `dense_chunked` as many as are fastest.
+evaluates as many points at once as nfgen did before it went coarse to fine, `dense_chunked` as many as are fastest.
 """
 
 import argparse
