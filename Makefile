@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo test check format clean
+.PHONY: demo test check bench format clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -22,9 +22,22 @@ check: .venv/installed
 	$(BIN)/mypy nfgen
 	$(MAKE) test
 
+# Ours beside its peers; one thread each, as figures are processor seconds.
+bench: export OMP_NUM_THREADS = 1
+bench: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	test -d bench/shapes || $(BIN)/nfgen shapes chair -n 64 -o bench/shapes
+	test -d bench/fields || $(BIN)/nfgen fit bench/shapes -o bench/fields
+	test -d bench/tokens || $(BIN)/nfgen tokenize bench/fields --tokenizer vq --minutes 3 -o bench/tokens
+	$(BIN)/python benchmarks/speed_mesh.py bench/fields --tokenizer bench/tokens/tokenizer
+	$(BIN)/python benchmarks/speed_fit.py bench/fields
+	$(BIN)/python benchmarks/speed_gpt.py
+	$(BIN)/python benchmarks/speed_start.py --fields bench/fields --tokenizer bench/tokens/tokenizer
+	$(BIN)/python benchmarks/metrics_speed.py --clouds 40
+
 format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
 clean:
-	rm -rf .venv demo dist
+	rm -rf .venv demo bench dist
