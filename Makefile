@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test check format docs package clean soak fuzz coverage mutation
+.PHONY: demo browser test check bench format docs package clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -40,6 +40,19 @@ coverage: .venv/installed
 mutation: .venv/installed
 	$(BIN)/python benchmarks/mutation.py --mutants 200
 
+# Ours beside its peers; one thread each, as figures are processor seconds.
+bench: export OMP_NUM_THREADS = 1
+bench: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	test -d bench/shapes || $(BIN)/nfgen shapes chair -n 64 -o bench/shapes
+	test -d bench/fields || $(BIN)/nfgen fit bench/shapes -o bench/fields
+	test -d bench/tokens || $(BIN)/nfgen tokenize bench/fields --tokenizer vq --minutes 3 -o bench/tokens
+	$(BIN)/python benchmarks/speed_mesh.py bench/fields --tokenizer bench/tokens/tokenizer
+	$(BIN)/python benchmarks/speed_fit.py bench/fields
+	$(BIN)/python benchmarks/speed_gpt.py
+	$(BIN)/python benchmarks/speed_start.py --fields bench/fields --tokenizer bench/tokens/tokenizer
+	$(BIN)/python benchmarks/metrics_speed.py --clouds 40
+
 format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
@@ -54,4 +67,4 @@ package: .venv/installed
 	$(BIN)/python benchmarks/package.py
 
 clean:
-	rm -rf .venv demo dist build screenshots
+	rm -rf .venv bench demo dist build screenshots
