@@ -1,0 +1,115 @@
+"""A system: a tokenizer and a model on one set of fields, trained within the budget, sampled, and judged."""
+
+import tempfile
+import time
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from judging import Judge
+from lab import Kept, Lab
+
+from nfgen import Run, TokenSet, TrainConfig, tokenize, train
+from nfgen.contact_sheet import contact_sheet, save_png
+from nfgen.decoding import decode_fields
+from nfgen.models import registry as models
+from nfgen.models.sampling import sample
+from nfgen.render import render_mesh
+from nfgen.tokenizers import registry as tokenizers
+
+PICTURED = 8  # samples of each system on a picture
+PICTURE_SIZE = 112
+
+
+@dataclass(frozen=True)
+class System:
+    """What is compared."""
+
+    name: str
+    tokenizer: str
+    settings: dict[str, Any] = field(default_factory=dict)
+    """Of the tokenizer."""
+    model: str | None = None
+    """None = the one that the tokenizer's vocabulary asks for."""
+    views: int = 0
+    """Augmented token sequences a field."""
+
+    @property
+    def missing(self) -> str | None:
+        """What this installation lacks of it."""
+        if self.tokenizer not in tokenizers.names():
+            return f"no tokenizer {self.tokenizer}"
+        return None if self.model is None or self.model in models.names() else f"no model {self.model}"
+
+
+def tokens_of(lab: Lab, system: System, fields: Path) -> Kept:
+    """The tokens of a system."""
+    about = {"name": system.name, "fields": fields.name, **asdict(system)}
+    about.pop("model")
+
+    def make(path: Path) -> None:
+        tokenize(fields, path, system.tokenizer, seed=lab.seed, views=system.views, **system.settings)
+
+    return lab.kept("tokens", about, make)
+
+
+def measure(lab: Lab, system: System, fields: Path, judge: Judge) -> dict[str, Any]:
+    """All figures of a system, and the path of a picture of its first samples."""
+    tokens = tokens_of(lab, system, fields)
+    about = {"name": system.name, "tokens": tokens.path.name, "model": system.model}
+
+    def learn(path: Path) -> None:
+        steps = steps_within(lab, tokens.path, system.model)
+        train(tokens.path, path, model=system.model, size=lab.sizes.model, config=_config(lab, steps))
+
+    run = lab.kept("run", about, learn)
+    picture = run.path.with_suffix(".png")
+
+    def judged() -> dict[str, Any]:
+        loaded = Run.load(run.path)
+        started = time.process_time()
+        decoded = decode_fields(loaded.tokenizer, sample(loaded.model, lab.sizes.samples, seed=lab.seed))
+        meshes = [one.mesh(lab.sizes.resolution) for one in decoded]
+        seconds = (time.process_time() - started) / len(decoded)
+        save_png(picture, contact_sheet([render_mesh(mesh, PICTURE_SIZE) for mesh in meshes[:PICTURED]], PICTURED))
+        return {
+            "parameters": loaded.model.parameter_count,
+            "steps": loaded.result["steps"],
+            "val_loss": loaded.result["val_loss"],
+            "model_bits": loaded.result["bits_per_field"],
+            "distinct": len(np.unique(np.stack([one.weights.numpy() for one in decoded]), axis=0)),
+            "seconds_a_sample": seconds,
+            **judge.score(meshes),
+        }
+
+    return {
+        "system": system.name,
+        "tokenizer_seconds": tokens.seconds,
+        "model_seconds": run.seconds,
+        "round_trip": TokenSet.load(tokens.path).report,
+        "picture": str(picture),
+        **lab.figures("scores", about, judged),
+    }
+
+
+def steps_within(lab: Lab, tokens: Path, model: str | None) -> int:
+    """Steps that fill the budget of processor seconds, from the time that four steps take beyond one.
+
+    Steps instead of a limit of minutes: these are of the clock, and on a busy machine they would not be equal.
+    """
+    spent = []
+    with tempfile.TemporaryDirectory() as folder:
+        for steps in (1, 5):
+            started = time.process_time()
+            train(tokens, Path(folder) / str(steps), model=model, size=lab.sizes.model, config=_config(lab, steps))
+            spent.append(time.process_time() - started)
+    return max(4, round(lab.sizes.budget / max(1e-3, (spent[1] - spent[0]) / 4)))
+
+
+def _config(lab: Lab, steps: int) -> TrainConfig:
+    # Ten looks at the held-out loss: the best weights are kept, as small data is soon learned by heart.
+    return TrainConfig(
+        steps=steps, batch_size=lab.sizes.batch, evaluate_every=max(1, steps // 10), sample_every=0, seed=lab.seed
+    )
+
