@@ -36,13 +36,15 @@ class Sizes:
     fit: FitConfig
     points: SampleConfig
     budget: float
-    """Processor seconds that the training of each model may take."""
-    model: str
-    """Size of the models: the name of a preset."""
+    """Processor seconds that the training of each model may take; 0 = four steps."""
+    model: dict[str, int]
+    """Layers, width and heads of the models."""
     batch: int
     """Sequences in a step of training."""
     views: int
     """Augmented token sequences a field, where a tokenizer can make them."""
+    codebook: dict[str, int]
+    """Settings of the codebooks of rows and chunks."""
     function_space: dict[str, Any]
     """Settings of the tokenizers that are trained: vq, graph."""
     resolution: int
@@ -55,20 +57,20 @@ SIZES = {
     # The talk's field, on the scale of hours.
     "full": Sizes(
         known=400, unseen=200, samples=200, spec=FieldSpec(), fit=FitConfig(), points=SampleConfig(),
-        budget=240.0, model="tiny", batch=32, views=16, function_space={"steps": 2000}, resolution=80, cloud=2048,
+        budget=240.0, model={"layers": 4, "width": 128, "heads": 4}, batch=32, views=16, codebook={}, function_space={"steps": 2000}, resolution=80, cloud=2048,
     ),
     # A field of 816 weights, so that a token for each weight is affordable.
     "quick": Sizes(
-        known=128, unseen=48, samples=48, spec=FieldSpec(hidden=(16, 16, 16)), fit=FitConfig(steps=400, points=512),
+        known=96, unseen=32, samples=32, spec=FieldSpec(hidden=(16, 16, 16)), fit=FitConfig(steps=400, points=512),
         points=SampleConfig(near=3072, uniform=1024, near_checks=256, uniform_checks=2048),
-        budget=16.0, model="tiny", batch=16, views=8, resolution=40, cloud=512,
-        function_space={"steps": 300, "batch": 16, "points": 256, "channels": 64, "probes": 16},
+        budget=10.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=8, codebook={"codes": 256, "steps": 20}, resolution=40, cloud=512,
+        function_space={"steps": 200, "batch": 16, "points": 256, "channels": 64, "probes": 16},
     ),
     # For the tests: everything runs, nothing is learned.
     "tiny": Sizes(
         known=6, unseen=4, samples=4, spec=FieldSpec(frequencies=1, hidden=(8, 8)), fit=FitConfig(steps=30, points=64),
         points=SampleConfig(near=192, uniform=64, near_checks=16, uniform_checks=256),
-        budget=0.05, model="tiny", batch=4, views=1, resolution=12, cloud=64,
+        budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1, codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64,
         function_space={"steps": 2, "batch": 2, "points": 32, "channels": 16, "probes": 8, "nodes": 4, "codes": 8},
     ),
 }  # fmt: skip

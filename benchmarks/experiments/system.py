@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from judging import Judge
 from lab import Kept, Lab
+from PIL import Image
 
 from nfgen import Run, TokenSet, TrainConfig, tokenize, train
-from nfgen.contact_sheet import contact_sheet, save_png
+from nfgen.contact_sheet import Picture, contact_sheet, save_png
 from nfgen.decoding import decode_fields
 from nfgen.models import registry as models
 from nfgen.models.sampling import sample
@@ -20,6 +21,8 @@ from nfgen.tokenizers import registry as tokenizers
 
 PICTURED = 8  # samples of each system on a picture
 PICTURE_SIZE = 112
+SCORES = (("1_nna", 1), ("cov", 1), ("mmd", 2))
+"""Scores of a table and their digits, as percent or times 100."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,8 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge) -> dict[str, A
 
     def learn(path: Path) -> None:
         steps = steps_within(lab, tokens.path, system.model)
-        train(tokens.path, path, model=system.model, size=lab.sizes.model, config=_config(lab, steps))
+        # Ten looks at the held-out loss: the best weights are kept, as small data is soon learned by heart.
+        _train(lab, tokens.path, path, system.model, steps, max(1, steps // 10))
 
     run = lab.kept("run", about, learn)
     picture = run.path.with_suffix(".png")
@@ -98,18 +102,26 @@ def steps_within(lab: Lab, tokens: Path, model: str | None) -> int:
 
     Steps instead of a limit of minutes: these are of the clock, and on a busy machine they would not be equal.
     """
+    if not lab.sizes.budget:
+        return 4
     spent = []
     with tempfile.TemporaryDirectory() as folder:
         for steps in (1, 5):
             started = time.process_time()
-            train(tokens, Path(folder) / str(steps), model=model, size=lab.sizes.model, config=_config(lab, steps))
+            _train(lab, tokens, Path(folder) / str(steps), model, steps, steps)
             spent.append(time.process_time() - started)
     return max(4, round(lab.sizes.budget / max(1e-3, (spent[1] - spent[0]) / 4)))
 
 
-def _config(lab: Lab, steps: int) -> TrainConfig:
-    # Ten looks at the held-out loss: the best weights are kept, as small data is soon learned by heart.
-    return TrainConfig(
-        steps=steps, batch_size=lab.sizes.batch, evaluate_every=max(1, steps // 10), sample_every=0, seed=lab.seed
+def _train(lab: Lab, tokens: Path, run: Path, model: str | None, steps: int, evaluate_every: int) -> None:
+    sizes = lab.sizes
+    config = TrainConfig(
+        steps=steps, batch_size=sizes.batch, evaluate_every=evaluate_every, sample_every=0, seed=lab.seed
     )
+    train(tokens, run, model=model, model_settings=sizes.model, config=config)
 
+
+def pictures_of(path: str) -> list[Picture]:
+    """The pictures of a contact sheet of one row."""
+    sheet = np.asarray(Image.open(path).convert("RGB"))
+    return [sheet[:, left : left + PICTURE_SIZE] for left in range(0, sheet.shape[1], PICTURE_SIZE)]
