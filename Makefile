@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo test check format clean
+.PHONY: demo test check format experiments clean
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -25,6 +25,12 @@ check: .venv/installed
 format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
+
+# Made for three hours on two cores; QUICK=1 for a quarter of an hour. DATA=path takes your own shapes.
+experiments: .venv/installed
+	for name in initialisation regression permutation tokenization systems; do \
+		$(BIN)/python benchmarks/experiments/$$name.py $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA)) || exit 1; \
+	done
 
 clean:
 	rm -rf .venv demo dist

@@ -16,7 +16,7 @@ from nfgen.field import neuron_rows
 from nfgen.render import render_image, render_mesh
 from nfgen.samples import image_picture
 
-mpl.rcParams |= {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "savefig.dpi": 110}
+mpl.rcParams |= {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 75, "savefig.dpi": 110}
 GAP = 2  # empty columns between the layers of a heat map
 
 
@@ -70,7 +70,7 @@ def save_animation(path: Path, frames: Sequence[Figure], seconds: float = 0.4) -
     for figure in frames:
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
-        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(64))
+        pictures.append(Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB").quantize(48))
     milliseconds = [round(1000 * seconds)] * (len(pictures) - 1) + [2000]
     path.parent.mkdir(parents=True, exist_ok=True)
     pictures[0].save(path, save_all=True, append_images=pictures[1:], duration=milliseconds, loop=0)

@@ -70,8 +70,12 @@ def main(lab: Lab, images: Path | None) -> None:
     for space, (spec, source) in spaces.items():
         fits = {arm: fit_arm(lab, arm, spec, source) for arm in ARMS}
         found = {
-            arm: lab.figures("initialisation", [space, arm, str(source)], lambda arm=arm: compare(fits[arm]))
-            for arm in ARMS
+            arm: lab.figures(
+                "comparison",
+                [space, arm, str(source), SHAPES[lab.scale], lab.sizes.fit],
+                lambda one=one: compare(one),
+            )
+            for arm, one in fits.items()
         }
         figures[space] = {"weights": spec.size, "arms": found}
         pictures += [
@@ -79,7 +83,7 @@ def main(lab: Lab, images: Path | None) -> None:
             animation(lab.out / f"initialisation_{space}.gif", fits),
         ]
         lines += [f"\n{space}, {spec.size} weights, {SHAPES[lab.scale]} shapes", *table(found)]
-    lab.save(figures, pictures, lines)
+    lab.save(figures, [*pictures, lines_between(lab.out / "initialisation_line.png", figures)], lines)
 
 
 def fit_arm(lab: Lab, arm: str, spec: FieldSpec, source: Path) -> Fits:
@@ -95,7 +99,14 @@ def fit_arm(lab: Lab, arm: str, spec: FieldSpec, source: Path) -> Fits:
         if step in steps:
             path.append(weights.clone())
 
-    about = {"arm": arm, "spec": spec.to_json(), "source": str(source), "count": count, "frames": len(steps)}
+    about = {
+        "arm": arm,
+        "spec": spec.to_json(),
+        "source": str(source),
+        "count": count,
+        "frames": len(steps),
+        "fit": config,
+    }
 
     def make(folder: Path) -> None:
         lab.fit(source, folder, spec, init, limit=count, config=config, on_step=watch)
@@ -223,10 +234,24 @@ def _maps(fits: dict[str, Fits], frame: int, title: str) -> Figure:
             if one is fits["random"]:
                 place.set_title(name, fontsize=8)
         for place in line:
-            place.set_xticks([])
-            place.set_yticks([])
+            place.set(xticks=[], yticks=[])
+            place.spines[:].set_visible(False)
         line[0].set_ylabel(arm)
     return figure
+
+
+def lines_between(path: Path, figures: dict[str, Any]) -> Path:
+    """What lies between two fields: of the same shape (solid) and of different ones (dashed)."""
+    figure = Figure(figsize=(7, 2.6), layout="constrained")
+    for place, (space, unit) in zip(
+        figure.subplots(1, 2), (("2-D", "brightness"), ("3-D", "coordinate units")), strict=True
+    ):
+        for i, (arm, one) in enumerate(figures[space]["arms"].items()):
+            place.plot(LINE, one["line_same_shape"], "-", color=f"C{i}", label=arm)
+            place.plot(LINE, one["line_other_shape"], "--", color=f"C{i}", lw=0.8)
+        place.set(title=f"{space}: deviation on the line, {unit}", xlabel="place between two fields", ylim=(0, None))
+    place.legend(frameon=False)
+    return save(figure, path)
 
 
 def drawn_digits(lab: Lab) -> Path:

@@ -16,7 +16,17 @@ from typing import Any, NamedTuple
 import click
 import torch
 
-from nfgen import FieldSet, FieldSpec, FitConfig, NfgenError, SampleConfig, find_shapes, fit, show_progress, write_shapes
+from nfgen import (
+    FieldSet,
+    FieldSpec,
+    FitConfig,
+    NfgenError,
+    SampleConfig,
+    find_shapes,
+    fit,
+    show_progress,
+    write_shapes,
+)
 from nfgen.artifact import kind_of, read_json, write_json
 from nfgen.shapes import ShapeRef
 
@@ -57,20 +67,23 @@ SIZES = {
     # The talk's field, on the scale of hours.
     "full": Sizes(
         known=400, unseen=200, samples=200, spec=FieldSpec(), fit=FitConfig(), points=SampleConfig(),
-        budget=240.0, model={"layers": 4, "width": 128, "heads": 4}, batch=32, views=16, codebook={}, function_space={"steps": 2000}, resolution=80, cloud=2048,
+        budget=240.0, model={"layers": 4, "width": 128, "heads": 4}, batch=32, views=16, codebook={},
+        function_space={"steps": 2000}, resolution=80, cloud=2048,
     ),
     # A field of 816 weights, so that a token for each weight is affordable.
     "quick": Sizes(
         known=96, unseen=32, samples=32, spec=FieldSpec(hidden=(16, 16, 16)), fit=FitConfig(steps=400, points=512),
         points=SampleConfig(near=3072, uniform=1024, near_checks=256, uniform_checks=2048),
-        budget=10.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=8, codebook={"codes": 256, "steps": 20}, resolution=40, cloud=512,
+        budget=10.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=8,
+        codebook={"codes": 256, "steps": 20}, resolution=40, cloud=512,
         function_space={"steps": 200, "batch": 16, "points": 256, "channels": 64, "probes": 16},
     ),
     # For the tests: everything runs, nothing is learned.
     "tiny": Sizes(
-        known=6, unseen=4, samples=4, spec=FieldSpec(frequencies=1, hidden=(8, 8)), fit=FitConfig(steps=30, points=64),
+        known=6, unseen=3, samples=4, spec=FieldSpec(frequencies=1, hidden=(8, 8)), fit=FitConfig(steps=30, points=64),
         points=SampleConfig(near=192, uniform=64, near_checks=16, uniform_checks=256),
-        budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1, codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64,
+        budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1,
+        codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64,
         function_space={"steps": 2, "batch": 2, "points": 32, "channels": 16, "probes": 8, "nodes": 4, "codes": 8},
     ),
 }  # fmt: skip
@@ -167,14 +180,17 @@ class Lab:
         """Fields of the first known shapes; `changed` settings are those of their spec."""
         spec = replace(self.sizes.spec, **changed)
         count = min(count or self.sizes.known, len(self.refs[0]))
-        about = {"init": init, "count": count, "spec": spec.to_json()}
+        sizes = self.sizes
+        about = {"init": init, "count": count, "spec": spec, "fit": sizes.fit, "points": sizes.points}
         return self.kept("fields", about, lambda path: self.fit(self.shapes, path, spec, init, limit=count)).path
 
     def fit(self, shapes: Path, path: Path, spec: FieldSpec, init: str, **more: Any) -> FieldSet:
         config = replace(more.pop("config", self.sizes.fit), seed=self.seed)
         # As many processes as torch has threads: OMP_NUM_THREADS=1 keeps an experiment to one core.
         workers = torch.get_num_threads()
-        return fit(shapes, path, spec=spec, init=init, config=config, samples=self.sizes.points, workers=workers, **more)
+        return fit(
+            shapes, path, spec=spec, init=init, config=config, samples=self.sizes.points, workers=workers, **more
+        )
 
 
 def experiment(body: Callable[..., None]) -> click.Command:
@@ -201,8 +217,7 @@ def experiment(body: Callable[..., None]) -> click.Command:
 
 
 def _short(about: Any) -> str:
-    text = " ".join(str(value) for value in about.values() if not isinstance(value, dict)) if about else ""
-    return text[:100]
+    return ", ".join(str(value) for value in about.values() if isinstance(value, str | int)) if about else ""
 
 
 def markdown(rows: list[list[str]]) -> list[str]:

@@ -4,8 +4,9 @@
 
 It is trained on the weights of N = 1, 4, 8, 16, 32 fields, conditioned (all fitted from the first field) and
 unconditioned (each from its own random weights), in two sizes, a start token a field telling which one is wanted. What
-it then writes, token by token on its own, is decoded and compared with the true shapes. In the end regression and GPT
-are asked for fields without being told which.
+it then writes, token by token on its own, is decoded and compared with the true shapes; beside it stands what the field
+of another shape would get. The largest N is trained once more for longer. In the end regression and GPT are asked for
+fields without being told which.
 """
 
 import itertools
@@ -42,6 +43,7 @@ MODELS = {
     "tiny": {"big": {"layers": 1, "width": 16, "heads": 2}},
 }
 STEPS = {"full": 2000, "quick": 300, "tiny": 4}
+LONGER = 4  # times the steps, for the largest N
 SHOWN = 4  # looks at the fields on the way, besides the one before the first step
 DRAWN = 8  # samples without a wish
 POINTS = 4096
@@ -53,16 +55,21 @@ WEIGHTS = {"target": "weights", "normalise": "tensor"}
 def main(lab: Lab) -> None:
     """Train the regression transformer on N fields and look at what it writes."""
     sizes = MODELS[lab.scale]
-    cases = list(itertools.product(INITS, COUNTS[lab.scale], sizes))
-    found = [memorise(lab, init, count, size) for init, count, size in cases]
+    steps, largest, biggest = STEPS[lab.scale], max(COUNTS[lab.scale]), list(sizes)[-1]
+    cases = [(*case, steps) for case in itertools.product(INITS, COUNTS[lab.scale], sizes)]
+    if lab.scale != "tiny":
+        cases += [(init, largest, biggest, LONGER * steps) for init in INITS]
+    found = [memorise(lab, *case) for case in cases]
     asked = {name: ask_for_any(lab, name, model) for name, model in (("regression", "identity"), ("gpt", "codebook"))}
-    figures = {"steps": STEPS[lab.scale], "models": sizes, "weights": lab.sizes.spec.size, "memory": found, "asked": asked}
-    pictures = [loss_curves(lab, found), iterations(lab)]
-    head = ["fields", "model", "N", "loss", "IoU of what it writes", "of the fields themselves"]
+    figures = {"models": sizes, "weights": lab.sizes.spec.size, "memory": found, "asked": asked}
+    pictures = [loss_curves(lab, [one for one in found if one["steps"] == steps]), iterations(lab)]
+    head = ["fields", "N", "model", "steps", "loss", "of the mean field"]
+    keys = ("loss", "loss_of_mean", "iou", "iou_of_another", "iou_fields")
     rows = [
-        [one["init"], one["size"], str(one["count"]), number(one["loss"]), number(one["iou"]), number(one["iou_fields"])]
+        [one["init"], str(one["count"]), one["size"], str(one["steps"]), *(number(one[key]) for key in keys)]
         for one in found
     ]
+    head += ["IoU of what it writes", "of another's field", "of the right field"]
     lines = [*markdown([head, *rows]), "", f"{DRAWN} samples without a wish:"]
     lines += [
         f"{name}: {one['different']} different fields, mean IoU of two of them {number(one['alike'])}"
@@ -78,12 +85,13 @@ def named_fields(lab: Lab, init: str, count: int) -> FieldSet:
     return replace(fields, labels=torch.arange(count), classes=tuple(map(str, range(count))))
 
 
-def memorise(lab: Lab, init: str, count: int, size: str) -> dict[str, Any]:
+def memorise(lab: Lab, init: str, count: int, size: str, steps: int) -> dict[str, Any]:
     """Train on N fields; loss, and IoU of what the model writes for each start token."""
     fields = named_fields(lab, init, count)
     tokenizer = registry.create("identity", **WEIGHTS).fit(fields)
     settings = MODELS[lab.scale][size]
-    folder = _trained(lab, "regression", fields, tokenizer, settings, f"{init} {count} {size}")
+    folder = _trained(lab, "regression", fields, tokenizer, settings, f"{init} {count} {size}", steps)
+    tokens = tokenizer.encode(fields.weights)
 
     def judged() -> dict[str, Any]:
         written = read_tensors(folder / "written.safetensors")["weights"]
@@ -92,27 +100,41 @@ def memorise(lab: Lab, init: str, count: int, size: str) -> dict[str, Any]:
             "init": init,
             "count": count,
             "size": size,
+            "steps": steps,
             "parameters": load_model(folder).parameter_count,
             "loss": losses[-1][1],
             "losses": losses,
-            "iou": float(judge_fields(fields.spec, written[-1], fields).iou.mean()),
-            "iou_on_the_way": [float(judge_fields(fields.spec, one, fields).iou.mean()) for one in written],
-            "iou_fields": float(judge_fields(fields.spec, fields.weights, fields).iou.mean()),
+            "iou": mean_iou(fields, written[-1]),
+            "iou_on_the_way": [mean_iou(fields, one) for one in written],
+            "loss_of_mean": float((tokens - tokens.mean(0)).abs().mean()),
+            "iou_of_another": None if count == 1 else mean_iou(fields, fields.weights.roll(1, dims=0)),
+            "iou_fields": mean_iou(fields, fields.weights),
         }
 
-    return lab.figures("memory", folder.name, judged)
+    return lab.figures("remembered", folder.name, judged)
+
+
+def mean_iou(fields: FieldSet, weights: Tensor) -> float:
+    """Mean IoU of weights with the shapes of the fields."""
+    return float(judge_fields(fields.spec, weights, fields).iou.mean())
 
 
 def _trained(
-    lab: Lab, model: str, fields: FieldSet, tokenizer: Tokenizer, settings: dict[str, int], name: str
+    lab: Lab, model: str, fields: FieldSet, tokenizer: Tokenizer, settings: dict[str, int], name: str, steps: int
 ) -> Path:
     """A folder with the trained model and what it wrote on the way, weights [looks, fields, P]."""
-    steps, count = STEPS[lab.scale], len(fields)
+    count = len(fields)
     config = TrainConfig(
         steps=steps, batch_size=min(count, lab.sizes.batch), evaluate_every=steps, sample_every=steps // SHOWN,
         log_every=max(1, steps // 30), average=0.98, seed=lab.seed,
     )  # fmt: skip
-    about = {"name": name, "model": model, "settings": settings, "steps": steps, "tokenizer": tokenizer.config.to_json()}
+    about = {
+        "name": name,
+        "model": model,
+        "settings": settings,
+        "steps": steps,
+        "tokenizer": tokenizer.config.to_json(),
+    }
 
     def make(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -132,7 +154,9 @@ def _trained(
 
 def _write(model: SequenceModel, tokenizer: Tokenizer, count: int) -> Tensor:
     """What the model writes for each start token, as weights."""
-    return torch.stack([one.weights for one in decode_fields(tokenizer, sample(model, count, label=torch.arange(count)))])
+    return torch.stack(
+        [one.weights for one in decode_fields(tokenizer, sample(model, count, label=torch.arange(count)))]
+    )
 
 
 def _losses(folder: Path) -> list[tuple[int, float]]:
@@ -141,13 +165,13 @@ def _losses(folder: Path) -> list[tuple[int, float]]:
 
 
 def ask_for_any(lab: Lab, model: str, tokenizer_name: str) -> dict[str, Any]:
-    """Fields that a model gives when it is told nothing but to begin: how many are different, and how alike they are."""
+    """Fields that a model gives when it is only told to begin: how many are different, and how alike they are."""
     count, size = max(COUNTS[lab.scale]), list(MODELS[lab.scale])[-1]
     fields = named_fields(lab, "conditioned", count)
     chosen = WEIGHTS if model == "regression" else {"unit": "row", "codes": max(2, min(256, count * 2))}
     tokenizer: Tokenizer = registry.create(tokenizer_name, **chosen).fit(fields)
     name = f"conditioned {count} {size}"
-    folder = _trained(lab, model, fields, tokenizer, MODELS[lab.scale][size], name)
+    folder = _trained(lab, model, fields, tokenizer, MODELS[lab.scale][size], name, STEPS[lab.scale])
 
     def judged() -> dict[str, Any]:
         drawn = decode_fields(tokenizer, sample(load_model(folder), DRAWN, seed=lab.seed))
@@ -199,7 +223,9 @@ def iterations(lab: Lab) -> Path:
     for init, count in itertools.product(INITS, COUNTS[lab.scale]):
         fields = named_fields(lab, init, count)
         tokenizer = registry.create("identity", **WEIGHTS).fit(fields)
-        folder = _trained(lab, "regression", fields, tokenizer, MODELS[lab.scale][size], f"{init} {count} {size}")
+        folder = _trained(
+            lab, "regression", fields, tokenizer, MODELS[lab.scale][size], f"{init} {count} {size}", steps
+        )
         written = read_tensors(folder / "written.safetensors")["weights"][:, 0]
         shown = [fields[0], *(Field(fields.spec, weights) for weights in written)]
         rows.append((f"{init}, N = {count}", [field_picture(one, 96, 40) for one in shown]))

@@ -60,7 +60,11 @@ def tokens_of(lab: Lab, system: System, fields: Path) -> Kept:
 def measure(lab: Lab, system: System, fields: Path, judge: Judge) -> dict[str, Any]:
     """All figures of a system, and the path of a picture of its first samples."""
     tokens = tokens_of(lab, system, fields)
-    about = {"name": system.name, "tokens": tokens.path.name, "model": system.model}
+    sizes = lab.sizes
+    about = {
+        "name": system.name, "model": system.model, "tokens": tokens.path.name, "settings": sizes.model,
+        "batch": sizes.batch, "budget": sizes.budget,
+    }  # fmt: skip
 
     def learn(path: Path) -> None:
         steps = steps_within(lab, tokens.path, system.model)
@@ -93,7 +97,7 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge) -> dict[str, A
         "model_seconds": run.seconds,
         "round_trip": TokenSet.load(tokens.path).report,
         "picture": str(picture),
-        **lab.figures("scores", about, judged),
+        **lab.figures("scores", [about, sizes.samples, sizes.unseen, sizes.resolution, sizes.cloud], judged),
     }
 
 

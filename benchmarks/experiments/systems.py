@@ -110,7 +110,11 @@ def _interval(score: dict[str, Any] | None, digits: int) -> str:
     if score is None:
         return "-"
     value = number(score["value"], digits, 100)
-    return value if score["low"] is None else f"{value} [{number(score['low'], digits, 100)}, {number(score['high'], digits, 100)}]"
+    return (
+        value
+        if score["low"] is None
+        else f"{value} [{number(score['low'], digits, 100)}, {number(score['high'], digits, 100)}]"
+    )
 
 
 if __name__ == "__main__":

@@ -19,6 +19,7 @@ from system import SCORES, System, measure, pictures_of, tokens_of
 
 from nfgen import TokenSet
 
+
 def systems(lab: Lab) -> list[System]:
     """What is compared."""
 
