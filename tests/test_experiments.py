@@ -37,7 +37,9 @@ def test_the_experiments_run_and_measure(run: Run) -> None:
     figures, printed = {}, {}
     for name in ("initialisation", "regression", "permutation", "tokenization", "systems"):
         figures[name], printed[name] = run(name)
-        written = [Path(line.removeprefix("wrote ")) for line in printed[name].splitlines() if line.startswith("wrote ")]
+        written = [
+            Path(line.removeprefix("wrote ")) for line in printed[name].splitlines() if line.startswith("wrote ")
+        ]
         assert {path.suffix for path in written} >= {".json", ".png"}
         assert all(path.stat().st_size > 0 for path in written)
 

@@ -16,7 +16,13 @@ from nfgen.field import neuron_rows
 from nfgen.render import render_image, render_mesh
 from nfgen.samples import image_picture
 
-mpl.rcParams |= {"font.size": 8, "axes.spines.top": False, "axes.spines.right": False, "figure.dpi": 75, "savefig.dpi": 110}
+mpl.rcParams |= {
+    "font.size": 8,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "figure.dpi": 75,
+    "savefig.dpi": 110,
+}
 GAP = 2  # empty columns between the layers of a heat map
 
 

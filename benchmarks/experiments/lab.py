@@ -7,6 +7,7 @@ parts that several experiments need (fields, trained systems) are made once.
 import functools
 import hashlib
 import json
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -118,6 +119,8 @@ class Lab:
         times = path.with_suffix(".json")
         if kind_of(path) is None or not times.exists():
             self.say(f"{name}: {_short(about)}")
+            if path.exists():
+                shutil.rmtree(path)  # made, but interrupted before it was all there
             started = time.process_time()
             make(path)
             write_json(times, {"seconds": time.process_time() - started})

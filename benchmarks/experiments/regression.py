@@ -15,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import torch
 from drawing import field_picture, picture_grid, save
@@ -43,7 +44,6 @@ MODELS = {
     "tiny": {"big": {"layers": 1, "width": 16, "heads": 2}},
 }
 STEPS = {"full": 2000, "quick": 300, "tiny": 4}
-LONGER = 4  # times the steps, for the largest N
 SHOWN = 4  # looks at the fields on the way, besides the one before the first step
 DRAWN = 8  # samples without a wish
 POINTS = 4096
@@ -52,13 +52,14 @@ WEIGHTS = {"target": "weights", "normalise": "tensor"}
 
 
 @experiment
-def main(lab: Lab) -> None:
+@click.option("--longer", default=4, show_default=True, help="Times the steps, for the largest N; 1 = not again.")
+def main(lab: Lab, longer: int) -> None:
     """Train the regression transformer on N fields and look at what it writes."""
     sizes = MODELS[lab.scale]
-    steps, largest, biggest = STEPS[lab.scale], max(COUNTS[lab.scale]), list(sizes)[-1]
-    cases = [(*case, steps) for case in itertools.product(INITS, COUNTS[lab.scale], sizes)]
-    if lab.scale != "tiny":
-        cases += [(init, largest, biggest, LONGER * steps) for init in INITS]
+    steps, largest, biggest = STEPS[lab.scale], max(counts(lab)), list(sizes)[-1]
+    cases = [(*case, steps) for case in itertools.product(INITS, counts(lab), sizes)]
+    if longer > 1 and lab.scale != "tiny":
+        cases += [(init, largest, biggest, longer * steps) for init in INITS]
     found = [memorise(lab, *case) for case in cases]
     asked = {name: ask_for_any(lab, name, model) for name, model in (("regression", "identity"), ("gpt", "codebook"))}
     figures = {"models": sizes, "weights": lab.sizes.spec.size, "memory": found, "asked": asked}
@@ -78,9 +79,14 @@ def main(lab: Lab) -> None:
     lab.save(figures, pictures, lines)
 
 
+def counts(lab: Lab) -> list[int]:
+    """Each N for which there are shapes."""
+    return [count for count in COUNTS[lab.scale] if count <= len(lab.refs[0])]
+
+
 def named_fields(lab: Lab, init: str, count: int) -> FieldSet:
     """N fields, each a class of its own, so that a start token says which one is wanted."""
-    most = max(COUNTS[lab.scale])
+    most = max(counts(lab))
     fields = FieldSet.load(lab.fields(INITS[init], most)).select(torch.arange(count))
     return replace(fields, labels=torch.arange(count), classes=tuple(map(str, range(count))))
 
@@ -166,7 +172,7 @@ def _losses(folder: Path) -> list[tuple[int, float]]:
 
 def ask_for_any(lab: Lab, model: str, tokenizer_name: str) -> dict[str, Any]:
     """Fields that a model gives when it is only told to begin: how many are different, and how alike they are."""
-    count, size = max(COUNTS[lab.scale]), list(MODELS[lab.scale])[-1]
+    count, size = max(counts(lab)), list(MODELS[lab.scale])[-1]
     fields = named_fields(lab, "conditioned", count)
     chosen = WEIGHTS if model == "regression" else {"unit": "row", "codes": max(2, min(256, count * 2))}
     tokenizer: Tokenizer = registry.create(tokenizer_name, **chosen).fit(fields)
@@ -203,7 +209,7 @@ def loss_curves(lab: Lab, found: list[dict[str, Any]]) -> Path:
     styles = dict(zip(INITS, ("--", "-"), strict=True))
     for place, size in zip(axes, sizes, strict=False):
         for one in (one for one in found if one["size"] == size):
-            color = f"C{COUNTS[lab.scale].index(one['count'])}"
+            color = f"C{counts(lab).index(one['count'])}"
             place.plot(*zip(*one["losses"], strict=True), styles[one["init"]], color=color, lw=1)
         place.set(title=f"{size}: L1 loss (dashed: unconditioned)", xlabel="step", yscale="log")
     for init, size in itertools.product(INITS, sizes):
@@ -220,7 +226,7 @@ def iterations(lab: Lab) -> Path:
     """The first field as the largest model writes it, from iteration 0 to the end, as in the talk."""
     size, steps = list(MODELS[lab.scale])[-1], STEPS[lab.scale]
     rows = []
-    for init, count in itertools.product(INITS, COUNTS[lab.scale]):
+    for init, count in itertools.product(INITS, counts(lab)):
         fields = named_fields(lab, init, count)
         tokenizer = registry.create("identity", **WEIGHTS).fit(fields)
         folder = _trained(

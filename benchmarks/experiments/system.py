@@ -19,7 +19,7 @@ from nfgen.models.sampling import sample
 from nfgen.render import render_mesh
 from nfgen.tokenizers import registry as tokenizers
 
-PICTURED = 8  # samples of each system on a picture
+PICTURED = 6  # samples of each system on a picture
 PICTURE_SIZE = 112
 SCORES = (("1_nna", 1), ("cov", 1), ("mmd", 2))
 """Scores of a table and their digits, as percent or times 100."""

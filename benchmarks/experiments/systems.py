@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-import trimesh
 from drawing import picture_grid
 from judging import Judge
 from lab import Lab, experiment, markdown, number
 from system import PICTURE_SIZE, PICTURED, SCORES, System, measure, pictures_of
 from tokenization import systems as tokenized
 
-from nfgen import NfgenError, find_shapes
+from nfgen import find_shapes
 from nfgen.artifact import read_json
 from nfgen.contact_sheet import contact_sheet, save_png
 from nfgen.render import render_mesh
@@ -67,10 +66,7 @@ def main(lab: Lab, peers: tuple[str, ...]) -> None:
 
 def judged_peer(lab: Lab, folder: Path, judge: Judge) -> dict[str, Any]:
     """Meshes of another program, judged like ours."""
-    refs = find_shapes(folder, normalize="none")
-    if not refs:
-        raise NfgenError(f"{folder} holds no meshes", "give NAME=FOLDER of meshes")
-    meshes: list[trimesh.Trimesh] = [ref.load().mesh() for ref in refs[: lab.sizes.samples]]
+    meshes = [ref.load().mesh() for ref in find_shapes(folder, normalize="none")[: lab.sizes.samples]]
     about = read_json(folder / "about.json") if (folder / "about.json").is_file() else {}
     picture = lab.out / "work" / f"peer-{folder.name}.png"
     save_png(picture, contact_sheet([render_mesh(mesh, PICTURE_SIZE) for mesh in meshes[:PICTURED]], PICTURED))
