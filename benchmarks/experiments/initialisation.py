@@ -31,7 +31,7 @@ from nfgen.round_trip import judge_fields
 from nfgen.spec import PRESETS
 
 SHAPES = {"full": 24, "quick": 8, "tiny": 2}
-FRAMES = {"full": 24, "quick": 12, "tiny": 2}
+FRAMES = {"full": 24, "quick": 12, "tiny": 1}  # besides the one before the first step
 ARMS = {
     "random": ("random", 0.0),
     "first": ("first", 0.0),
@@ -78,9 +78,10 @@ def main(lab: Lab, images: Path | None) -> None:
             for arm, one in fits.items()
         }
         figures[space] = {"weights": spec.size, "arms": found}
+        frames = [weight_maps(fits, i) for i in range(len(fits["random"].steps))]
         pictures += [
-            heat_maps(lab.out / f"initialisation_{space}.png", fits),
-            animation(lab.out / f"initialisation_{space}.gif", fits),
+            save(frames[-1], lab.out / f"initialisation_{space}.png"),
+            save_animation(lab.out / f"initialisation_{space}.gif", frames),
         ]
         lines += [f"\n{space}, {spec.size} weights, {SHAPES[lab.scale]} shapes", *table(found)]
     lab.save(figures, [*pictures, lines_between(lab.out / "initialisation_line.png", figures)], lines)
@@ -91,7 +92,7 @@ def fit_arm(lab: Lab, arm: str, spec: FieldSpec, source: Path) -> Fits:
     init, pull = ARMS[arm]
     count = SHAPES[lab.scale]
     config = replace(lab.sizes.fit, pull=pull, batch=count)
-    ends = np.unique(np.geomspace(1, config.steps, FRAMES[lab.scale]).round().astype(int))
+    ends = np.unique(np.geomspace(config.steps, 1, FRAMES[lab.scale]).round().astype(int))
     steps = [0, *ends.tolist()]
     path: list[Tensor] = []
 
@@ -209,21 +210,11 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
     return markdown(rows)
 
 
-def heat_maps(path: Path, fits: dict[str, Fits]) -> Path:
-    """Weights of the first two shapes and their delta from the pretrained ones, for each arm."""
-    return save(_maps(fits, -1, f"{next(iter(fits.values())).steps[-1]} steps"), path)
-
-
-def animation(path: Path, fits: dict[str, Fits]) -> Path:
-    """The same while fitting."""
-    steps = next(iter(fits.values())).steps
-    return save_animation(path, [_maps(fits, i, f"step {step}") for i, step in enumerate(steps)])
-
-
-def _maps(fits: dict[str, Fits], frame: int, title: str) -> Figure:
-    spec = next(iter(fits.values())).fields.spec
+def weight_maps(fits: dict[str, Fits], frame: int) -> Figure:
+    """For each arm the second shape at a step, the weights of the first two, and the second's delta."""
+    spec, step = fits["random"].fields.spec, fits["random"].steps[frame]
     figure = Figure(figsize=(9, 1.15 * len(fits) + 0.3), layout="constrained")
-    figure.suptitle(f"{title}; layers from left to right, a row a neuron, its bias last")
+    figure.suptitle(f"step {step}; layers from left to right, a row a neuron, its bias last")
     axes = figure.subplots(len(fits), 4, width_ratios=(1, 4, 4, 4), squeeze=False)
     for line, (arm, one) in zip(axes, fits.items(), strict=True):
         last = min(1, one.path.shape[1] - 1)

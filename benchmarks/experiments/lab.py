@@ -62,6 +62,8 @@ class Sizes:
     """Marching cubes cells along each axis."""
     cloud: int
     """Points of each cloud."""
+    pictured: int = 6
+    """Samples of each system on a picture."""
 
 
 SIZES = {
@@ -84,7 +86,7 @@ SIZES = {
         known=6, unseen=3, samples=4, spec=FieldSpec(frequencies=1, hidden=(8, 8)), fit=FitConfig(steps=30, points=64),
         points=SampleConfig(near=192, uniform=64, near_checks=16, uniform_checks=256),
         budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1,
-        codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64,
+        codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64, pictured=1,
         function_space={"steps": 2, "batch": 2, "points": 32, "channels": 16, "probes": 8, "nodes": 4, "codes": 8},
     ),
 }  # fmt: skip

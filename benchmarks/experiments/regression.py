@@ -37,14 +37,14 @@ from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import Tokenizer
 
 INITS = {"unconditioned": "random", "conditioned": "first"}
-COUNTS = {"full": (1, 4, 8, 16, 32), "quick": (1, 4, 8, 16, 32), "tiny": (1, 2)}
+COUNTS = {"full": (1, 4, 8, 16, 32), "quick": (1, 4, 8, 16, 32), "tiny": (2,)}
 MODELS = {
     "full": {"small": {"layers": 4, "width": 128, "heads": 4}, "big": {"layers": 6, "width": 256, "heads": 4}},
     "quick": {"small": {"layers": 2, "width": 64, "heads": 2}, "big": {"layers": 4, "width": 128, "heads": 4}},
     "tiny": {"big": {"layers": 1, "width": 16, "heads": 2}},
 }
 STEPS = {"full": 2000, "quick": 300, "tiny": 4}
-SHOWN = 4  # looks at the fields on the way, besides the one before the first step
+SHOWN = {"full": 4, "quick": 4, "tiny": 1}  # looks at the fields on the way, besides the one before the first step
 DRAWN = 8  # samples without a wish
 POINTS = 4096
 WEIGHTS = {"target": "weights", "normalise": "tensor"}
@@ -131,7 +131,7 @@ def _trained(
     """A folder with the trained model and what it wrote on the way, weights [looks, fields, P]."""
     count = len(fields)
     config = TrainConfig(
-        steps=steps, batch_size=min(count, lab.sizes.batch), evaluate_every=steps, sample_every=steps // SHOWN,
+        steps=steps, batch_size=min(count, lab.sizes.batch), evaluate_every=steps, sample_every=steps // SHOWN[lab.scale],
         log_every=max(1, steps // 30), average=0.98, seed=lab.seed,
     )  # fmt: skip
     about = {
@@ -235,7 +235,7 @@ def iterations(lab: Lab) -> Path:
         written = read_tensors(folder / "written.safetensors")["weights"][:, 0]
         shown = [fields[0], *(Field(fields.spec, weights) for weights in written)]
         rows.append((f"{init}, N = {count}", [field_picture(one, 96, 40) for one in shown]))
-    looks = [f"step {steps // SHOWN * i}" for i in range(len(rows[0][1]) - 1)]
+    looks = [f"step {steps // SHOWN[lab.scale] * i}" for i in range(len(rows[0][1]) - 1)]
     return picture_grid(lab.out / "regression_iterations.png", rows, ["fitted field", *looks])
 
 

@@ -2,11 +2,13 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+import trimesh
 from judging import Judge
 from lab import Kept, Lab
 from PIL import Image
@@ -19,7 +21,6 @@ from nfgen.models.sampling import sample
 from nfgen.render import render_mesh
 from nfgen.tokenizers import registry as tokenizers
 
-PICTURED = 6  # samples of each system on a picture
 PICTURE_SIZE = 112
 SCORES = (("1_nna", 1), ("cov", 1), ("mmd", 2))
 """Scores of a table and their digits, as percent or times 100."""
@@ -80,7 +81,7 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge) -> dict[str, A
         decoded = decode_fields(loaded.tokenizer, sample(loaded.model, lab.sizes.samples, seed=lab.seed))
         meshes = [one.mesh(lab.sizes.resolution) for one in decoded]
         seconds = (time.process_time() - started) / len(decoded)
-        save_png(picture, contact_sheet([render_mesh(mesh, PICTURE_SIZE) for mesh in meshes[:PICTURED]], PICTURED))
+        save_pictures(picture, meshes[: sizes.pictured])
         return {
             "parameters": loaded.model.parameter_count,
             "steps": loaded.result["steps"],
@@ -123,6 +124,11 @@ def _train(lab: Lab, tokens: Path, run: Path, model: str | None, steps: int, eva
         steps=steps, batch_size=sizes.batch, evaluate_every=evaluate_every, sample_every=0, seed=lab.seed
     )
     train(tokens, run, model=model, model_settings=sizes.model, config=config)
+
+
+def save_pictures(path: Path, meshes: Sequence[trimesh.Trimesh]) -> None:
+    """Write pictures of meshes side by side."""
+    save_png(path, contact_sheet([render_mesh(mesh, PICTURE_SIZE) for mesh in meshes], len(meshes)))
 
 
 def pictures_of(path: str) -> list[Picture]:

@@ -13,13 +13,11 @@ import click
 from drawing import picture_grid
 from judging import Judge
 from lab import Lab, experiment, markdown, number
-from system import PICTURE_SIZE, PICTURED, SCORES, System, measure, pictures_of
+from system import SCORES, System, measure, pictures_of, save_pictures
 from tokenization import systems as tokenized
 
 from nfgen import find_shapes
 from nfgen.artifact import read_json
-from nfgen.contact_sheet import contact_sheet, save_png
-from nfgen.render import render_mesh
 
 
 def rows(lab: Lab) -> dict[str, tuple[System, Path]]:
@@ -69,7 +67,7 @@ def judged_peer(lab: Lab, folder: Path, judge: Judge) -> dict[str, Any]:
     meshes = [ref.load().mesh() for ref in find_shapes(folder, normalize="none")[: lab.sizes.samples]]
     about = read_json(folder / "about.json") if (folder / "about.json").is_file() else {}
     picture = lab.out / "work" / f"peer-{folder.name}.png"
-    save_png(picture, contact_sheet([render_mesh(mesh, PICTURE_SIZE) for mesh in meshes[:PICTURED]], PICTURED))
+    save_pictures(picture, meshes[: lab.sizes.pictured])
     minutes = about.get("train_minutes")
     return {
         "parameters": about.get("parameters"),
