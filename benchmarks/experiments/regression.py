@@ -4,9 +4,9 @@
 
 It is trained on the weights of N = 1, 4, 8, 16, 32 fields, conditioned (all fitted from the first field) and
 unconditioned (each from its own random weights), in two sizes, a start token a field telling which one is wanted. What
-it then writes, token by token on its own, is decoded and compared with the true shapes; beside it stands what the field
-of another shape would get. The largest N is trained once more for longer. In the end regression and GPT are asked for
-fields without being told which.
+it then writes, token by token on its own, is decoded and compared with the true shapes; beside it stands what the mean
+of the N fields' weights would get. The largest N is trained once more for longer. In the end regression and GPT are
+asked for fields without being told which.
 """
 
 import itertools
@@ -65,12 +65,12 @@ def main(lab: Lab, longer: int) -> None:
     figures = {"models": sizes, "weights": lab.sizes.spec.size, "memory": found, "asked": asked}
     pictures = [loss_curves(lab, [one for one in found if one["steps"] == steps]), iterations(lab)]
     head = ["fields", "N", "model", "steps", "loss", "of the mean field"]
-    keys = ("loss", "loss_of_mean", "iou", "iou_of_another", "iou_fields")
+    keys = ("loss", "loss_of_mean", "iou", "iou_of_mean", "iou_fields")
     rows = [
         [one["init"], str(one["count"]), one["size"], str(one["steps"]), *(number(one[key]) for key in keys)]
         for one in found
     ]
-    head += ["IoU of what it writes", "of another's field", "of the right field"]
+    head += ["IoU of what it writes", "of the mean field", "of the right field"]
     lines = [*markdown([head, *rows]), "", f"{DRAWN} samples without a wish:"]
     lines += [
         f"{name}: {one['different']} different fields, mean IoU of two of them {number(one['alike'])}"
@@ -113,7 +113,7 @@ def memorise(lab: Lab, init: str, count: int, size: str, steps: int) -> dict[str
             "iou": mean_iou(fields, written[-1]),
             "iou_on_the_way": [mean_iou(fields, one) for one in written],
             "loss_of_mean": float((tokens - tokens.mean(0)).abs().mean()),
-            "iou_of_another": None if count == 1 else mean_iou(fields, fields.weights.roll(1, dims=0)),
+            "iou_of_mean": mean_iou(fields, fields.weights.mean(0).expand(count, -1)),
             "iou_fields": mean_iou(fields, fields.weights),
         }
 
@@ -131,8 +131,8 @@ def _trained(
     """A folder with the trained model and what it wrote on the way, weights [looks, fields, P]."""
     count = len(fields)
     config = TrainConfig(
-        steps=steps, batch_size=min(count, lab.sizes.batch), evaluate_every=steps, sample_every=steps // SHOWN[lab.scale],
-        log_every=max(1, steps // 30), average=0.98, seed=lab.seed,
+        steps=steps, batch_size=min(count, lab.sizes.batch), evaluate_every=steps, log_every=max(1, steps // 30),
+        sample_every=steps // SHOWN[lab.scale], average=0.98, seed=lab.seed,
     )  # fmt: skip
     about = {
         "name": name,
