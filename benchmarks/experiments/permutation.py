@@ -18,7 +18,7 @@ from drawing import picture_grid
 from initialisation import pairwise_cosine
 from judging import Judge
 from lab import Lab, experiment, markdown, number
-from system import SCORES, System, measure, pictures_of, tokens_of
+from system import SCORES, System, measure, models_option, pictures_of, tokens_of
 from torch import Tensor
 
 from nfgen import FieldSet
@@ -54,11 +54,12 @@ def _matched(fields: FieldSet, weights: Tensor) -> Tensor:
 
 
 @experiment
-def main(lab: Lab) -> None:
+@models_option
+def main(lab: Lab, models: bool) -> None:
     """Permute neurons, and see what is lost and won back."""
-    shared = FieldSet.load(lab.fields("shared"))
-    law = lab.figures("law", {}, lambda: largest_change(shared, lab.seed))
-    judge = Judge(lab)
+    shared = lab.fields("shared")
+    law = lab.figures("law", shared.name, lambda: largest_change(FieldSet.load(shared), lab.seed))
+    judge = Judge(lab) if models else None
     rows = System("rows", "codebook", {"unit": "row", "target": "weights", "depth": 2, **lab.sizes.codebook})
     vq = System("vq", "vq", lab.sizes.function_space, views=lab.sizes.views)
     found = {}
@@ -67,17 +68,20 @@ def main(lab: Lab) -> None:
         fields = changed_fields(lab, name, init, change)
         cosine = pairwise_cosine(FieldSet.load(fields).weights)
         found[f"rows, {name}"] = {"cosine": cosine, **measure(lab, rows, fields, judge)}
-    found["vq, aligned"] = {"cosine": None, **measure(lab, vq, lab.fields("shared"), judge)}
-    figures = {"law": law, "systems": found, "real": lab.figures("ceiling", {}, judge.ceiling)}
-    figures["vq"] = lab.figures("vq_permuted", {}, lambda: same_tokens(lab, vq))
-    pictures = [(name, pictures_of(one["picture"])) for name, one in found.items()]
+    found["vq, aligned"] = {"cosine": None, **measure(lab, vq, shared, judge)}
+    invariant = lab.figures("invariant", tokens_of(lab, vq, shared).path.name, lambda: same_tokens(lab, vq))
+    figures = {"law": law, "systems": found, "vq": invariant, "real": judge and judge.ceiling()}
+    drawn = []
+    if judge is not None:
+        pictures = [(name, pictures_of(one["picture"])) for name, one in found.items()]
+        drawn.append(picture_grid(lab.out / "permutation.png", pictures))
     lines = [
         f"largest change of a value by permutation, float64: {law['float64']:.1e} (float32: {law['float32']:.1e})",
-        f"vq: {figures['vq']['equal_tokens']:.1%} of the tokens are equal after permutation; "
-        f"IoU of fields from random inits through the same vq: {number(figures['vq']['iou_random'])}",
+        f"vq: {invariant['equal_tokens']:.1%} of the tokens are equal after permutation; "
+        f"IoU of fields from random inits through the same vq: {number(invariant['iou_random'])}",
         *table(found),
     ]
-    lab.save(figures, [picture_grid(lab.out / "permutation.png", pictures)], lines)
+    lab.save(figures, drawn, lines)
 
 
 def largest_change(fields: FieldSet, seed: int) -> dict[str, float]:
@@ -131,9 +135,9 @@ def table(found: dict[str, dict[str, Any]]) -> list[str]:
                 number(one["cosine"]),
                 number(trip["train"]),
                 number(trip["heldout"]),
-                number(one["model_bits"], 0),
-                number(one["surface"], 0, 100),
-                *(number(one[key] and one[key]["value"], digits, 100) for key, digits in SCORES),
+                number(one.get("model_bits"), 0),
+                number(one.get("surface"), 0, 100),
+                *(number(one.get(key) and one[key]["value"], digits, 100) for key, digits in SCORES),
             ]
         )
     return markdown(rows)

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import click
 import numpy as np
 import trimesh
 from judging import Judge
@@ -24,6 +25,11 @@ from nfgen.tokenizers import registry as tokenizers
 PICTURE_SIZE = 112
 SCORES = (("1_nna", 1), ("cov", 1), ("mmd", 2))
 """Scores of a table and their digits, as percent or times 100."""
+
+
+models_option = click.option(
+    "--models/--no-models", default=True, help="Train and sample a model on each, or measure round trips alone."
+)
 
 
 @dataclass(frozen=True)
@@ -58,10 +64,17 @@ def tokens_of(lab: Lab, system: System, fields: Path) -> Kept:
     return lab.kept("tokens", about, make)
 
 
-def measure(lab: Lab, system: System, fields: Path, judge: Judge) -> dict[str, Any]:
-    """All figures of a system, and the path of a picture of its first samples."""
+def measure(lab: Lab, system: System, fields: Path, judge: Judge | None) -> dict[str, Any]:
+    """All figures of a system, and the path of a picture of its first samples; without a judge no model is trained."""
     tokens = tokens_of(lab, system, fields)
     sizes = lab.sizes
+    trip = {
+        "system": system.name,
+        "tokenizer_seconds": tokens.seconds,
+        "round_trip": TokenSet.load(tokens.path).report,
+    }
+    if judge is None:
+        return trip
     about = {
         "name": system.name, "model": system.model, "tokens": tokens.path.name, "settings": sizes.model,
         "batch": sizes.batch, "budget": sizes.budget,
@@ -93,10 +106,8 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge) -> dict[str, A
         }
 
     return {
-        "system": system.name,
-        "tokenizer_seconds": tokens.seconds,
+        **trip,
         "model_seconds": run.seconds,
-        "round_trip": TokenSet.load(tokens.path).report,
         "picture": str(picture),
         **lab.figures("scores", [about, sizes.samples, sizes.unseen, sizes.resolution, sizes.cloud], judged),
     }

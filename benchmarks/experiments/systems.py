@@ -52,7 +52,7 @@ def main(lab: Lab, peers: tuple[str, ...]) -> None:
     for peer in peers:
         name, _, folder = peer.partition("=")
         found[name] = lab.figures("peer", peer, lambda folder=folder: judged_peer(lab, Path(folder), judge))
-    real = lab.figures("ceiling", {}, judge.ceiling)
+    real = judge.ceiling()
     figures = {
         "known": len(lab.refs[0]), "unseen": len(lab.refs[1]), "samples": lab.sizes.samples,
         "budget": lab.sizes.budget, "weights": lab.sizes.spec.size, "systems": found, "real": real, "missing": missing,

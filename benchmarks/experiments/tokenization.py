@@ -15,9 +15,7 @@ from drawing import picture_grid, save
 from judging import Judge
 from lab import Lab, experiment, markdown, number
 from matplotlib.figure import Figure
-from system import SCORES, System, measure, pictures_of, tokens_of
-
-from nfgen import TokenSet
+from system import SCORES, System, measure, models_option, pictures_of
 
 
 def systems(lab: Lab) -> list[System]:
@@ -46,14 +44,14 @@ def systems(lab: Lab) -> list[System]:
 
 @experiment
 @click.option("--only", help="Only tokenizers of this name.")
-@click.option("--models/--no-models", default=True, help="Train a model on each, or measure round trips alone.")
+@models_option
 def main(lab: Lab, only: str | None, models: bool) -> None:
     """Compare tokenizers at the same time budget."""
     fields = lab.fields("shared")
     chosen = [one for one in systems(lab) if only in (None, one.tokenizer)]
     missing = {one.name: one.missing for one in chosen if one.missing}
     judge = Judge(lab) if models else None
-    found = {one.name: _measured(lab, one, fields, judge) for one in chosen if not one.missing}
+    found = {one.name: measure(lab, one, fields, judge) for one in chosen if not one.missing}
     figures = {
         "weights": lab.sizes.spec.size,
         "known": len(lab.refs[0]),
@@ -62,20 +60,13 @@ def main(lab: Lab, only: str | None, models: bool) -> None:
         "budget": lab.sizes.budget,
         "systems": found,
         "missing": missing,
-        "real": lab.figures("ceiling", {}, judge.ceiling) if judge else None,
+        "real": judge and judge.ceiling(),
     }
     drawn = [rate_distortion(lab.out / "rate_distortion.png", found)]
     if models:
         pictures = [(name, pictures_of(one["picture"])) for name, one in found.items()]
         drawn.append(picture_grid(lab.out / "tokenization.png", pictures))
     lab.save(figures, drawn, [*table(found), *(f"left out {name}: {why}" for name, why in missing.items())])
-
-
-def _measured(lab: Lab, system: System, fields: Path, judge: Judge | None) -> dict[str, Any]:
-    if judge is not None:
-        return measure(lab, system, fields, judge)
-    tokens = tokens_of(lab, system, fields)
-    return {"system": system.name, "tokenizer_seconds": tokens.seconds, "round_trip": TokenSet.load(tokens.path).report}
 
 
 def table(found: dict[str, dict[str, Any]]) -> list[str]:
