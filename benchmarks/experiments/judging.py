@@ -19,7 +19,7 @@ class Judge:
 
     def __init__(self, lab: Lab) -> None:
         known, unseen = lab.refs
-        self.points, self.seed = lab.sizes.cloud, lab.seed
+        self.lab, self.points, self.seed = lab, lab.sizes.cloud, lab.seed
         self.unseen = shape_clouds(unseen, self.points, self.seed, False, "unseen")[0]
         self.known = shape_clouds(known, self.points, self.seed + 1, False, "known")[0]
 
@@ -46,6 +46,10 @@ class Judge:
 
     def ceiling(self) -> dict[str, Any]:
         """What as many known shapes score: the best that samples can be expected to reach."""
-        unseen, between, known = self._among
-        chosen = np.random.default_rng(self.seed).permutation(len(known))[: len(unseen)]
-        return dict(score(known[np.ix_(chosen, chosen)], between[:, chosen].T, unseen, self.seed))
+
+        def scored() -> dict[str, Any]:
+            unseen, between, known = self._among
+            chosen = np.random.default_rng(self.seed).permutation(len(known))[: len(unseen)]
+            return dict(score(known[np.ix_(chosen, chosen)], between[:, chosen].T, unseen, self.seed))
+
+        return self.lab.figures("ceiling", [len(self.known), len(self.unseen), self.points], scored)

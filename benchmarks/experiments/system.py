@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,9 @@ from nfgen import Run, TokenSet, TrainConfig, tokenize, train
 from nfgen.contact_sheet import Picture, contact_sheet, save_png
 from nfgen.decoding import decode_fields
 from nfgen.models import registry as models
+from nfgen.models.presets import preset
 from nfgen.models.sampling import sample
+from nfgen.models.training import train as train_model
 from nfgen.render import render_mesh
 from nfgen.tokenizers import registry as tokenizers
 
@@ -83,7 +85,8 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge | None) -> dict
     def learn(path: Path) -> None:
         steps = steps_within(lab, tokens.path, system.model)
         # Ten looks at the held-out loss: the best weights are kept, as small data is soon learned by heart.
-        _train(lab, tokens.path, path, system.model, steps, max(1, steps // 10))
+        config = _config(lab, steps, max(1, steps // 10))
+        train(tokens.path, path, model=system.model, model_settings=sizes.model, config=config)
 
     run = lab.kept("run", about, learn)
     picture = run.path.with_suffix(".png")
@@ -114,27 +117,27 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge | None) -> dict
 
 
 def steps_within(lab: Lab, tokens: Path, model: str | None) -> int:
-    """Steps that fill the budget of processor seconds, from the time that four steps take beyond one.
+    """Steps that fill the budget of processor seconds, by the median of a few after the first.
 
     Steps instead of a limit of minutes: these are of the clock, and on a busy machine they would not be equal.
     """
     if not lab.sizes.budget:
         return 4
-    spent = []
+    found = TokenSet.load(tokens)
+    name, stamps = model or models.model_for(found.vocabulary), []
+    config = replace(_config(lab, 6, 6), sample_every=1)
     with tempfile.TemporaryDirectory() as folder:
-        for steps in (1, 5):
-            started = time.process_time()
-            _train(lab, tokens, Path(folder) / str(steps), model, steps, steps)
-            spent.append(time.process_time() - started)
-    return max(4, round(lab.sizes.budget / max(1e-3, (spent[1] - spent[0]) / 4)))
+        train_model(
+            name, preset(name, "tiny", **lab.sizes.model), found.vocabulary, found.tokens, found.labels, found.heldout,
+            folder, config, on_sample=lambda model, step: stamps.append(time.process_time()),
+        )  # fmt: skip
+    return max(4, round(lab.sizes.budget / max(1e-3, float(np.median(np.diff(stamps))))))
 
 
-def _train(lab: Lab, tokens: Path, run: Path, model: str | None, steps: int, evaluate_every: int) -> None:
-    sizes = lab.sizes
-    config = TrainConfig(
-        steps=steps, batch_size=sizes.batch, evaluate_every=evaluate_every, sample_every=0, seed=lab.seed
+def _config(lab: Lab, steps: int, evaluate_every: int) -> TrainConfig:
+    return TrainConfig(
+        steps=steps, batch_size=lab.sizes.batch, evaluate_every=evaluate_every, sample_every=0, seed=lab.seed
     )
-    train(tokens, run, model=model, model_settings=sizes.model, config=config)
 
 
 def save_pictures(path: Path, meshes: Sequence[trimesh.Trimesh]) -> None:

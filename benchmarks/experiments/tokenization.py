@@ -15,6 +15,7 @@ from drawing import picture_grid, save
 from judging import Judge
 from lab import Lab, experiment, markdown, number
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter, ScalarFormatter
 from system import SCORES, System, measure, models_option, pictures_of
 
 
@@ -95,6 +96,8 @@ def rate_distortion(path: Path, found: dict[str, dict[str, Any]]) -> Path:
     """Held-out IoU over bits a field: filled at the bits of the codes, hollow at what they cost a GPT."""
     figure = Figure(figsize=(7.5, 3.8), layout="constrained")
     axes = figure.subplots()
+    axes.set_xscale("log")
+    axes.set_xticks([500, 1000, 2000, 5000, 10000, 20000])
     kinds = list(dict.fromkeys(name.split()[0].rstrip(",") for name in found))
     limit = None
     for name, one in found.items():
@@ -107,14 +110,16 @@ def rate_distortion(path: Path, found: dict[str, dict[str, Any]]) -> Path:
         if one.get("model_bits"):
             axes.plot([bits, one["model_bits"]], [iou, iou], "-", color=color, lw=0.8)
             axes.plot(one["model_bits"], iou, "o", color=color, mfc="white")
-        axes.annotate(name, (bits, iou), xytext=(0, 5), textcoords="offset points", ha="center", fontsize=7)
+        axes.annotate(name, (bits, iou), xytext=(-4, -5), textcoords="offset points", ha="right", rotation=30, va="top")
     if limit is not None:
         axes.axhline(limit, color="grey", lw=0.8, ls=":")
         axes.annotate(
             "the fields themselves", (0.01, limit), xycoords=("axes fraction", "data"), xytext=(0, 3),
             textcoords="offset points", fontsize=7, color="grey",
         )  # fmt: skip
-    axes.set(xscale="log", xlabel="bits a field (hollow: held-out cost under the GPT)", ylabel="IoU, held-out fields")
+    axes.xaxis.set_major_formatter(ScalarFormatter())
+    axes.xaxis.set_minor_formatter(NullFormatter())
+    axes.set(xlabel="bits a field (hollow: held-out cost under the GPT)", ylabel="IoU, held-out fields")
     return save(figure, path)
 
 
