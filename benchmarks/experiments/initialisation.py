@@ -240,8 +240,12 @@ def lines_between(path: Path, figures: dict[str, Any]) -> Path:
         for i, (arm, one) in enumerate(figures[space]["arms"].items()):
             place.plot(LINE, one["line_same_shape"], "-", color=f"C{i}", label=arm)
             place.plot(LINE, one["line_other_shape"], "--", color=f"C{i}", lw=0.8)
-        place.set(title=f"{space}: deviation on the line, {unit}", xlabel="place between two fields", ylim=(0, None))
-    place.legend(frameon=False)
+        place.set(
+            title=f"{space}: deviation on the line, {unit}",
+            xlabel="between two fits of a shape (dashed: of two shapes)",
+            ylim=(0, None),
+        )
+    place.legend(frameon=False, fontsize=7)
     return save(figure, path)
 
 

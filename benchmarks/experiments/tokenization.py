@@ -98,19 +98,26 @@ def rate_distortion(path: Path, found: dict[str, dict[str, Any]]) -> Path:
     axes = figure.subplots()
     axes.set_xscale("log")
     axes.set_xticks([500, 1000, 2000, 5000, 10000, 20000])
-    kinds = list(dict.fromkeys(name.split()[0].rstrip(",") for name in found))
+    kinds: list[str] = []
     limit = None
     for name, one in found.items():
-        color, trip = f"C{kinds.index(name.split()[0].rstrip(','))}", one["round_trip"]
+        kind, _, setting = name.partition(" ")
+        trip, kind = one["round_trip"], kind.rstrip(",")
         bits, iou = trip["bits_per_field"]["train"], trip["iou_after"]["heldout"]
         limit = trip["iou_before"]["heldout"]
         if bits is None:
             continue
-        axes.plot(bits, iou, "o", color=color)
+        label = None if kind in kinds else kind
+        kinds += [kind] * (label is not None)
+        color = f"C{kinds.index(kind)}"
+        axes.plot(bits, iou, "o", color=color, label=label)
         if one.get("model_bits"):
             axes.plot([bits, one["model_bits"]], [iou, iou], "-", color=color, lw=0.8)
             axes.plot(one["model_bits"], iou, "o", color=color, mfc="white")
-        axes.annotate(name, (bits, iou), xytext=(-4, -5), textcoords="offset points", ha="right", rotation=30, va="top")
+        # Chunks and scalars lie beside rows and histograms: their labels go to the other side.
+        place = (0, 5) if kind in ("histogram", "chunks") else (0, -12)
+        axes.annotate(setting, (bits, iou), xytext=place, textcoords="offset points", ha="center", color=color)
+    axes.legend(frameon=False, loc="lower right")
     if limit is not None:
         axes.axhline(limit, color="grey", lw=0.8, ls=":")
         axes.annotate(
