@@ -125,7 +125,7 @@ def steps_within(lab: Lab, tokens: Path, model: str | None) -> int:
         return 4
     found = TokenSet.load(tokens)
     name, stamps = model or models.model_for(found.vocabulary), []
-    config = replace(_config(lab, 6, 6), sample_every=1)
+    config = replace(_config(lab, 4, 4), sample_every=1)
     with tempfile.TemporaryDirectory() as folder:
         train_model(
             name, preset(name, "tiny", **lab.sizes.model), found.vocabulary, found.tokens, found.labels, found.heldout,

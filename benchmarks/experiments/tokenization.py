@@ -126,7 +126,9 @@ def rate_distortion(path: Path, found: dict[str, dict[str, Any]]) -> Path:
         )  # fmt: skip
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
-    axes.set(xlabel="bits a field (hollow: held-out cost under the GPT)", ylabel="IoU, held-out fields")
+    costs = " (hollow: held-out cost under the GPT)" if any(one.get("model_bits") for one in found.values()) else ""
+    axes.margins(y=0.1)
+    axes.set(xlabel=f"bits a field{costs}", ylabel="IoU, held-out fields")
     return save(figure, path)
 
 
