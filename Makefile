@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test check bench format docs package clean soak fuzz coverage mutation
+.PHONY: demo browser test check bench experiments format docs package clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -65,6 +65,12 @@ docs: .venv/installed
 package: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[package]'
 	$(BIN)/python benchmarks/package.py
+
+# Made for three hours on two cores; QUICK=1 for a quarter of an hour. DATA=path takes your own shapes.
+experiments: .venv/installed
+	for name in initialisation regression permutation tokenization systems; do \
+		$(BIN)/python benchmarks/experiments/$$name.py $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA)) || exit 1; \
+	done
 
 clean:
 	rm -rf .venv bench demo dist build screenshots
