@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test check format clean soak fuzz coverage mutation
+.PHONY: demo browser test check bench experiments format docs package clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -40,9 +40,37 @@ coverage: .venv/installed
 mutation: .venv/installed
 	$(BIN)/python benchmarks/mutation.py --mutants 200
 
+# Ours beside its peers; one thread each, as figures are processor seconds.
+bench: export OMP_NUM_THREADS = 1
+bench: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	test -d bench/shapes || $(BIN)/nfgen shapes chair -n 64 -o bench/shapes
+	test -d bench/fields || $(BIN)/nfgen fit bench/shapes -o bench/fields
+	test -d bench/tokens || $(BIN)/nfgen tokenize bench/fields --tokenizer vq --minutes 3 -o bench/tokens
+	$(BIN)/python benchmarks/speed_mesh.py bench/fields --tokenizer bench/tokens/tokenizer
+	$(BIN)/python benchmarks/speed_fit.py bench/fields
+	$(BIN)/python benchmarks/speed_gpt.py
+	$(BIN)/python benchmarks/speed_start.py --fields bench/fields --tokenizer bench/tokens/tokenizer
+	$(BIN)/python benchmarks/metrics_speed.py --clouds 40
+
 format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
 
+# Broken links and references end the build.
+docs: .venv/installed
+	$(BIN)/mkdocs build --strict --quiet
+
+# Wheel and sdist; each installed and tested outside the checkout.
+package: .venv/installed
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[package]'
+	$(BIN)/python benchmarks/package.py
+
+# Made for three hours on two cores; QUICK=1 for a quarter of an hour. DATA=path takes your own shapes.
+experiments: .venv/installed
+	for name in initialisation regression permutation tokenization systems; do \
+		$(BIN)/python benchmarks/experiments/$$name.py $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA)) || exit 1; \
+	done
+
 clean:
-	rm -rf .venv demo dist screenshots
+	rm -rf .venv bench demo dist build screenshots

@@ -11,10 +11,12 @@ import os
 os.environ |= {"OMP_NUM_THREADS": "1", "IGL_NUM_THREADS": "1"}
 
 import argparse
+import contextlib
 import json
 import mmap
 import random
 import resource
+import shutil
 import signal
 import struct
 import sys
@@ -127,12 +129,19 @@ def one_input(reader: Reader, seeds: dict[str, bytes], rng: random.Random) -> tu
     return name, mutated(data, rng, list(seeds.values()))
 
 
-def feed(name: str, indices: Iterable[int], folder: Path, at: Callable[[int], None] = lambda i: None) -> list[Finding]:
-    """Read damaged inputs in this process; what went wrong."""
+def feed(
+    name: str,
+    indices: Iterable[int],
+    folder: Path,
+    at: Callable[[int], None] = lambda i: None,
+    results: Path | None = None,
+) -> list[Finding]:
+    """Read damaged inputs in this process; what went wrong, also added to a file line by line, for a later crash."""
     reader, findings = READERS[name], list[Finding]()
     seeds = make_seeds(name, folder)
     for index in indices:
         at(index)
+        known = len(findings)
         rng = random.Random(f"{name}:{index}")
         file, content = one_input(reader, seeds, rng)
         path = folder / file
@@ -156,8 +165,10 @@ def feed(name: str, indices: Iterable[int], folder: Path, at: Callable[[int], No
             signal.setitimer(signal.ITIMER_PROF, 0)
         if peak() - before > MEMORY:
             findings.append(Finding(name, index, f"took {(peak() - before) >> 20} MB"))
-        if file in seeds:
-            path.write_bytes(seeds[file])
+        path.write_bytes(seeds[file])
+        if results is not None and len(findings) > known:
+            with results.open("a") as lines:
+                lines.writelines(json.dumps(finding) + "\n" for finding in findings[known:])
     return findings
 
 
@@ -177,33 +188,33 @@ def feed_apart(name: str, first: int, count: int) -> list[Finding]:
     """`feed` in a process of its own, and in another one after each crash."""
     findings: list[Finding] = []
     with tempfile.TemporaryDirectory() as folder:
-        shared, results = mmap.mmap(-1, 8), Path(folder) / "findings.json"
+        shared, results, work = mmap.mmap(-1, 8), Path(folder) / "findings.jsonl", Path(folder) / "work"
         while first < count:
+            work.mkdir()
             child = os.fork()
             if child == 0:
                 signal.signal(signal.SIGPROF, too_slow)
                 resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
                 os.dup2(os.open(os.devnull, os.O_WRONLY), 2)
-                work = Path(folder) / "work"
-                work.mkdir(exist_ok=True)
-                shared[:] = struct.pack("q", first)
-                found = feed(
-                    name, range(first, count), work, lambda i: shared.__setitem__(slice(0, 8), struct.pack("q", i))
-                )
-                results.write_text(json.dumps(found))
-                os._exit(0)
+                status = 1
+                with contextlib.suppress(Exception):
+                    feed(name, range(first, count), work, lambda i: struct.pack_into("q", shared, 0, i), results)
+                    status = 0
+                os._exit(status)
             status = wait(child, shared)
             if status == 0:
-                findings += [Finding(*entry) for entry in json.loads(results.read_text())]
                 break
             (at,) = struct.unpack("q", shared[:])
             findings.append(Finding(name, at, f"ended the process with status {status}"))
-            first = at + 1  # earlier findings of that process are found again by their index
+            first = at + 1
+            shutil.rmtree(work)  # the file that ended the process must not become a seed
+        if results.exists():
+            findings += [Finding(*json.loads(line)) for line in results.read_text().splitlines()]
     return findings
 
 
 def wait(child: int, shared: mmap.mmap) -> int:
-    """Status of a process; it is killed when one input takes 30 s of the clock, in code that hears no signal."""
+    """Status of a process; it is killed when an input takes five minutes of the clock, deaf to signals."""
     seen, since = b"", time.monotonic()
     while True:
         done, status = os.waitpid(child, os.WNOHANG)

@@ -25,6 +25,7 @@ from . import options
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that sample shapes. [default: one a processor]")
 @click.option("--snapshots", type=click.IntRange(2), help="Keep so many stages of the first fits for `nfgen report`.")
+@options.dry_run
 @options.seed
 @options.resume
 @options.overwrite
@@ -40,6 +41,7 @@ def fit(
     cache: Path | None,
     workers: int | None,
     snapshots: int | None,
+    dry_run: bool,
     seed: int,
     resume: bool,
     overwrite: bool,
@@ -61,6 +63,20 @@ def fit(
     settings = with_recipe(preset, "fit", {"spec": spec, "init": init, "seed": seed, **settings})
     spec, init = settings.pop("spec", "talk"), settings.pop("init", "shared")
     fit_config, sample_config = sort_settings(settings)
+    if dry_run:
+        from nfgen.fit_plan import plan_fit
+
+        plan = plan_fit(
+            shapes,
+            spec=options.load_spec(spec),
+            init=init,
+            config=fit_config,
+            samples=sample_config,
+            limit=limit,
+            workers=workers,
+        )
+        click.echo("\n".join(plan.lines()))
+        return
     fields = fit_fields(
         shapes,
         out,

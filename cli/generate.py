@@ -8,7 +8,7 @@ from . import options
 
 
 @click.command()
-@click.argument("run", type=click.Path(path_type=Path))
+@click.argument("run", type=options.artifact)
 @click.option("-n", "count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more usual.")
 @click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens.")
@@ -39,7 +39,7 @@ from . import options
 )
 @click.option(
     "--format",
-    type=click.Choice(["glb", "obj", "ply", "stl", "off"]),
+    type=click.Choice(["glb", "obj", "ply", "stl", "off", "3mf"]),
     default="glb",
     show_default=True,
     help="Of the meshes.",
@@ -54,6 +54,7 @@ from . import options
     show_default=True,
     help="Which checkpoint.",
 )
+@options.dry_run
 @options.seed
 @options.device
 @options.resume
@@ -78,6 +79,7 @@ def generate(
     turntable: str | None,
     batch_size: int | None,
     which: str,
+    dry_run: bool,
     seed: int,
     device: str,
     resume: bool,
@@ -86,12 +88,14 @@ def generate(
 ) -> None:
     """Generate new fields with RUN: of each a mesh, the field itself and a picture, and of all a page to look at.
 
+    RUN is a folder, or the address of one on the Hugging Face Hub, as hf://owner/name.
+
     \b
     nfgen generate run -n 16 -o out
     nfgen generate run -n 8 --class chair --top-p 0.9 --format obj -o out
     """
     from nfgen.models.draw import SamplingConfig
-    from nfgen.pipeline import Run, generate, read_prefix
+    from nfgen.pipeline import Run, generate, plan_generate, read_prefix
     from nfgen.report import write_report
 
     if turntable is not None:
@@ -101,6 +105,10 @@ def generate(
     loaded = Run.load(run, which, device)
     first = None if prefix is None else read_prefix(loaded, prefix, prefix_length)
     config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance)
+    if dry_run:
+        plan = plan_generate(loaded, count, config=config, resolution=resolution, format=format, batch_size=batch_size)
+        click.echo("\n".join(plan.lines()))
+        return
     samples = generate(
         loaded,
         count,

@@ -8,7 +8,7 @@ from . import options
 
 
 @click.command()
-@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.argument("path", required=False, type=options.artifact)
 @click.option("--tokenizers", is_flag=True, help="List the tokenizers and their settings.")
 @click.option("--models", is_flag=True, help="List the models and their settings.")
 @options.as_json

@@ -11,11 +11,15 @@ from nfgen import __version__
 from nfgen.errors import NfgenError
 from nfgen.provenance import made_by
 
+from .completion import completion
 from .demo import demo
+from .doctor import doctor
 from .evaluate import evaluate
+from .export import export
 from .fit import fit
 from .generate import generate
 from .info import info
+from .push import push
 from .report import report
 from .shapes import shapes
 from .tokenize import tokenize
@@ -80,5 +84,5 @@ def main(debug: bool, deterministic: bool) -> None:
         make_deterministic()
 
 
-for command in (shapes, fit, tokenize, train, generate, evaluate, report, info, demo):
+for command in (shapes, fit, tokenize, train, generate, evaluate, report, export, push, info, demo, doctor, completion):
     main.add_command(command)

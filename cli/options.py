@@ -9,11 +9,26 @@ import click
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class Artifact(click.Path):
+    """The path of an artifact, or the address `hf://owner/name` of one on the Hugging Face Hub, which is fetched."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith("hf://"):
+            from nfgen.hub import fetch
+
+            return fetch(value)
+        return super().convert(value, param, ctx)
+
+
+artifact = Artifact(path_type=Path)
+
 out = click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all random numbers.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact that is there already.")
 resume = click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 device = click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …")
+dry_run = click.option("--dry-run", is_flag=True, help="Only say what it would take: sizes, memory, time.")
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
 

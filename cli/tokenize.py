@@ -26,6 +26,7 @@ from . import options
     show_default=True,
     help="Token sequences of augmented copies to store for each field (vq, graph).",
 )
+@options.dry_run
 @options.seed
 @options.resume
 @options.overwrite
@@ -38,6 +39,7 @@ def tokenize(
     preset: str | None,
     heldout: float,
     views: int,
+    dry_run: bool,
     seed: int,
     resume: bool,
     overwrite: bool,
@@ -54,11 +56,16 @@ def tokenize(
     """
     import json
 
-    from nfgen.pipeline import tokenize
+    from nfgen.pipeline import plan_tokenize, tokenize
     from nfgen.recipes import with_recipe
 
     fields, settings = options.parse_one(words)
     settings = with_recipe(preset, "tokenize", {"tokenizer": tokenizer, **settings})
+    if dry_run:
+        name = settings.pop("tokenizer", "vq")
+        plan = plan_tokenize(fields, name, heldout=heldout, views=views, **settings)
+        click.echo(json.dumps(plan.to_json()) if as_json else "\n".join(plan.lines()))
+        return
     tokens = tokenize(
         fields,
         out,

@@ -29,6 +29,8 @@ from . import options
     show_default=True,
     help="For FIELDS: augmented token sequences of each field (vq, graph).",
 )
+@click.option("--tensorboard", is_flag=True, help="Write log, pictures and meshes for TensorBoard too.")
+@options.dry_run
 @options.seed
 @options.device
 @options.resume
@@ -45,6 +47,8 @@ def train(
     minutes: float | None,
     heldout: float,
     views: int,
+    tensorboard: bool,
+    dry_run: bool,
     seed: int,
     device: str,
     resume: bool,
@@ -60,11 +64,17 @@ def train(
     nfgen train fields --tokenizer vq --minutes 10 -o run
     nfgen train tokens --size small --steps 5000 --dropout 0.2 -o run
     """
-    from nfgen.pipeline import train_from_settings
+    from nfgen.pipeline import plan_train, train_from_settings
 
     source, settings = options.parse_one(words)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
     given = {key: value for key, value in given.items() if value is not None} | settings
+    if dry_run:
+        plan = plan_train(
+            source, given, tokenizer=tokenizer, model=model, size=size, preset=preset, heldout=heldout, views=views
+        )
+        click.echo("\n".join(plan.lines()))
+        return
     run = train_from_settings(
         source,
         out,
@@ -75,8 +85,11 @@ def train(
         preset=preset,
         heldout=heldout,
         views=views,
+        tensorboard=tensorboard,
         resume=resume,
         overwrite=overwrite,
     )
     click.echo(f"a {run.model.name} model of {run.model.parameter_count:,} parameters is in {out}; {run.summary}")
+    if tensorboard:
+        click.echo(f"look: tensorboard --logdir {out / 'tensorboard'}")
     click.echo(f"next: nfgen generate {out} -n 16 -o OUT")

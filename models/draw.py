@@ -8,6 +8,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen.configuration import Configuration, require
+from nfgen.errors import NfgenError
 
 
 @dataclass(frozen=True)
@@ -55,6 +56,8 @@ def draw(
         return logits.argmax(dim=-1)
     # float64: a cumulative sum over 65,536 codes in float32 loses the rare ones.
     probabilities = torch.softmax(logits.double() / settings.temperature, dim=-1)
+    if probabilities.isnan().any():
+        raise NfgenError("the model gives logits that are not finite", "train it again, at a lower learning rate")
     cumulative = _filtered(probabilities, settings).cumsum(dim=-1)
     total = cumulative[:, -1:]
     # Just below the total, lest rounding picks a token of probability 0 behind the last possible one.

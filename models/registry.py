@@ -1,11 +1,9 @@
 """Names of models; only the one that is asked for is imported."""
 
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any, Literal
 
-from nfgen import artifact
+from nfgen import artifact, plugins
 from nfgen.configuration import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.vocabulary import Vocabulary
@@ -22,33 +20,22 @@ GROUP = "nfgen.models"
 """Entry-point group in which other packages offer theirs."""
 
 MODEL = "model.json"
+SHARED = "model.safetensors"
+"""The name that Hugging Face's tools know for weights."""
 
 
 def names() -> list[str]:
     """Names of all models, built-in ones first."""
-    return [*BUILT_IN, *sorted({entry.name for entry in entry_points(group=GROUP)} - set(BUILT_IN))]
+    return plugins.names(GROUP, BUILT_IN)
 
 
 def find(name: str) -> type[SequenceModel]:
     """The class of a model.
 
     Raises:
-        ConfigError: if there is none of that name, or another package's cannot be imported.
+        ConfigError: if there is none of that name, or another package's cannot be used.
     """
-    if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        found: type[SequenceModel] = getattr(import_module(module), attribute)
-        return found
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            try:
-                found = entry.load()
-            except Exception as error:  # another package's import may fail in any way
-                raise ConfigError(
-                    f"the model {name} of {entry.value} does not load: {error}", "mend or remove that package"
-                ) from error
-            return found
-    raise ConfigError(f"there is no model {name!r}", f"known are: {', '.join(names())}")
+    return plugins.find(name, "model", GROUP, BUILT_IN, SequenceModel)  # type: ignore[type-abstract]
 
 
 def model_for(vocabulary: Vocabulary) -> str:
@@ -72,11 +59,18 @@ def create(name: str, vocabulary: Vocabulary, config: Configuration | None = Non
     return found(vocabulary, config if config is not None else found.Config.from_json(settings))
 
 
+def weights_file(run: Path, which: str = "best") -> Path:
+    """The file of a run's weights: `best.safetensors` is called `model.safetensors` where the run was shared."""
+    shared = run / SHARED
+    return shared if which == "best" and shared.exists() else run / f"{which}.safetensors"
+
+
 def load_model(run: str | Path, which: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
     """The trained model of a run folder, in eval mode.
 
     Args:
-        run: a folder with `model.json`, `best.safetensors` and `last.safetensors`.
+        run: a folder with `model.json`, `best.safetensors` and `last.safetensors`; one that was shared has instead
+            `model.safetensors`, the best.
         which: the weights of lowest held-out loss, or the latest.
         device: where to put it.
 
@@ -85,8 +79,9 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
     """
     run = Path(run)
     described = artifact.read_json(run / MODEL)
-    tensors = artifact.read_tensors(run / f"{which}.safetensors")
+    tensors = artifact.read_tensors(weights_file(run, which))
     try:
+        artifact.check_finite(tensors)
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])
         config = found.Config.from_json(described["settings"])

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import torch
 from jaxtyping import Bool, Int
@@ -24,6 +25,9 @@ from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_sta
 from .optimisation import device_of, low_precision, optimizer, update_average
 from .registry import MODEL, create
 from .train_config import TrainConfig
+
+OnLog = Callable[[dict[str, Any]], None]
+"""Called with each line of the log."""
 
 OnSample = Callable[[SequenceModel, int], None]
 """Called on the way with the averaged model, in eval mode, and the step."""
@@ -62,6 +66,7 @@ def train(
     resume: bool = False,
     augment: Augment | None = None,
     on_sample: OnSample | None = None,
+    on_log: OnLog | None = None,
 ) -> TrainResult:
     """Train a new model and leave it, its checkpoints and its log in a folder (layout: `checkpoint.py`).
 
@@ -80,6 +85,7 @@ def train(
         resume: go on from the folder's checkpoint, if there is one.
         augment: gives fresh tokens of the training rows (in their order) for an epoch, as a function of it alone.
         on_sample: called every `sample_every` steps.
+        on_log: called with every line of the log.
 
     Raises:
         ConfigError: if model, data and settings do not fit each other or the interrupted training.
@@ -93,19 +99,26 @@ def train(
         torch.manual_seed(config.seed)
         made = create(model, vocabulary, settings)
         made.prepare(batches.tokens)
-        trainer = _Trainer(made, batches, config, run)
+        trainer = Trainer(made, batches, config, run, on_log)
         trainer.open(resume)
         return trainer.train(on_sample)
 
 
-class _Trainer:
-    """A model in training with its average, optimizer and state; `run` is its folder."""
+class Trainer:
+    """A model in training with its average, optimizer and state; `run` is its folder. `train` is what to call."""
 
-    def __init__(self, model: SequenceModel, batches: Batches, config: TrainConfig, run: Path) -> None:
+    def __init__(
+        self,
+        model: SequenceModel,
+        batches: Batches,
+        config: TrainConfig,
+        run: Path,
+        on_log: OnLog | None = None,
+    ) -> None:
         self.device = device_of(config.device)
         self.model = model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.batches, self.config, self.run = batches, config, run
+        self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
         self.peak = config.learning_rate or model.learning_rate
         self.optimizer = optimizer(self.model, config)
         self.low_precision = low_precision(self.model, config, self.device)
@@ -238,6 +251,8 @@ class _Trainer:
             "lr": rate,
         }
         append_log(self.run, line)
+        if self.on_log is not None:
+            self.on_log(line)
         self.seen, self.spent, self.losses = 0, 0.0, []
 
     def save(self) -> None:

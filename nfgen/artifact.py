@@ -135,7 +135,8 @@ def _locked(partial: Path, path: Path) -> Iterator[None]:
                 yield
             finally:
                 with contextlib.suppress(OSError):
-                    partial.rmdir()  # only if nothing was written
+                    if _is_open_as(partial, handle):
+                        partial.rmdir()  # fails if something was written
             return
         finally:
             os.close(handle)
@@ -310,6 +311,17 @@ def check_tensor_file(path: str | Path) -> None:
         )
 
 
+def check_finite(tensors: dict[str, Tensor]) -> None:
+    """Refuse stored weights that no training wrote.
+
+    Raises:
+        ConfigError: if a number is not finite.
+    """
+    wrong = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if wrong:
+        raise ConfigError(f"its {wrong[0]} holds numbers that are not finite")
+
+
 def check_claims(build: Callable[[], nn.Module], tensors: dict[str, Tensor]) -> None:
     """Refuse stored settings of networks that claim other weights than the file holds, before memory is claimed.
 
@@ -323,9 +335,10 @@ def check_claims(build: Callable[[], nn.Module], tensors: dict[str, Tensor]) -> 
     try:
         with torch.device("meta"):
             claimed = {key: tuple(value.shape) for key, value in build().state_dict().items()}
-    except NotImplementedError:
-        return  # networks that compute with values while they are built cannot be asked beforehand
-    except (RuntimeError, OverflowError, MemoryError) as error:  # a shape beyond 64 bits
+    except (RuntimeError, OverflowError, MemoryError) as error:
+        if "meta" in str(error):
+            return  # networks that compute with values while they are built cannot be asked beforehand
+        # A shape beyond 64 bits.
         raise ConfigError(f"its settings are impossible: {str(error).splitlines()[0]}") from error
     held = {key: tuple(value.shape) for key, value in tensors.items()}
     wrong = next((key for key in sorted(claimed | held) if claimed.get(key) != held.get(key)), None)

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from . import artifact
-from .errors import ConfigError, NfgenError
+from .errors import NfgenError
 from .field import Field
 from .field_set import FieldSet
 from .samples import read_list
@@ -30,14 +30,15 @@ WHAT = {
     "tokenizer": "a fitted tokenizer",
     "run": "a trained model with its tokenizer",
     "samples": "generated fields with their meshes and pictures",
+    "export": "files of fields for other programs",
     "field": "one neural field",
-    "mesh": "a shape",
+    "mesh": "shapes to fit",
     "folder": "a folder of artifacts",
 }
 
 
 def describe(path: str | Path) -> dict[str, Any]:
-    """An artifact, a field file or a shape as a dict: what it is, its figures, where its bytes are, the next command.
+    """An artifact, a field file, or shapes as a dict: what it is, its figures, where its bytes are, the next command.
 
     Raises:
         ArtifactError: if there is nothing of the kind at the path.
@@ -137,7 +138,9 @@ def _tokens(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     model = artifact.read_json(path / "model.json")
-    parameters = sum(t.numel() for t in artifact.read_tensors(path / "best.safetensors").values())
+    weights = path / "best.safetensors"
+    tensors = artifact.read_tensors(weights if weights.exists() else path / "model.safetensors")
+    parameters = sum(tensor.numel() for tensor in tensors.values())
     return {
         "model": model["model"],
         "parameters": parameters,
@@ -186,9 +189,10 @@ def describe_components(tokenizers: bool, models: bool) -> dict[str, Any]:
 def _component(registry: Any, name: str) -> dict[str, Any]:
     try:
         found = registry.find(name)
-        return {"what": (found.__doc__ or "").strip().splitlines()[0], "settings": found.Config().to_json()}
-    except ConfigError as error:
-        return {"what": f"broken: {error.problem}", "settings": {}}
+        what = (found.__doc__ or name).strip().splitlines()[0]
+        return {"what": what, "settings": found.Config().to_json()}
+    except Exception as error:  # another package's class may be wrong in any way
+        return {"what": f"broken: {error}", "settings": {}}
 
 
 def lines(described: dict[str, Any], indent: int = 0) -> list[str]:

@@ -142,7 +142,6 @@ class FieldSet:
         """Refuse what a file may claim and no field set holds."""
         count, labels = len(self), self.labels
         of_type = {"weights": torch.float32, "labels": torch.int64, "base": torch.float32}
-        of_type |= {"check_points": torch.float32, "check_values": torch.float32, "transforms": torch.float64}
         for key, wanted in of_type.items():
             tensor = getattr(self, key)
             if tensor is not None and tensor.dtype != wanted:

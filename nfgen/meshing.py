@@ -38,14 +38,19 @@ def extract_mesh(field: Field, resolution: int = 128) -> trimesh.Trimesh:
     if spec.dims != 3 or spec.output == "brightness":
         raise ConfigError("only signed distance and occupancy fields in 3-D have a mesh", "use Field.image")
     grid = surface_grid(field, resolution, ON_CORNER * 2 / resolution)
-    _check_finite(grid.values.numpy())
-    signs = np.where(grid.inside.numpy(), np.float32(-1), np.float32(1))
-    # A corner belongs to the cell above it, the last ones to that below; where the surface may pass, values follow.
-    padded = np.pad(np.pad(signs, (0, 1), "edge"), 1, constant_values=OUTSIDE)
-    corners = grid.corners.numpy()
-    padded[1:-1, 1:-1, 1:-1][corners] = _off_corners(grid.values.numpy(), 2 / resolution)
-    cells = np.pad(corners, 1, constant_values=True)
-    return _mesh(padded, cells)
+    _check_finite(grid.values)
+    padded = np.full((resolution + 3,) * 3, OUTSIDE, np.float32)
+    inner = padded[1:-1, 1:-1, 1:-1]
+    # A corner takes the sign of the cell above it, the last ones of that below; where the surface may pass, it has a
+    # value of its own.
+    inner[:-1, :-1, :-1][grid.inside] = -1
+    passable = np.pad(grid.corners, 1)
+    for axis in range(3):
+        inner.swapaxes(0, axis)[-1] = inner.swapaxes(0, axis)[-2]
+        # Where inside meets the border, the cells beyond it hold the surface.
+        passable.swapaxes(0, axis)[[0, 1, -2, -1]] = True
+    inner[grid.corners] = _off_corners(grid.values, 2 / resolution)
+    return _mesh(padded, passable)
 
 
 def mesh_from_grid(values: np.ndarray) -> trimesh.Trimesh:

@@ -1,16 +1,17 @@
 """A field by regions of space, in each of which a local field is much smaller."""
 
+from collections.abc import Callable
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from .bounds import Bounds, bound_field
-from .field import Field, evaluate
+from .field import Field, evaluate_features
 from .restriction import restrict
 
-ROW = 64  # boxes or points of one region that are handled together
-BOXES_AT_ONCE = 2048  # what is held of so many, or of as many points, stays in the processor's cache
-POINTS_AT_ONCE = 4096
+BOXES_IN_ROW, POINTS_IN_ROW = 64, 256  # handled together with one copy of a region's weights
+BOXES_AT_ONCE, POINTS_AT_ONCE = 2048, 4096  # what is held of so many stays in the processor's cache
 
 
 class RegionalField:
@@ -32,32 +33,30 @@ class RegionalField:
         """What the field can be worth in boxes that each lie in one region."""
         count, dims = centres.shape
         bounds = Bounds(torch.empty(count), torch.empty(count, dims), torch.empty(count))
-        for weights, items in self._rows(regions, BOXES_AT_ONCE):
+        for weights, items in self._rows(regions, BOXES_IN_ROW, BOXES_AT_ONCE):
             for whole, part in zip(bounds, bound_field(self.spec, weights, centres[items], radius), strict=True):
                 whole[items] = part
         return bounds
 
-    def values(self, points: Float[Tensor, "points dims"], regions: Int[Tensor, "points"]) -> Float[Tensor, "points"]:
-        """The field at points, each in its region."""
-        values = torch.empty(len(points))
-        for weights, items in self._rows(regions, POINTS_AT_ONCE):
-            values[items] = evaluate(self.spec, weights, points[items])
+    def values(self, features: Callable[[Tensor], Tensor], regions: Int[Tensor, "points"]) -> Float[Tensor, "points"]:
+        """The field at points, each in its region, from a function that gives the features of points by their index."""
+        values = torch.empty(len(regions))
+        for weights, items in self._rows(regions, POINTS_IN_ROW, POINTS_AT_ONCE):
+            values[items] = evaluate_features(self.spec, weights, features(items))
         return values
 
     def _rows(
-        self, regions: Tensor, at_once: int
+        self, regions: Tensor, row: int, at_once: int
     ) -> list[tuple[Float[Tensor, "rows weights"], Int[Tensor, "rows row"]]]:
         """Weights, and for each the indices of items in its region; the last item is repeated to fill its row."""
         if len(self.weights) == 1:
             return [(self.weights, items[None]) for items in torch.arange(len(regions)).split(at_once)]
         order = regions.argsort(stable=True)
         counts = torch.bincount(regions, minlength=len(self.weights))
-        rows = (counts + ROW - 1) // ROW
-        row_region = torch.arange(len(counts)).repeat_interleave(rows)
-        number = torch.arange(len(row_region)) - (rows.cumsum(0) - rows)[row_region]
-        place = torch.minimum(number[:, None] * ROW + torch.arange(ROW), counts[row_region, None] - 1)
-        items = order[(counts.cumsum(0) - counts)[row_region, None] + place]
-        size = at_once // ROW
-        return [
-            (self.weights[some], part) for some, part in zip(row_region.split(size), items.split(size), strict=True)
-        ]
+        rows = (counts + row - 1) // row
+        of_row = torch.arange(len(counts)).repeat_interleave(rows)
+        number = torch.arange(len(of_row)) - (rows.cumsum(0) - rows)[of_row]
+        place = torch.minimum(number[:, None] * row + torch.arange(row), counts[of_row, None] - 1)
+        items = order[(counts.cumsum(0) - counts)[of_row, None] + place]
+        size = at_once // row
+        return [(self.weights[some], part) for some, part in zip(of_row.split(size), items.split(size), strict=True)]

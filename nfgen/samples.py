@@ -11,6 +11,7 @@ from . import artifact
 from .contact_sheet import contact_sheet, save_png
 from .errors import ArtifactError, ConfigError
 from .field import Field
+from .mesh_export import write_mesh
 from .render import render_image, render_mesh
 from .shapes.shape import Transform
 
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
 
 KIND = "samples"
 LIST = "samples.json"
-FORMATS = ("glb", "obj", "ply", "stl", "off")
 PICTURE_SIZE = 256  # pixels
 
 
@@ -71,10 +71,8 @@ def write_sample(
         Names of the files: the mesh (or image), the field, and its picture.
 
     Raises:
-        ConfigError: if the mesh format is unknown.
+        ConfigError: if the mesh format is unknown, or its packages are missing.
     """
-    if format not in FORMATS:
-        raise ConfigError(f"there is no mesh format {format!r}", f"known are: {', '.join(FORMATS)}")
     field.save(folder / f"{name}.safetensors")
     file: str | None = None
     if field.spec.dims == 2:
@@ -90,7 +88,7 @@ def write_sample(
             placed = mesh.copy()
             if frame is not None:
                 placed.vertices = frame.invert(placed.vertices)
-            placed.export(folder / file)
+            write_mesh(placed, folder / file)
     save_png(folder / f"{name}.png", picture)
     return file, f"{name}.safetensors", f"{name}.png"
 

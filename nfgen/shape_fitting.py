@@ -64,18 +64,8 @@ def fit_fields(
     Raises:
         NfgenError: if no shape was usable, or the arguments do not go together.
     """
-    spec = _find_spec(spec)
     config, samples = config or FitConfig(), samples or SampleConfig()
-    refs = find_shapes(
-        sources, kind="brightness" if spec.output == "brightness" else "sdf", normalize=samples.normalize
-    )[:limit]
-    wrong = next((ref for ref in refs if ref.dims != spec.dims), None)
-    if wrong is not None:
-        raise ConfigError(
-            f"{wrong.id} is {wrong.dims}-D, the field is {spec.dims}-D",
-            f"choose a spec of {wrong.dims} dims: {', '.join(k for k, s in PRESETS.items() if s.dims == wrong.dims)}",
-        )
-    refs = augmented(refs, samples.augment, config.seed)
+    spec, refs = list_shapes(sources, spec, samples, limit, config.seed)
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
     plan: dict[str, Any] = {
         "spec": spec.to_json(),
@@ -108,6 +98,31 @@ def fit_fields(
         write_index(folder, fields, len(shards))
         (folder / artifact.PLAN).unlink()
     return fields
+
+
+def list_shapes(
+    sources: str | Path | Sequence[str | Path],
+    spec: FieldSpec | str,
+    samples: SampleConfig,
+    limit: int | None,
+    seed: int,
+) -> tuple[FieldSpec, list[ShapeRef]]:
+    """The spec, and the shapes to fit, augmented copies included.
+
+    Raises:
+        ConfigError: if there is no such spec, or it is for shapes of other dimensions.
+    """
+    spec = _find_spec(spec)
+    refs = find_shapes(
+        sources, kind="brightness" if spec.output == "brightness" else "sdf", normalize=samples.normalize
+    )[:limit]
+    wrong = next((ref for ref in refs if ref.dims != spec.dims), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"{wrong.id} is {wrong.dims}-D, the field is {spec.dims}-D",
+            f"choose a spec of {wrong.dims} dims: {', '.join(k for k, s in PRESETS.items() if s.dims == wrong.dims)}",
+        )
+    return spec, augmented(refs, samples.augment, seed)
 
 
 def _fit_shards(

@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
-PACKAGE = Path(__file__).parent.parent / "nfgen"
+import nfgen
+
+PACKAGE = Path(nfgen.__file__).parent
 VERBS = ("nfgen.pipeline", "nfgen.evaluation", "nfgen.demo")
 """What of nfgen/ brings tokenizers and models together; `nfgen` itself re-exports lazily."""
 
@@ -40,9 +42,10 @@ def imports(path: Path) -> set[str]:
     return {name for name in found if name.split(".")[0] == "nfgen"}
 
 
-FILES = sorted(PACKAGE.rglob("*.py")) + [
-    file for folder in ("tokenizers", "models", "cli") for file in sorted((PACKAGE / folder).rglob("*.py"))
-]
+# In a checkout these folders are links, which rglob does not follow.
+FILES = sorted(
+    {*PACKAGE.rglob("*.py"), *(f for name in ("tokenizers", "models", "cli") for f in (PACKAGE / name).rglob("*.py"))}
+)
 
 
 def test_the_floors_are_all_there() -> None:
@@ -69,12 +72,10 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
 
 
 def test_every_public_name_can_be_imported() -> None:
-    import nfgen
-
     for name in nfgen._HOMES:
         assert getattr(nfgen, name) is not None
 
 
 def test_hugging_face_tokenizers_is_not_shadowed() -> None:
     """A package without `__init__.py` yields to a regular one of the same name."""
-    assert not (PACKAGE.parent / "tokenizers" / "__init__.py").exists()
+    assert not (PACKAGE / "tokenizers" / "__init__.py").exists()

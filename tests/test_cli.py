@@ -1,6 +1,7 @@
 """The command line from end to end, and what it says to mistakes."""
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -157,7 +158,7 @@ def test_settings_may_stand_before_the_nouns_and_nouns_may_be_many(chairs: Path,
     assert "too many" in run("train", first, second, "-o", tmp_path / "no", status=2).stderr
 
 
-def test_info_explains_every_artifact_and_file(chairs: Path) -> None:
+def test_info_explains_every_artifact_and_file(chairs: Path, tmp_path: Path) -> None:
     assert "chair" in run("info", chairs / "shapes").output
     described = json.loads(run("info", chairs / "fields", "--json").stdout)
     assert described["fields"] == 8
@@ -165,6 +166,11 @@ def test_info_explains_every_artifact_and_file(chairs: Path) -> None:
     assert described["next"].startswith("nfgen train")
     mesh = next((chairs / "shapes").glob("*.obj"))
     assert json.loads(run("info", mesh, "--json").stdout)["watertight"] is True
+    (tmp_path / "meshes" / "mine").mkdir(parents=True)
+    shutil.copy(mesh, tmp_path / "meshes" / "mine")
+    assert json.loads(run("info", tmp_path / "meshes", "--json").stdout)["shapes"] == 1
+    (tmp_path / "nothing").mkdir()
+    assert "not a folder that nfgen wrote" in run("info", tmp_path / "nothing", status=2).stderr
     assert set(json.loads(run("info", "--tokenizers", "--json").stdout)["tokenizers"]) >= {
         "identity",
         "histogram",
@@ -175,4 +181,4 @@ def test_info_explains_every_artifact_and_file(chairs: Path) -> None:
 def test_every_command_has_help_with_two_examples() -> None:
     for name in main.commands:
         text = run(name, "--help").output
-        assert text.count("\n  nfgen " + name) == 2 or name == "demo", text
+        assert text.count("\n  nfgen " + name) == 2, text

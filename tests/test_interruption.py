@@ -18,6 +18,7 @@ import torch
 
 from nfgen import artifact
 from nfgen.contact_sheet import save_png
+from nfgen.determinism import make_deterministic
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.field_set import FieldSet
 from nfgen.models.train_config import TrainConfig
@@ -231,6 +232,34 @@ def test_what_is_finished_is_not_resumed(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="is finished"), artifact.writing(tmp_path / "thing", "thing", resume=True):
         pass
     assert [path.name for path in tmp_path.iterdir()] == ["thing"]
+
+
+@pytest.fixture
+def _undone() -> Iterator[None]:
+    threads, enabled = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    yield
+    torch.set_num_threads(threads)
+    torch.use_deterministic_algorithms(enabled)
+
+
+@pytest.mark.usefixtures("_undone")
+def test_every_stage_has_deterministic_algorithms(
+    tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # so that what is set here goes with the test
+    make_deterministic()
+    assert torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+    for name in ("one", "two"):
+        tokenize(tiny_fields, tmp_path / name / "tokens", "vq", **VQ)
+        config = TrainConfig(steps=3, batch_size=4)
+        train(tmp_path / name / "tokens", tmp_path / name / "run", model_settings=SMALL, config=config)
+        generate(tmp_path / name / "run", 2, tmp_path / name / "out", resolution=16)
+    for part in ("tokens/tokenizer", "run/tokenizer"):
+        assert content(tmp_path / "one" / part) == content(tmp_path / "two" / part)
+    best, fields = "run/best.safetensors", "out/sample-0001.safetensors"
+    for file in (best, fields):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
 
 
 @contextmanager

@@ -52,5 +52,7 @@ def test_every_file_and_target_of_the_readme_exists() -> None:
         assert (ROOT / path).is_file(), path
     targets = set(re.findall(r"make (\w+)", README))
     assert targets <= set(re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    if not (ROOT / "nfgen").is_dir():
+        return  # the tests of a wheel, whose source lies elsewhere
     for folder in re.findall(r"^\| `(\w+)/`", README, re.MULTILINE):
         assert (ROOT / folder).is_dir()

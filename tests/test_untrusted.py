@@ -24,12 +24,15 @@ from nfgen.errors import ArtifactError, ConfigError, NfgenError, ShapeError
 from nfgen.field import Field
 from nfgen.field_set import FieldSet
 from nfgen.models.registry import create, load_model
+from nfgen.models.sampling import sample
 from nfgen.samples import read_list
 from nfgen.shapes import find_shapes
 from nfgen.shapes.shape import Transform
 from nfgen.spec import FieldSpec
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.vocabulary import Vocabulary
+
+pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
 BENCHMARKS = Path(__file__).parent.parent / "benchmarks"
 INPUTS = 12  # of each reader; `make fuzz` gives each 20,000
@@ -233,6 +236,19 @@ def test_settings_that_claim_other_weights_than_the_file_holds_claim_no_memory(t
     artifact.write_json(tmp_path / "model.json", described)
     with pytest.raises(ArtifactError, match="settings want"):
         load_model(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_damage(tmp_path: Path) -> None:
+    # Found by fuzzing: such logits gave a token beyond the vocabulary, and an IndexError.
+    model = create("gpt", Vocabulary(length=4, codes=8), layers=1, width=8, heads=1).eval()
+    artifact.write_json(tmp_path / "model.json", model.describe())
+    with torch.no_grad():
+        model.starts.weight[0, 0] = float("nan")
+    artifact.write_tensors(tmp_path / "best.safetensors", model.state_dict())
+    with pytest.raises(ArtifactError, match=r"starts\.weight holds numbers that are not finite"):
+        load_model(tmp_path)
+    with pytest.raises(NfgenError, match="logits that are not finite"):
+        sample(model, 1)
 
 
 def test_a_tokenizer_that_claims_other_networks_claims_no_memory(tiny_fields: FieldSet, tmp_path: Path) -> None:

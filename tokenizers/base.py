@@ -1,6 +1,6 @@
 """The base of every tokenizer: fit, encode, decode, and one way to save and load."""
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from pathlib import Path
 from typing import Any, ClassVar, Self
 
@@ -15,12 +15,14 @@ from nfgen.field_set import FieldSet
 from nfgen.spec import FieldSpec
 from nfgen.vocabulary import Vocabulary
 
+from .sharing import Shared
+
 KIND = "tokenizer"
 CODEBOOK = "codebook.safetensors"
 """File beside the fitted state, for whoever wants to look at the codes: `vectors`, half precision, [codes, width]."""
 
 
-class Tokenizer(ABC):
+class Tokenizer(Shared):
     """Weights to tokens and back.
 
     A subclass names itself, its `Config`, and implements `_fit`, `encode`, `decode`, `vocabulary`, and the pair
@@ -185,9 +187,20 @@ class Tokenizer(ABC):
             tokenizer = cls(cls.Config.from_json(stored["settings"]))
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
-            tokenizer._restore(artifact.read_tensors(path / "tokenizer.safetensors"))
+            tensors = artifact.read_tensors(path / "tokenizer.safetensors")
+            artifact.check_finite(tensors)
+            tokenizer._restore(tensors)
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error
+        return tokenizer
+
+    @classmethod
+    def _read(cls, path: Path) -> Self:
+        from .registry import load
+
+        tokenizer = load(path)
+        if not isinstance(tokenizer, cls):
+            raise ArtifactError(f"{path} holds a {tokenizer.name} tokenizer, not {cls.name}")
         return tokenizer
 
     def _check_fitted(self) -> None:

@@ -70,7 +70,7 @@ class GraphTokenizer(VQTokenizer):
         config, dims = self.config, self.spec.dims
         return movements(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
 
-    def _read(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
+    def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         return moved(spec, weights, warp), find_box(spec, weights, warp)
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:

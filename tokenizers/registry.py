@@ -1,12 +1,9 @@
 """Names of tokenizers; only the one that is asked for is imported."""
 
-from importlib import import_module
-from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
-from nfgen import artifact
-from nfgen.errors import ConfigError
+from nfgen import artifact, plugins
 
 from .base import KIND, Tokenizer
 
@@ -23,29 +20,16 @@ GROUP = "nfgen.tokenizers"
 
 def names() -> list[str]:
     """Names of all tokenizers, built-in ones first."""
-    return [*BUILT_IN, *sorted({entry.name for entry in entry_points(group=GROUP)} - set(BUILT_IN))]
+    return plugins.names(GROUP, BUILT_IN)
 
 
 def find(name: str) -> type[Tokenizer]:
     """The class of a tokenizer.
 
     Raises:
-        ConfigError: if there is none of that name, or another package's cannot be imported.
+        ConfigError: if there is none of that name, or another package's cannot be used.
     """
-    if name in BUILT_IN:
-        module, _, attribute = BUILT_IN[name].partition(":")
-        found: type[Tokenizer] = getattr(import_module(module), attribute)
-        return found
-    for entry in entry_points(group=GROUP):
-        if entry.name == name:
-            try:
-                found = entry.load()
-            except Exception as error:  # another package's import may fail in any way
-                raise ConfigError(
-                    f"the tokenizer {name} of {entry.value} does not load: {error}", "mend or remove that package"
-                ) from error
-            return found
-    raise ConfigError(f"there is no tokenizer {name!r}", f"known are: {', '.join(names())}")
+    return plugins.find(name, "tokenizer", GROUP, BUILT_IN, Tokenizer)  # type: ignore[type-abstract]
 
 
 def create(name: str, **settings: Any) -> Tokenizer:

@@ -140,7 +140,7 @@ class VQTokenizer(Tokenizer):
         strength, dims = self.config.view_augment, self.spec.dims
         return Warp.random(count, dims, generator, strength=strength, mirror=self.config.mirrors(dims))
 
-    def _read(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
+    def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         """What the encoder reads of fields, and their boxes."""
         return probe(spec, weights, self.networks.encoder.probe_points(), warp, self.config.truncation)
 
@@ -211,7 +211,7 @@ class VQTokenizer(Tokenizer):
         with progress(len(weights), "encode", "fields") as bar:
             for one in _one_by_one(len(weights)):
                 here = weights[one].clone()  # aligned like any other: products may round by where memory begins
-                read, box = self._read(spec, here, warp and warp[one])
+                read, box = self._observe(spec, here, warp and warp[one])
                 latents = networks.encoder(read, box.numbers)
                 if self.config.refine:
                     latents = refine(networks, latents, spec, here, box, warp and warp[one], self.config)

@@ -188,27 +188,27 @@ def train(
     shown = 0.0
     # In percent, since either steps or time may end it.
     with progress(100, f"train {name}", "%") as bar:
-        for step in range(first, config.steps):
-            late = (time.monotonic() - started) / (60 * config.minutes)
-            done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
-            if done >= 1:
-                break
-            for optimizer, rates in zip(optimizers, peaks, strict=True):
-                for group, rate in zip(optimizer.param_groups, rates, strict=True):
-                    group["lr"] = rate * annealed(done)
-            if step % config.save_every == 0 and step > first:
-                kept.save(step, time.monotonic() - started)
-            try:
+        try:
+            for step in range(first, config.steps):
+                late = (time.monotonic() - started) / (60 * config.minutes)
+                done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
+                if done >= 1:
+                    break
+                for optimizer, rates in zip(optimizers, peaks, strict=True):
+                    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                        group["lr"] = rate * annealed(done)
+                if step % config.save_every == 0 and step > first:
+                    kept.save(step, time.monotonic() - started)
                 with uninterrupted():
                     loss = _step(networks, pool, optimizers, config)
                     if loss is None:
                         raise kept.diverged(step)
-            except KeyboardInterrupt:
-                kept.save(step + 1, time.monotonic() - started)
-                raise
-            reached = step + 1
-            shown = loss if step == 0 else 0.98 * shown + 0.02 * loss
-            bar.update(int(100 * done) - bar.done, loss=shown, step=step)
+                    reached = step + 1
+                shown = loss if step == 0 else 0.98 * shown + 0.02 * loss
+                bar.update(int(100 * done) - bar.done, loss=shown, step=step)
+        except KeyboardInterrupt:
+            kept.save(reached, time.monotonic() - started)
+            raise
         kept.save(reached, time.monotonic() - started)
         bar.update(100 - bar.done, loss=shown)
     networks.eval()

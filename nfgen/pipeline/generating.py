@@ -10,6 +10,7 @@ from nfgen import artifact
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.field import Field
+from nfgen.mesh_export import check_format
 from nfgen.metrics import mesh_validity
 from nfgen.models.draw import SamplingConfig
 from nfgen.models.sampling import sample
@@ -69,6 +70,7 @@ def generate(
         raise ConfigError(f"n must be positive, not {n}", "give -n 1 or more")
     if not 8 <= resolution <= 1024:
         raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
+    check_format(format)
     config = config or SamplingConfig()
     settings = {
         "run": run_path,

@@ -1,5 +1,6 @@
 """A run: a trained model, its tokenizer, and what is needed to tell new fields from known ones."""
 
+import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen import artifact
+from nfgen import artifact, hub
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.field import Field, evaluate_in_chunks
 from nfgen.models import registry as models
@@ -17,6 +18,8 @@ from nfgen.shapes.shape import Transform
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import Tokenizer
+
+from .pretrained import write_pretrained
 
 KIND = "run"
 PROBES = 1024  # fixed points whose values tell how alike two fields are: enough to rank neighbours
@@ -36,6 +39,8 @@ class Run:
     """Truncated values of the decoded training fields at the probe points."""
     result: dict[str, Any]
     """How the training ended."""
+    config: dict[str, Any]
+    """All of the run's `config.json`: what it was made of, and how."""
 
     @property
     def summary(self) -> str:
@@ -68,6 +73,7 @@ class Run:
                 train_ids=tuple(config["train_ids"]),
                 train_probes=artifact.read_tensors(path / "train_probes.safetensors")["values"].float(),
                 result={key: config["result"][key] for key in FIGURES} | config["result"],
+                config=config,
             )
             found._check_stored()
         except (KeyError, TypeError, ConfigError) as error:
@@ -84,6 +90,74 @@ class Run:
             raise ConfigError(f"its result is not one of figures: {wrong}")
         if self.model.vocabulary != self.tokenizer.vocabulary:
             raise ConfigError("its model and its tokenizer have different vocabularies")
+
+    @classmethod
+    def from_pretrained(
+        cls, name: str | Path, *, which: str = "best", device: str = "cpu", revision: str | None = None
+    ) -> "Run":
+        """Read a run from a folder, or from the Hugging Face Hub.
+
+        Args:
+            name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
+            revision: branch, tag or commit of the repository.
+
+        Raises:
+            ConfigError: if the package huggingface_hub is needed and missing.
+            ArtifactError: if there is no such run, or it is damaged.
+        """
+        here = not hub.is_address(name) and Path(name).is_dir()
+        return cls.load(name if here else hub.fetch(str(name), revision=revision), which, device)
+
+    def save_pretrained(
+        self,
+        path: str | Path,
+        *,
+        samples: str | Path | None = None,
+        name: str | None = None,
+        license: str | None = None,
+        overwrite: bool = False,
+    ) -> None:
+        """Write the run as the Hugging Face Hub likes it; `Run.load` and every command read that folder too.
+
+        It holds `config.json`, `model.safetensors`, `model.json`, `tokenizer/`, `README.md` (the model card) and
+        `samples.png`.
+
+        Args:
+            samples: folder of samples of this run: its contact sheet is the picture, and if `nfgen evaluate` was there,
+                its scores are in the card. Without it nine samples are drawn.
+            name: title of the card; the folder's name if not said.
+            license: identifier of a licence, as `mit`, for the card.
+
+        Raises:
+            ArtifactError: if the path is taken, or `samples` holds none.
+        """
+        write_pretrained(self, path, KIND, samples=samples, name=name, license=license, overwrite=overwrite)
+
+    def push_to_hub(
+        self,
+        repo: str,
+        *,
+        samples: str | Path | None = None,
+        license: str | None = None,
+        private: bool = False,
+        message: str = "Upload with nfgen",
+    ) -> str:
+        """Upload the run to the Hugging Face Hub; arguments as in `save_pretrained`.
+
+        Args:
+            repo: `owner/name`; it is made if it is missing.
+
+        Returns:
+            The web address of the commit.
+
+        Raises:
+            ConfigError: if the package huggingface_hub is missing.
+            ArtifactError: if the Hub refuses, or cannot be reached.
+        """
+        name = repo.rpartition("/")[2]
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(Path(folder) / name, samples=samples, license=license)
+            return hub.publish(Path(folder) / name, repo, private=private, message=message)
 
     def nearest(self, fields: list[Field]) -> list[dict[str, Any]]:
         """For each field the training field of most similar values."""

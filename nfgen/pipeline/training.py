@@ -11,30 +11,23 @@ from torch import Tensor
 
 from nfgen import artifact
 from nfgen.configuration import Configuration
-from nfgen.contact_sheet import Picture, contact_sheet, save_png
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError
-from nfgen.field import Field
 from nfgen.models import registry as models
-from nfgen.models.base import SequenceModel
 from nfgen.models.checkpoint import STATE
 from nfgen.models.presets import preset
-from nfgen.models.sampling import sample
 from nfgen.models.train_config import TrainConfig
 from nfgen.models.training import train as train_model
 from nfgen.recipes import with_recipe
-from nfgen.render import render_mesh
-from nfgen.samples import image_picture
 from nfgen.token_set import KIND as TOKENS
 from nfgen.token_set import TOKENIZER, TokenSet
 from nfgen.tokenizers import registry as tokenizers
-from nfgen.tokenizers.base import Tokenizer
 
 from .run import KIND, Run, probe_values
 from .tokenizing import tokenize
+from .watching import watching
 
 FIELDS_AT_ONCE = 256
-PICTURES_ON_THE_WAY = 4
 
 
 def train(
@@ -49,6 +42,7 @@ def train(
     config: TrainConfig | None = None,
     heldout: float = 0.1,
     views: int = 0,
+    tensorboard: bool = False,
     resume: bool = False,
     overwrite: bool = False,
 ) -> Run:
@@ -61,6 +55,7 @@ def train(
         model: `gpt`, or for continuous tokens `regression` or `diffusion`; if not said, `gpt` or `regression` as the
             tokenizer's vocabulary is.
         size: tiny, small, medium, big or mnist; `model_settings` override single settings.
+        tensorboard: write the log, pictures and meshes for TensorBoard too, in the folder `tensorboard`.
         resume: go on where an interrupted training stopped.
 
     Raises:
@@ -87,7 +82,7 @@ def train(
                 )
             elif tokenizer is not None or tokenizer_settings:
                 raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
-            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume)
+            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard)
         # What only an interrupted training needs; the figures of the tokens are in the config.
         for name in (STATE.parent.name, TOKENS):
             shutil.rmtree(folder / name, ignore_errors=True)
@@ -132,12 +127,7 @@ def train_from_settings(
 
     What is not said is as in the recipe of the name `preset`, if there is one.
     """
-    settings = with_recipe(preset, "train", {"model": model, "size": size, **settings})
-    model, size = settings.pop("model", None), settings.pop("size", "tiny")
-    if artifact.kind_of(source) == "fields":
-        of_fields = with_recipe(preset, "tokenize", {"tokenizer": tokenizer})
-        tokenizer = of_fields.pop("tokenizer", "vq")
-        settings = {f"tokenizer_{key}": value for key, value in of_fields.items()} | settings
+    settings, tokenizer, model, size = filled_in(source, settings, tokenizer, model, size, preset)
     continuous = artifact.kind_of(source) == TOKENS and TokenSet.load(source).vocabulary.continuous
     named = model or ("regression" if continuous or tokenizer == "identity" else "gpt")
     of_tokenizer, of_model, of_training = sort_settings(settings, tokenizer, named)
@@ -152,6 +142,24 @@ def train_from_settings(
         config=TrainConfig.from_json(of_training),
         **arguments,
     )
+
+
+def filled_in(
+    source: str | Path,
+    settings: dict[str, Any],
+    tokenizer: str | None,
+    model: str | None,
+    size: str | None,
+    preset: str | None,
+) -> tuple[dict[str, Any], str | None, str | None, str]:
+    """Settings, tokenizer, model and size of a training; what is not said is as in the recipe, or the default."""
+    settings = with_recipe(preset, "train", {"model": model, "size": size, **settings})
+    model, size = settings.pop("model", None), settings.pop("size", "tiny")
+    if artifact.kind_of(source) == "fields":
+        of_fields = with_recipe(preset, "tokenize", {"tokenizer": tokenizer})
+        tokenizer = of_fields.pop("tokenizer", "vq")
+        settings = {f"tokenizer_{key}": value for key, value in of_fields.items()} | settings
+    return settings, tokenizer, model, size
 
 
 def sort_settings(
@@ -191,25 +199,28 @@ def _train_into(
     settings: dict[str, Any],
     config: TrainConfig,
     resume: bool,
+    tensorboard: bool,
 ) -> None:
     tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
     if not (folder / TOKENIZER).exists():
         tokenizer.save(folder / TOKENIZER)
     model = model or models.model_for(tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
-    result = train_model(
-        model,
-        preset(model, size, **settings),
-        tokens.vocabulary,
-        tokens.tokens,
-        tokens.labels,
-        tokens.heldout,
-        folder,
-        config,
-        resume=resume,
-        augment=_view_drawer(tokens, known, config.seed),
-        on_sample=_picture_drawer(folder, tokenizer),
-    )
+    with watching(folder, tokenizer, tensorboard) as watcher:
+        result = train_model(
+            model,
+            preset(model, size, **settings),
+            tokens.vocabulary,
+            tokens.tokens,
+            tokens.labels,
+            tokens.heldout,
+            folder,
+            config,
+            resume=resume,
+            augment=_view_drawer(tokens, known, config.seed),
+            on_sample=watcher.sample,
+            on_log=watcher.log,
+        )
     fields = [field for some in known.split(FIELDS_AT_ONCE) for field in decode_fields(tokenizer, tokens.tokens[some])]
     artifact.write_tensors(folder / "train_probes.safetensors", {"values": probe_values(fields).half()})
     artifact.write_config(
@@ -241,16 +252,3 @@ def _view_drawer(tokens: TokenSet, known: Tensor, seed: int) -> Callable[[int], 
         return choices[torch.arange(len(choices)), chosen]
 
     return draw
-
-
-def _picture_drawer(folder: Path, tokenizer: Tokenizer) -> Callable[[SequenceModel, int], None]:
-    def draw(model: SequenceModel, step: int) -> None:
-        (folder / "pictures").mkdir(exist_ok=True)
-        fields = decode_fields(tokenizer, sample(model, PICTURES_ON_THE_WAY))
-        save_png(folder / "pictures" / f"step-{step:06d}.png", contact_sheet([_picture(field) for field in fields]))
-
-    return draw
-
-
-def _picture(field: Field) -> Picture:
-    return image_picture(field) if field.spec.dims == 2 else render_mesh(field.mesh(64))

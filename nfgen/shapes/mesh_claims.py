@@ -4,7 +4,6 @@ import io
 import json
 import zipfile
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 from urllib.parse import unquote
@@ -14,6 +13,7 @@ from nfgen.errors import ShapeError
 MAX_PLACEMENTS = 100_000  # nodes of a scene, after parts of parts are counted as often as they are placed
 MAX_EMPTY_ENTRIES = 1_000_000  # of glTF accessors without data, which are filled with zeros
 MAX_NODES_DEPTH = 64  # of components in components
+MAX_PARSED_AGAIN = 2**30
 MAX_GLTF_JSON = 2**26  # bytes; parsed it takes some ten times as much
 ITEM_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 ITEMS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
@@ -71,36 +71,41 @@ def check_xml(path: Path, format: str, id: str) -> None:
     Raises:
         ShapeError: so; rubbish raises whatever it may.
     """
-    for content in _members(path, format):
+    members = _members(path, format)
+    for name, content in members.items():
         # UTF-16 has zeros between the letters.
         plain = content.replace(b"\0", b"").upper() if b"\0" in content[:64] else content.upper()
         if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
             raise ShapeError(f"{id}: declares entities, which no mesh needs", "export the file again")
-        if format == "3mf" and b"component" in content:
-            _check_components(content, id)
+        if format == "3mf" and "3dmodel.model" in name.lower():
+            _check_components(content, {name: len(part) for name, part in members.items()}, id)
 
 
-def _members(path: Path, format: str) -> Iterator[bytes]:
+def _members(path: Path, format: str) -> dict[str, bytes]:
     if format in ("dae", "xaml"):
-        yield path.read_bytes()
-        return
+        return {path.name: path.read_bytes()}
     with zipfile.ZipFile(path) as archive:
-        for member in archive.infolist():
-            yield archive.read(member)
+        return {member.filename: archive.read(member) for member in archive.infolist()}
 
 
-def _check_components(content: bytes, id: str) -> None:
+def _check_components(content: bytes, sizes: dict[str, int], id: str) -> None:
     from lxml import etree
 
     parts: dict[str, list[str]] = {}
     items: list[str] = []
+    again = 0  # bytes of other members, which are parsed for each component that names them
     options: dict[str, Any] = {"resolve_entities": False, "no_network": True, "huge_tree": False}
     for _, element in etree.iterparse(io.BytesIO(content), tag=("{*}object", "{*}build"), **options):
         if element.tag.endswith("object"):
-            parts[element.get("id")] = [one.get("objectid") for one in element.iter("{*}component")]
+            components = list(element.iter("{*}component"))
+            parts[element.get("id")] = [one.get("objectid") for one in components]
+            named = [value.strip("/") for one in components for key, value in one.items() if key.endswith("path")]
+            again += sum(sizes.get(name, 0) for name in named)
         else:
             items += [one.get("objectid") for one in element.iter("{*}item")]
         element.clear()
+    if again > MAX_PARSED_AGAIN:
+        raise ShapeError(f"{id}: names {again:,} bytes of parts, over and over", "export it as one model")
     # Level by level: how often each object is placed at that depth.
     level, total = Counter(items), len(items)
     for _ in range(MAX_NODES_DEPTH):

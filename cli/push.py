@@ -1,0 +1,60 @@
+"""`nfgen push`: a run or a tokenizer to the Hugging Face Hub, or to a folder of its kind."""
+
+from pathlib import Path
+
+import click
+
+from . import options
+
+
+@click.command()
+@click.argument("source", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("repo", required=False)
+@click.option(
+    "--samples", type=click.Path(path_type=Path), help="Samples of RUN: their sheet and scores go on the card."
+)
+@click.option("--license", help="For the card, as mit or cc-by-4.0.")
+@click.option("--private", is_flag=True, help="If the repository is made: only you can see it.")
+@click.option("--message", default="Upload with nfgen", show_default=True, help="Of the commit.")
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the folder instead of uploading it.")
+@options.overwrite
+@options.quiet
+def push(
+    source: Path,
+    repo: str | None,
+    samples: Path | None,
+    license: str | None,
+    private: bool,
+    message: str,
+    out: Path | None,
+    overwrite: bool,
+) -> None:
+    """Upload RUN, with a model card, as the repository REPO of the Hugging Face Hub (owner/name).
+
+    RUN may be a fitted tokenizer too. `hf auth login` says who you are, once.
+
+    \b
+    nfgen push run owner/chairs --samples out --license mit
+    nfgen push run -o chairs-for-the-hub
+    """
+    from nfgen.artifact import kind_of
+    from nfgen.pipeline import Run
+    from nfgen.tokenizers.registry import load
+
+    if (repo is None) == (out is None):
+        raise click.UsageError("say where to: REPO as owner/name, or -o FOLDER")
+    if kind_of(source) == "tokenizer":
+        if samples or license:
+            raise click.UsageError("--samples and --license are for runs")
+        tokenizer = load(source)
+        if out is not None:
+            tokenizer.save_pretrained(out, overwrite=overwrite)
+        else:
+            click.echo(tokenizer.push_to_hub(str(repo), private=private, message=message))
+    else:
+        run = Run.load(source)
+        if out is not None:
+            run.save_pretrained(out, samples=samples, license=license, overwrite=overwrite)
+        else:
+            click.echo(run.push_to_hub(str(repo), samples=samples, license=license, private=private, message=message))
+    click.echo(f"{out} is ready" if out is not None else f"next: nfgen generate hf://{repo} -n 16 -o OUT")

@@ -1,0 +1,127 @@
+"""Model cards: the README.md by which the Hugging Face Hub shows what a folder holds."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+PICTURE = "samples.png"
+SCORES = {"mmd": "MMD", "cov": "COV", "1_nna": "1-NNA"}
+ROUND_TRIP = {"iou_before": "IoU of the fields", "iou_after": "IoU after the round trip", "bits_per_field": "bits"}
+
+Rows = list[tuple[str, str, float, str]]
+"""Metrics: key, name, value, and what is said of the value beside it."""
+
+
+def run_card(
+    config: Mapping[str, Any],
+    model: Mapping[str, Any],
+    parameters: int,
+    *,
+    name: str,
+    license: str | None = None,
+    scores: Mapping[str, Any] | None = None,
+    picture: bool = True,
+) -> str:
+    """The card of a run.
+
+    Args:
+        config: of the run.
+        model: what `SequenceModel.describe` gives.
+        name: title, and what the examples call it.
+        scores: of `nfgen evaluate`, if there are any.
+        picture: whether a file `samples.png` lies beside the card.
+    """
+    vocabulary, what = model["vocabulary"], "images" if config.get("dims") == 2 else "3-D shapes"
+    tags = ["nfgen", "neural-fields", "implicit-neural-representation", model["model"]]
+    rows = _training_rows(config) + _round_trip_rows(config["report"]) + (_score_rows(scores) if scores else [])
+    size = f"{vocabulary['codes']:,} codes" if vocabulary["codes"] else f"{vocabulary['width']} numbers each"
+    classes = f", conditioned on {len(vocabulary['classes'])} classes" if vocabulary["classes"] else ""
+    facts = {
+        "model": f"{model['model']}, {parameters:,} parameters",
+        "tokenizer": f"{config['tokenizer']}: {vocabulary['length']} tokens a field, {size}{classes}",
+        "trained on": f"{len(config['train_ids'])} fields",
+    }
+    parts = [
+        _front_matter(tags, license, name, rows),
+        f"# {name}\n\nGenerates {what} as neural fields: it writes tokens, which decode to the weights of small MLPs. "
+        "Made with nfgen.",
+        f"![samples]({PICTURE})" if picture else "",
+        _table(["", ""], list(facts.items())),
+        "## Use",
+        f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out",
+        f'```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained("OWNER/{name}")\n'
+        'nfgen.generate(run, 16, "out")\n```',
+        "## Metrics",
+        _table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),
+        _protocol(scores) if scores else "",
+        "## Settings",
+        "```json\n"
+        + json.dumps({"train": config["train"], "model": model["settings"], "tokens": config["tokens"]}, indent=1)
+        + "\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def tokenizer_card(name: str, tokenizer: str, settings: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
+    """The card of a tokenizer alone."""
+    return (
+        "\n\n".join(
+            [
+                _front_matter(["nfgen", "neural-fields", "tokenizer"], None, name, []),
+                f"# {name}\n\nA fitted `{tokenizer}` tokenizer of nfgen: weights of neural fields to tokens and back.",
+                f'```python\nimport nfgen\n\ntokenizer = nfgen.Tokenizer.from_pretrained("OWNER/{name}")\n```',
+                "```json\n" + json.dumps({"settings": settings, "fields": spec}, indent=1) + "\n```",
+            ]
+        )
+        + "\n"
+    )
+
+
+def _training_rows(config: Mapping[str, Any]) -> Rows:
+    result = config["result"]
+    rows: Rows = []
+    if result["val_loss"] is not None:
+        rows.append(("val_loss", "held-out loss", result["val_loss"], f"step {result['best_step']}"))
+    if result["bits_per_field"] is not None:
+        rows.append(("bits_per_field", "held-out bits a field", result["bits_per_field"], ""))
+    return rows
+
+
+def _round_trip_rows(report: Mapping[str, Any]) -> Rows:
+    return [
+        (f"{key}_{part}", label, value, "tokenizer, " + {"train": "training", "heldout": "held-out"}[part] + " fields")
+        for key, label in ROUND_TRIP.items()
+        for part in ("train", "heldout")
+        if key in report and (value := report[key].get(part)) is not None
+    ]
+
+
+def _score_rows(scores: Mapping[str, Any]) -> Rows:
+    return [
+        (key, label, scores[key]["value"], f"95 %: {scores[key]['low']:.4g} … {scores[key]['high']:.4g}")
+        for key, label in SCORES.items()
+        if scores.get(key)
+    ]
+
+
+def _protocol(scores: Mapping[str, Any]) -> str:
+    return (
+        f"{scores['generated']} samples against {scores['reference']} real shapes that were not trained on, "
+        f"protocol {scores['protocol']}, {scores['points']} points a shape."
+    )
+
+
+def _front_matter(tags: list[str], license: str | None, name: str, rows: Rows) -> str:
+    """YAML, of which JSON is a part: so values are written as JSON."""
+    head: dict[str, Any] = {"library_name": "nfgen", "tags": tags} | ({"license": license} if license else {})
+    if rows:
+        metrics = [{"type": key, "name": label, "value": value} for key, label, value, _ in rows]
+        task = {"type": "unconditional-generation", "name": "Generation of neural fields"}
+        dataset = {"type": "custom", "name": "the shapes that it was trained on"}
+        head["model-index"] = [{"name": name, "results": [{"task": task, "dataset": dataset, "metrics": metrics}]}]
+    return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in head.items()), "---"])
+
+
+def _table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(line) + " |" for line in lines)

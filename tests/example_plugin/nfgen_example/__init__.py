@@ -1,0 +1,1 @@
+"""A tokenizer and a model that nfgen finds by their entry points."""

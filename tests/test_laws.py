@@ -1,0 +1,320 @@
+"""Laws for whatever architecture, vocabulary and numbers: hypothesis draws them; references are NumPy in float64."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from nfgen.decoding import decode_fields
+from nfgen.errors import ConfigError
+from nfgen.field import (
+    Field,
+    batches,
+    evaluate,
+    evaluate_in_chunks,
+    flatten,
+    from_neuron_rows,
+    initial_weights,
+    inside,
+    neuron_rows,
+    unflatten,
+)
+from nfgen.shapes.shape import Transform
+from nfgen.spec import FieldSpec, Output
+from nfgen.symmetry import canonical, match, permute, random_orders
+from nfgen.token_set import split
+from nfgen.vocabulary import Vocabulary
+
+law = settings(max_examples=25, deadline=None, derandomize=True)
+SEEDS = st.integers(0, 2**31)
+
+specs = st.builds(
+    FieldSpec,
+    dims=st.sampled_from((2, 3)),
+    frequencies=st.integers(1, 3),
+    raw_coordinates=st.booleans(),
+    hidden=st.lists(st.integers(1, 9), min_size=1, max_size=3).map(tuple),
+    activation=st.sampled_from(("relu", "gelu", "silu", "sine")),
+    output_bias=st.booleans(),
+    output=st.sampled_from(("sdf", "occupancy", "brightness")),
+)
+
+
+@st.composite
+def vocabularies(draw: st.DrawFn) -> Vocabulary:
+    codes, length = draw(st.integers(2, 12)), draw(st.integers(1, 6))
+    ends = draw(st.lists(st.integers(1, codes), max_size=3))
+    return Vocabulary(
+        length=length,
+        codes=codes,
+        ranges=tuple((draw(st.integers(0, end - 1)), end) for end in ends),
+        classes=tuple("abc"[: draw(st.integers(0, 3))]),
+    )
+
+
+def some(spec: FieldSpec, count: int, seed: int) -> Tensor:
+    return initial_weights(spec, count, torch.Generator().manual_seed(seed)).double()
+
+
+def points_for(spec: FieldSpec, count: int, seed: int) -> Tensor:
+    return torch.rand(count, spec.dims, generator=torch.Generator().manual_seed(seed + 1)).double() * 2 - 1
+
+
+ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "relu": lambda z: np.maximum(z, 0),
+    "gelu": lambda z: z * (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2,
+    "silu": lambda z: z / (1 + np.exp(-z)),
+    "sine": lambda z: np.sin(30 * z),
+}
+SLOPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "relu": lambda z: (z > 0).astype(float),
+    "gelu": lambda z: (
+        (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2 + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
+    ),
+    "silu": lambda z: (1 + z / (1 + np.exp(z))) / (1 + np.exp(-z)),
+    "sine": lambda z: 30 * np.cos(30 * z),
+}
+
+
+def reference(spec: FieldSpec, weights: np.ndarray, point: np.ndarray) -> tuple[float, np.ndarray]:
+    """Value at a point, and its gradient by the coordinates, written out from the documented layout."""
+    features, jacobian = [], []
+    identity = np.eye(spec.dims)
+    if spec.raw_coordinates:
+        features += list(point)
+        jacobian += list(identity)
+    for wave, slope in ((np.sin, np.cos), (np.cos, lambda x: -np.sin(x))):
+        for k in range(spec.frequencies):
+            octave = 2**k * math.pi
+            features += list(wave(octave * point))
+            jacobian += list(octave * slope(octave * point)[:, None] * identity)
+    values, slopes, at = np.array(features), np.array(jacobian), 0
+    widths = (*spec.hidden, 1)
+    for i, width in enumerate(widths):
+        last = i == len(widths) - 1
+        matrix = weights[at : at + width * len(values)].reshape(width, len(values))
+        at += matrix.size
+        bias = 0.0
+        if not last or spec.output_bias:
+            bias, at = weights[at : at + width], at + width
+        z = matrix @ values + bias
+        slopes = matrix @ slopes
+        if not last:
+            slopes = SLOPES[spec.activation](z)[:, None] * slopes
+            z = ACTIVATIONS[spec.activation](z)
+        values = z
+    assert at == len(weights)
+    return float(values[0]), slopes[0]
+
+
+@law
+@given(specs, SEEDS)
+def test_values_and_gradients_are_those_of_the_reference(spec: FieldSpec, seed: int) -> None:
+    weights, points = some(spec, 1, seed), points_for(spec, 3, seed).requires_grad_()
+    values = evaluate(spec, weights, points)[0]
+    (gradients,) = torch.autograd.grad(values.sum(), points)
+    for point, value, gradient in zip(points.detach().numpy(), values, gradients, strict=True):
+        wanted, slope = reference(spec, weights[0].numpy(), point)
+        assert value.item() == pytest.approx(wanted, abs=1e-10)
+        np.testing.assert_allclose(gradient.numpy(), slope, rtol=1e-9, atol=1e-9)
+
+
+@law
+@given(specs, SEEDS, st.integers(0, 3))
+def test_layers_and_rows_hold_the_flat_weights(spec: FieldSpec, seed: int, count: int) -> None:
+    weights = some(spec, count, seed)
+    assert torch.equal(flatten(unflatten(spec, weights)), weights)
+    assert torch.equal(from_neuron_rows(spec, neuron_rows(spec, weights)), weights)
+    with pytest.raises(ConfigError, match="do not fit"):
+        unflatten(spec, torch.zeros(1, spec.size + 1))
+    with pytest.raises(ConfigError, match="do not fit"):
+        unflatten(spec, torch.zeros(spec.size))
+    with pytest.raises(ConfigError, match="do not fit"):
+        Field(spec, torch.zeros(1, spec.size))
+
+
+@law
+@given(specs, SEEDS, st.integers(1, 4), st.integers(1, 40), st.booleans())
+def test_chunks_are_the_whole(spec: FieldSpec, seed: int, count: int, n: int, own: bool) -> None:
+    weights = some(spec, count, seed)
+    points = torch.stack([points_for(spec, n, seed + i) for i in range(count)]) if own else points_for(spec, n, seed)
+    wanted = evaluate(spec, weights, points)
+    with pytest.MonkeyPatch.context() as patch:
+        for numbers in (1, 20, 1 << 22):
+            patch.setattr("nfgen.field.CHUNK_NUMBERS", numbers)
+            got = evaluate_in_chunks(spec, weights, points)
+            assert got.dtype == torch.float64
+            torch.testing.assert_close(got, wanted, rtol=0, atol=1e-12)
+    each = [Field(spec, one)(points[i] if own else points) for i, one in enumerate(weights)]
+    torch.testing.assert_close(torch.stack(each), wanted, rtol=0, atol=1e-12)
+
+
+@law
+@given(specs, SEEDS)
+def test_permutations_act_and_change_no_value(spec: FieldSpec, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    weights, points = some(spec, 2, seed), points_for(spec, 5, seed)
+    first, second = (random_orders(spec, 2, generator) for _ in range(2))
+    moved = permute(spec, weights, first)
+    torch.testing.assert_close(evaluate(spec, moved, points), evaluate(spec, weights, points), rtol=0, atol=1e-10)
+    # One after the other is their composition, and the inverse undoes.
+    composed = [one.gather(1, two) for one, two in zip(first, second, strict=True)]
+    assert torch.equal(permute(spec, moved, second), permute(spec, weights, composed))
+    assert torch.equal(permute(spec, moved, [order.argsort(1) for order in first]), weights)
+    assert torch.equal(canonical(spec, moved), canonical(spec, weights))
+    assert torch.equal(canonical(spec, canonical(spec, moved)), canonical(spec, moved))
+    torch.testing.assert_close(
+        evaluate(spec, canonical(spec, weights), points), evaluate(spec, weights, points), rtol=0, atol=1e-10
+    )
+    assert torch.equal(match(spec, weights, weights[0])[0], weights[0])
+
+
+@law
+@given(specs, SEEDS)
+def test_random_starts_lie_within_their_bounds(spec: FieldSpec, seed: int) -> None:
+    weights = some(spec, 50, seed)
+    for i, layer in enumerate(spec.layers):
+        bound = 1 / math.sqrt(layer.inputs)
+        if spec.activation == "sine":
+            bound = 1 / layer.inputs if i == 0 else math.sqrt(6 / layer.inputs) / 30
+        if spec.output == "sdf" and i == len(spec.hidden):
+            bound *= 0.1
+        here = weights[:, layer.start : layer.end].abs()
+        assert here.max() <= bound * (1 + 1e-6)
+        assert here.max() > 0.8 * bound
+
+
+def test_inside_has_the_side_that_the_output_says() -> None:
+    values = torch.tensor([-1.0, 0.0, 1.0])
+    assert inside(FieldSpec(), values).tolist() == [True, False, False]
+    for output in ("occupancy", "brightness"):
+        assert inside(FieldSpec(output=output), values).tolist() == [False, False, True]  # type: ignore[arg-type]
+
+
+@law
+@given(st.integers(0, 50), st.integers(1, 20))
+def test_batches_cover_every_row_once(count: int, size: int) -> None:
+    rows = [i for here in batches(count, size) for i in range(here.start, here.stop)]
+    assert rows == list(range(count))
+    assert all(here.stop - here.start <= size for here in batches(count, size))
+
+
+def test_images_are_rows_from_the_top_and_their_sign_is_negative_inside() -> None:
+    def field(output_bias: bool, output: Output) -> Field:
+        spec = FieldSpec(dims=2, frequencies=0, hidden=(1,), activation="relu", output_bias=output_bias, output=output)
+        return Field(spec, torch.tensor([0.0, 1, 2, 1, -2])[: spec.size])
+
+    # relu(y + 2) is nowhere negative; less 2 it is y, negative in the lower half.
+    lower = field(True, "sdf")
+    assert field(False, "sdf").image(4).tolist() == [[0.0] * 4] * 4
+    assert lower.image(4).tolist() == [[0.0] * 4] * 2 + [[1.0] * 4] * 2
+    assert lower.signed_image(2).tolist() == [[0.5, 0.5], [-0.5, -0.5]]
+    logits = field(True, "brightness")
+    torch.testing.assert_close(logits.image(2), torch.sigmoid(torch.tensor([[0.5, 0.5], [-0.5, -0.5]])))
+    assert logits.signed_image(2).tolist() == [[-0.5, -0.5], [0.5, 0.5]]
+    assert field(True, "occupancy").image(2).tolist() == [[1.0, 1.0], [0.0, 0.0]]
+
+
+@law
+@given(vocabularies(), SEEDS, st.integers(1, 4))
+def test_sequences_are_wrapped_unwrapped_and_masked(vocabulary: Vocabulary, seed: int, count: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    low, high = vocabulary.bounds()
+    tokens = low + (torch.rand(count, vocabulary.length, generator=generator) * (high - low)).long()
+    labels = torch.randint(-1, len(vocabulary.classes), (count,), generator=generator)
+    sequences = vocabulary.wrap(tokens, labels)
+    assert sequences.shape == (count, vocabulary.sequence_length)
+    assert torch.equal(vocabulary.unwrap(sequences), tokens)
+    mask = vocabulary.allowed_mask()
+    assert mask.gather(1, sequences.T).all()
+    for position, (first, end) in enumerate(zip(low.tolist(), high.tolist(), strict=True), 1):
+        assert mask[position].nonzero()[:, 0].tolist() == list(range(first, end))
+    names = {id: name for name, id in vocabulary.specials.items()}
+    classes = [f"class:{name}" for name in vocabulary.classes]
+    assert [names[i] for i in mask[0].nonzero()[:, 0].tolist()] == ["BOS", *classes]
+    assert [names[i] for i in mask[-1].nonzero()[:, 0].tolist()] == ["EOS"]
+    assert vocabulary.allowed(vocabulary.sequence_length).nonzero()[:, 0].tolist() == [vocabulary.specials["PAD"]]
+    assert sorted(names) == list(range(vocabulary.codes or 0, vocabulary.size or 0))
+    assert Vocabulary.from_json(vocabulary.to_json()) == vocabulary
+
+
+@law
+@given(vocabularies(), SEEDS)
+def test_no_other_token_is_unwrapped(vocabulary: Vocabulary, seed: int) -> None:
+    low, _ = vocabulary.bounds()
+    sequences = vocabulary.wrap(low[None], torch.tensor([-1]))
+    generator, mask = torch.Generator().manual_seed(seed), vocabulary.allowed_mask()
+    position = int(torch.randint(vocabulary.sequence_length, (), generator=generator))
+    for wrong in (~mask[position]).nonzero()[:, 0].tolist():
+        sequences[0, position] = wrong
+        with pytest.raises(ConfigError, match=f"token {position} must be one that is allowed there"):
+            vocabulary.unwrap(sequences)
+    with pytest.raises(ConfigError, match="must have"):
+        vocabulary.unwrap(sequences[:, 1:])
+
+
+@dataclass
+class Counting:
+    """A decoder whose weights are the tokens themselves, repeated."""
+
+    vocabulary: Vocabulary
+    decoded_spec: FieldSpec
+    factor: float = 1.0
+
+    def decode(self, tokens: Tensor) -> Tensor:
+        repeats = -(-self.decoded_spec.size // tokens.shape[1])
+        return tokens.reshape(len(tokens), -1).float().repeat(1, repeats)[:, : self.decoded_spec.size] * self.factor
+
+
+@law
+@given(vocabularies(), specs, st.integers(1, 3))
+def test_decoding_takes_tokens_and_whole_sequences_alike(vocabulary: Vocabulary, spec: FieldSpec, count: int) -> None:
+    decoder = Counting(vocabulary, spec)
+    low, _ = vocabulary.bounds()
+    tokens = low.expand(count, -1)
+    plain = decode_fields(decoder, tokens)
+    wrapped = decode_fields(decoder, vocabulary.wrap(tokens, torch.full((count,), -1)))
+    assert len(plain) == len(wrapped) == count
+    for one, other in zip(plain, wrapped, strict=True):
+        assert one.spec == spec
+        assert torch.equal(one.weights, decoder.decode(tokens)[0])
+        assert torch.equal(one.weights, other.weights)
+
+
+def test_decoding_refuses_specials_and_what_is_not_finite() -> None:
+    vocabulary, spec = Vocabulary(length=2, codes=3), FieldSpec(frequencies=0, hidden=(2,))
+    sequence = vocabulary.wrap(torch.tensor([[1, 2]]), torch.tensor([-1]))
+    sequence[0, 1] = vocabulary.specials["EOS"]
+    with pytest.raises(ConfigError, match="token 1 must be one that is allowed there"):
+        decode_fields(Counting(vocabulary, spec), sequence)
+    for factor in (math.nan, math.inf):
+        with pytest.raises(ConfigError, match="not finite"):
+            decode_fields(Counting(vocabulary, spec, factor), torch.tensor([[1, 2]]))
+    # Continuous tokens of as many places as a sequence has are no sequence.
+    continuous = Counting(Vocabulary(length=2, width=3), spec)
+    assert len(decode_fields(continuous, torch.ones(1, 4, 3))) == 1
+
+
+@law
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=3), st.floats(1e-3, 1e3), st.floats(-10, 10), st.floats(-10, 10)
+)
+def test_a_frame_goes_there_and_back(center: list[float], scale: float, x: float, y: float) -> None:
+    frame = Transform(tuple(center), scale)
+    points = np.array([[x, y, x][: len(center)]])
+    np.testing.assert_allclose(frame.invert(frame.apply(points)), points, atol=1e-9 * (1 + max(map(abs, center))))
+    assert Transform.from_json(frame.to_json()) == frame
+
+
+@law
+@given(st.integers(2, 200), st.floats(0, 0.99), SEEDS)
+def test_a_split_holds_out_its_share(count: int, share: float, seed: int) -> None:
+    held = int(split(count, share, seed).sum())
+    assert torch.equal(split(count, share, seed), split(count, share, seed))
+    assert held == (0 if share == 0 else min(count - 1, max(1, round(count * share))))
