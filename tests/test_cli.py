@@ -90,7 +90,8 @@ def test_diffusion_writes_different_fields_from_graphs_or_weights(chairs: Path, 
     again = Field.load(tmp_path / "again" / "sample-0000.safetensors").weights
     torch.testing.assert_close(first, again, atol=1e-4, rtol=1e-4)
     assert not torch.allclose(first, other, atol=1e-3)
-    run("tokenize", chairs / "fields", "--tokenizer", "graph", *FAST_VQ, "--steps", 2, "--edge-channels", 4, "--quiet",
+    run("tokenize", chairs / "fields", "--tokenizer", "graph", *FAST_VQ, "--steps", 60,
+        "--learning-rate", 0.004, "--encoder-blocks", 1, "--edge-channels", 4, "--quiet",
         "-o", tmp_path / "tokens")  # fmt: skip
     wrong = run("train", tmp_path / "tokens", "--model", "diffusion", "--quiet", "-o", tmp_path / "no", status=2)
     assert "diffusion model does not model discrete tokens" in wrong.output
