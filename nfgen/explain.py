@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from . import artifact
-from .errors import ConfigError, NfgenError
+from .errors import NfgenError
 from .field import Field
 from .field_set import FieldSet
 from .samples import read_list
