@@ -9,7 +9,7 @@ from PIL import Image
 
 from . import artifact
 from .contact_sheet import contact_sheet, save_png
-from .errors import ArtifactError
+from .errors import ArtifactError, ConfigError
 from .field import Field
 from .mesh_export import write_mesh
 from .render import render_image, render_mesh
