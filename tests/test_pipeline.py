@@ -151,7 +151,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(
 
     config = replace(CONFIG, sample_every=40)
     with monkeypatch.context() as patch:
-        patch.setattr("nfgen.pipeline.training.save_png", interrupt)
+        patch.setattr("nfgen.pipeline.watching.save_png", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
     assert not (tmp_path / "run").exists()
