@@ -98,7 +98,7 @@ def content(folder: Path) -> dict[str, Any]:
     """Everything in a folder, by relative path."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_dir():
+        if path.is_dir() or path.name == "index.html":  # the page tells when and how it was made
             continue
         data: Any = path.read_bytes()
         if path.suffix == ".json":

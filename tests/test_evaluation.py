@@ -12,6 +12,7 @@ from click.testing import CliRunner, Result
 
 from nfgen import artifact
 from nfgen.cli.main import main
+from nfgen.contact_sheet import save_png
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, weights
 from nfgen.field_set import FieldSet
@@ -142,9 +143,10 @@ def make_samples(folder: Path, fields: FieldSet) -> None:
         for i in range(3):
             fields[1].save(path / f"{i}.safetensors")
             fields[1].mesh(16).export(path / f"{i}.glb")
+            save_png(path / f"{i}.png", np.zeros((4, 4, 3), np.uint8))
             samples.append(Sample(f"{i}.glb", f"{i}.safetensors", f"{i}.png", [1], 0, i, None, False, None))
         samples.append(Sample(None, "0.safetensors", "0.png", [1], 0, 3, None, True, None))
-        write_list(path, samples, [np.zeros((4, 4, 3), np.uint8)] * 4, {"frame": None, "run": "gone"})
+        write_list(path, samples, {"frame": None, "run": "gone"})
 
 
 def test_copies_are_found_out_by_weights_and_beside_noised_training_fields(

@@ -11,6 +11,7 @@ from click.testing import CliRunner
 
 from nfgen import __version__, artifact
 from nfgen.cli.main import main
+from nfgen.contact_sheet import save_png
 from nfgen.errors import ArtifactError
 from nfgen.explain import describe, lines
 from nfgen.field import Field
@@ -37,7 +38,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     with artifact.writing(folder / "samples", "samples") as path:
         Field(SPEC, torch.zeros(SPEC.size)).save(path / "a.safetensors")
         sample = Sample(None, "a.safetensors", "a.png", [1], 0, 0, None, True, None)
-        write_list(path, [sample], [np.zeros((4, 4, 3), np.uint8)], {"frame": None})
+        save_png(path / "a.png", np.zeros((4, 4, 3), np.uint8))
+        write_list(path, [sample], {"frame": None})
     score = {"value": 0.6, "low": 0.5, "high": 0.7}
     artifact.write_json(folder / "samples" / "evaluation.json", {"mmd": score, "cov": score, "1_nna": score})
     (folder / "meshes" / "box").mkdir(parents=True)

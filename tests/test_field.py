@@ -135,7 +135,7 @@ def test_a_saved_field_is_the_same_field(tmp_path: Path) -> None:
 def test_what_is_not_a_field_is_refused(tmp_path: Path) -> None:
     (tmp_path / "text.safetensors").write_text("no")
     for path in (tmp_path / "text.safetensors", tmp_path / "missing.safetensors"):
-        with pytest.raises(ArtifactError, match="not a field"):
+        with pytest.raises(ArtifactError, match=r"not a field|claims a header"):
             Field.load(path)
     with pytest.raises(ConfigError, match="do not fit"):
         Field(PRESETS["talk"], torch.zeros(5))

@@ -185,12 +185,12 @@ def test_a_generation_goes_on_after_its_last_whole_sample(
 
 
 def test_half_a_line_of_the_journal_is_no_sample(tmp_path: Path) -> None:
-    Journal(tmp_path).add(0, None)
+    Journal(tmp_path).add(0, None, empty=True)
     with (tmp_path / JOURNAL).open("ab") as file:
         file.write(b'{"index": 1, "sam')
     journal = Journal(tmp_path)
     assert (journal.seen, journal.samples) == (1, [])
-    journal.add(1, None)
+    journal.add(1, None, empty=True)
     assert Journal(tmp_path).seen == 2
 
 

@@ -54,17 +54,16 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     report = tuple({"id": id, "iou": 0.9, "sdf_l1": 0.002} for id in NAMES)
     no_labels = torch.full((len(NAMES),), -1)
     FieldSet(SPEC, weights, NAMES, no_labels, base=weights.mean(0), report=report).save(folder / "fields")
-    samples, pictures = [], []
+    samples = []
     with artifact.writing(folder / "samples", "samples") as path:
         for i, id in enumerate(NAMES):
             field, name = Field(SPEC, octahedron((0.5, 0.8, 0.5 + 0.1 * i))), f"sample-{i:04d}"
             field.save(path / f"{name}.safetensors")
             field.mesh(32).export(path / f"{name}.glb")
-            pictures.append(np.full((64, 64, 3), (200, 120, 60), np.uint8))
-            save_png(path / f"{name}.png", pictures[-1])
+            save_png(path / f"{name}.png", np.full((64, 64, 3), (200, 120, 60), np.uint8))
             nearest = {"id": id, "distance": 0.01}
             samples.append(Sample(f"{name}.glb", f"{name}.safetensors", f"{name}.png", [1], 0, i, None, False, nearest))
-        write_list(path, samples, pictures, {"run": "run", "frame": None})
+        write_list(path, samples, {"run": "run", "frame": None})
     return write_report([folder])
 
 
@@ -239,7 +238,7 @@ def test_a_hundred_samples_stay_small_and_load_within_three_seconds(
             if i > 0:
                 shutil.copy(path / "0.safetensors", path / field)
             samples.append(Sample("ball.glb", field, "noise.png", [1], 0, i, None, False, None))
-        write_list(path, samples, [noise] * 100, {"run": "run", "frame": None})
+        write_list(path, samples, {"run": "run", "frame": None})
     file = write_report([tmp_path / "samples"])
     assert file.stat().st_size < 25 << 20
     page = browser.new_page(viewport={"width": 900, "height": 600})

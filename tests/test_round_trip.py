@@ -61,7 +61,7 @@ def test_fields_of_another_architecture_are_judged(tiny_fields: FieldSet) -> Non
 def test_what_cannot_be_judged_is_refused(tiny_fields: FieldSet) -> None:
     spec, weights = tiny_fields.spec, tiny_fields.weights
     with pytest.raises(ConfigError, match="no check points"):
-        judge_fields(spec, weights, replace(tiny_fields, check_points=None))
+        judge_fields(spec, weights, replace(tiny_fields, check_points=None, check_values=None, uniform_checks=0))
     with pytest.raises(ConfigError, match="2-D sdf fields"):
         judge_fields(replace(spec, dims=2), torch.zeros(12, replace(spec, dims=2).size), tiny_fields)
     with pytest.raises(ConfigError, match="brightness"):

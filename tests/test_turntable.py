@@ -11,6 +11,7 @@ import trimesh
 from PIL import Image
 
 from nfgen import artifact
+from nfgen.contact_sheet import save_png
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.field import Field
 from nfgen.field_set import FieldSet
@@ -44,7 +45,8 @@ def make_samples(folder: Path, frame: Transform | None = None) -> None:
         full = Sample("a.glb", "a.safetensors", "a.png", [1], 0, 0, None, False, None)
         empty = Sample(None, "a.safetensors", "a.png", [1], 0, 1, None, True, None)
         stored = None if frame is None else frame.to_json()
-        write_list(path, [full, empty], [np.zeros((4, 4, 3), np.uint8)] * 2, {"frame": stored})
+        save_png(path / "a.png", np.zeros((4, 4, 3), np.uint8))
+        write_list(path, [full, empty], {"frame": stored})
 
 
 def frames_of(path: Path) -> list[np.ndarray]:
