@@ -311,6 +311,19 @@ def test_a_sequence_stands_beside_its_codebook(tmp_path: Path) -> None:
         write_report([tmp_path / "tokens"])
 
 
+def test_codes_that_stand_for_no_vector_are_shown_without(tmp_path: Path) -> None:
+    """As vq's tokens for the box of a shape, which come behind those of its codebook."""
+    none = torch.tensor([-1])
+    vocabulary = Vocabulary(length=4, codes=16, ranges=((10, 16), (0, 10), (0, 10), (0, 10)))
+    tokens = TokenSet(vocabulary, torch.tensor([[12, 3, 4, 9]]), ("a",), none, none == 0)
+    with artifact.writing(tmp_path / "tokens", "tokens") as folder:
+        tokens.write(folder)
+    (tmp_path / "tokens" / "tokenizer").mkdir()
+    file = tmp_path / "tokens" / "tokenizer" / "codebook.safetensors"
+    artifact.write_tensors(file, {"vectors": torch.rand(10, 3).half()})
+    assert any("10 codes" in alt for alt in alts(Page(write_report([tmp_path / "tokens"]))))
+
+
 def test_reconstructions_and_the_command_lines_of_evaluations_are_shown(tmp_path: Path) -> None:
     make_fields(tmp_path / "fields", ("a", "b"))
     make_samples(tmp_path / "samples", ("a",))
@@ -427,7 +440,10 @@ def test_models_without_a_surface_are_none() -> None:
         (lambda demo: (demo / "samples/evaluation.json").write_text("{") and demo / "samples", "cannot read"),
         (lambda demo: (demo / "run/log.jsonl").write_text('{"step"') and demo / "run", "cannot read"),
         (lambda demo: (demo / "run/log.jsonl").write_text("[]\n") and demo / "run", "cannot read"),
-        (lambda demo: (demo / "fields/shard-00000.safetensors").write_bytes(b"x") and demo / "fields", "claims a header"),
+        (
+            lambda demo: (demo / "fields/shard-00000.safetensors").write_bytes(b"x") and demo / "fields",
+            "claims a header",
+        ),
         (lambda demo: demo / "run/log.jsonl", "not a folder"),
     ],
 )

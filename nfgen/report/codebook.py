@@ -53,17 +53,21 @@ def _codebook(found: Found, tokens: TokenSet, sequence: NDArray[np.int64], count
     if not path.is_file():
         return None
     vectors = artifact.read_tensors(path).get("vectors")
-    if vectors is None or vectors.ndim != 2 or len(vectors) != count:
+    # Codes behind those of the codebook, as those of vq for the box of a shape, stand for no vector.
+    ends = {count, *(low for low, _ in tokens.vocabulary.ranges)}
+    if vectors is None or vectors.ndim != 2 or len(vectors) not in ends:
         raise ArtifactError(f"{path} is no codebook of {count} codes", "make the tokens again")
-    values = vectors.float().numpy()
-    limit = float(np.quantile(np.abs(values), FULL_COLOUR)) or 1.0
-    uses = np.bincount(tokens.tokens.numpy().reshape(-1), minlength=count)
+    values = np.zeros((count, vectors.shape[1]), np.float32)
+    values[: len(vectors)] = vectors.float().numpy()
+    count = len(vectors)
+    limit = float(np.quantile(np.abs(values[:count]), FULL_COLOUR)) or 1.0
+    uses = np.bincount(tokens.tokens.numpy().reshape(-1), minlength=count)[:count]
     order = np.argsort(-uses, kind="stable")[:CODES]
     numbers = f"{values.shape[1]} numbers" if values.shape[1] > 1 else "number"
     most = "" if len(order) == count else f" the {len(order):,} most used of"
     label = f"The codebook:{most} {count:,} codes from left to right, the most used first, and of each its {numbers}"
     sequence_label = f"The {numbers} of each token of {tokens.ids[0]}, the first on the left"
-    hues = code_map_uri(order[None], count)
+    hues = code_map_uri(order[None], len(values))
     return [
         figure(
             [
