@@ -97,9 +97,7 @@ def train(
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
     with torch.random.fork_rng(devices=[] if config.device == "cpu" else None):
         torch.manual_seed(config.seed)
-        made = create(model, vocabulary, settings)
-        made.prepare(batches.tokens)
-        trainer = Trainer(made, batches, config, run, on_log)
+        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log)
         trainer.open(resume)
         return trainer.train(on_sample)
 
@@ -116,6 +114,7 @@ class Trainer:
         on_log: OnLog | None = None,
     ) -> None:
         self.device = device_of(config.device)
+        model.prepare(batches.tokens)
         self.model = model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.batches, self.config, self.run, self.on_log = batches, config, run, on_log

@@ -253,7 +253,7 @@ def test_a_part_thinner_than_the_probes_are_apart_is_found() -> None:
     probes = (raster(counts) + 0.5) / 14 * 2 - 1
     radius, place = 0.02, 0.513  # a rod along z, 0.04 thick between probes that are 0.14 apart
     values = (probes[:, :2] - torch.tensor([place, 0.0])).norm(dim=1) - radius
-    low, high = extent(values[None], counts, distances=True)
+    low, high = extent(values[None], probes, counts, distances=True)
     torch.testing.assert_close(low[0, 0], torch.tensor(place - radius), atol=0.03, rtol=0)
     torch.testing.assert_close(high[0, 0], torch.tensor(place + radius), atol=0.03, rtol=0)
 

@@ -8,7 +8,6 @@ steps, so that a token says them exactly; they only ever round outwards.
 from dataclasses import dataclass
 
 import torch
-from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
@@ -69,7 +68,11 @@ class Box:
 
 
 def extent(
-    values: Float[Tensor, "fields probes"], counts: tuple[int, ...], *, distances: bool
+    values: Float[Tensor, "fields probes"],
+    probes: Float[Tensor, "probes dims"],
+    counts: tuple[int, ...],
+    *,
+    distances: bool,
 ) -> tuple[Float[Tensor, "fields dims"], Float[Tensor, "fields dims"]]:
     """Lowest and highest coordinates of shapes, from values at a regular grid over [-1, 1]^d in raster order.
 
@@ -78,6 +81,7 @@ def extent(
 
     Args:
         values: negative inside.
+        probes: where they were taken.
         counts: probes along each axis.
         distances: whether the values are signed distances; else the gradient says how far it is.
 
@@ -94,10 +98,8 @@ def extent(
     # Where a poor fit is flat, its values are no distances: what they should be divided by tells that it is far away.
     newton = grid / steep.clamp(min=SMALLEST_GRADIENT)
     far = grid if distances else newton
-    lines = [(torch.arange(count) + 0.5) / count * 2 - 1 for count in counts]
-    probes = torch.stack(torch.meshgrid(*lines[::-1], indexing="ij")[::-1], dim=-1)
     near = (torch.maximum(far.abs(), newton.abs()) < spacing.max()) | (grid < 0)
     step = far.clamp(-spacing.max(), spacing.max())[..., None] * direction
-    found = rearrange(probes - step, "n ... d -> n (...) d")
+    found = probes - step.flatten(1, dims)
     near = near.flatten(1)[..., None]
     return torch.where(near, found, 2.0).amin(1), torch.where(near, found, -2.0).amax(1)

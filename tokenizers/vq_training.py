@@ -72,7 +72,7 @@ def find_box(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Wa
     coarse = (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
     outputs = _outputs(spec, weights, coarse, warp)
     sign = 1 if spec.output == "sdf" else -1
-    return Box.enclosing(*extent(sign * outputs, counts, distances=spec.output == "sdf"))
+    return Box.enclosing(*extent(sign * outputs, coarse, counts, distances=spec.output == "sdf"))
 
 
 def probe(
