@@ -13,8 +13,10 @@ from nfgen.models.draw import SamplingConfig, draw, generators, uniforms
 from nfgen.models.gpt import GPT
 from nfgen.models.heads import CodeEmbedding, DigitHead, digit_rows
 from nfgen.models.presets import SIZES, preset
+from nfgen.models.probe import training_cost
 from nfgen.models.registry import create, find, load_model, model_for
 from nfgen.models.sampling import sample
+from nfgen.models.train_config import TrainConfig
 from nfgen.vocabulary import Vocabulary
 
 PLAIN = Vocabulary(length=9, codes=12, classes=("cup", "vase"))
@@ -226,6 +228,14 @@ def test_one_denoising_step_gives_the_tokens_that_the_noise_is_taken_for() -> No
         expected = model.scale * model(noise, torch.full((3,), 499), torch.ones(3, dtype=torch.int64))
     torch.testing.assert_close(sample(model, 3, seed=4, label=1), expected)
     assert float(model.scale) == pytest.approx(3, rel=0.1)
+
+
+def test_a_trial_trains_the_same_model_as_a_training() -> None:
+    tokens, labels = 3 * some_tokens(NUMBERS, 50), torch.full((50,), -1)
+    settings, config = preset("diffusion", "tiny", **SETTINGS), TrainConfig(steps=1, batch_size=8)
+    cost = training_cost("diffusion", settings, NUMBERS, tokens, labels, labels == 0, config)
+    assert isinstance(cost.model, DiffusionTransformer)
+    assert float(cost.model.scale) == pytest.approx(3, rel=0.1)
 
 
 @pytest.mark.parametrize("process", ["diffusion", "flow"])
