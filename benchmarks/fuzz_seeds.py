@@ -16,7 +16,7 @@ import torch
 import trimesh
 from PIL import Image
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.configuration import Configuration
 from nfgen.field import Field, initial_weights
 from nfgen.field_set import FieldSet
@@ -248,7 +248,7 @@ def make_configs(folder: Path) -> None:
 
 
 def read_config(path: Path) -> None:
-    configs()[path.stem].from_json(artifact.read_json(path))
+    configs()[path.stem].from_json(storage.read_json(path))
 
 
 READERS = {

@@ -26,8 +26,9 @@ from nfgen import (
     tokenize,
     train,
 )
-from nfgen.artifact import kind_of, write_json
+from nfgen.artifact import kind_of
 from nfgen.round_trip import judge_fields
+from nfgen.storage import write_json
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
 

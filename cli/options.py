@@ -106,7 +106,7 @@ def _value(text: str) -> Any:
 
 def load_spec(name: str) -> Any:
     """A field spec by the name of a preset, or from a JSON file."""
-    from nfgen.artifact import read_json
     from nfgen.spec import FieldSpec
+    from nfgen.storage import read_json
 
     return FieldSpec.from_json(read_json(Path(name))) if name.endswith(".json") else name

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.configuration import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 
@@ -58,15 +58,15 @@ def save_state(
     optimizer: torch.optim.Optimizer,
 ) -> None:
     """Write the last weights and the training state; the JSON file, written last, makes the new state the valid one."""
-    artifact.write_tensors(run / "last.safetensors", average.state_dict())
+    storage.write_tensors(run / "last.safetensors", average.state_dict())
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for index, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
     file = f"state-{state.step}.safetensors"
     (run / STATE).parent.mkdir(exist_ok=True)
-    artifact.write_tensors(run / STATE.parent / file, tensors)
-    artifact.write_json(run / STATE, {"file": file, "state": state.to_json(), **about})
+    storage.write_tensors(run / STATE.parent / file, tensors)
+    storage.write_json(run / STATE, {"file": file, "state": state.to_json(), **about})
     for old in (run / STATE.parent).glob("state-*.safetensors"):
         if old.name != file:
             old.unlink()
@@ -81,10 +81,10 @@ def load_state(
         ConfigError: if data, model or settings are not those of the interrupted training.
         ArtifactError: if the state is damaged.
     """
-    stored = artifact.read_json(run / STATE)
+    stored = storage.read_json(run / STATE)
     try:
         _same(stored, about)
-        tensors = artifact.read_tensors(run / STATE.parent / stored["file"])
+        tensors = storage.read_tensors(run / STATE.parent / stored["file"])
         model.load_state_dict(_below("model", tensors))
         average.load_state_dict(_below("average", tensors))
         slots: dict[int, dict[str, Tensor]] = {}
@@ -140,4 +140,4 @@ def cut_log(run: Path, step: int) -> None:
         with contextlib.suppress(ValueError, KeyError, TypeError):
             if json.loads(line)["step"] <= step:
                 kept.append(line + "\n")
-    artifact.write_atomically(run / LOG, "".join(kept).encode())
+    storage.write_atomically(run / LOG, "".join(kept).encode())

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from nfgen import artifact, plugins
+from nfgen import plugins, storage
 from nfgen.configuration import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.vocabulary import Vocabulary
@@ -78,14 +78,14 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
         ArtifactError: if the folder holds no model, or a damaged one.
     """
     run = Path(run)
-    described = artifact.read_json(run / MODEL)
-    tensors = artifact.read_tensors(weights_file(run, which))
+    described = storage.read_json(run / MODEL)
+    tensors = storage.read_tensors(weights_file(run, which))
     try:
-        artifact.check_finite(tensors)
+        storage.check_finite(tensors)
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])
         config = found.Config.from_json(described["settings"])
-        artifact.check_claims(lambda: found(vocabulary, config), tensors)
+        storage.check_claims(lambda: found(vocabulary, config), tensors)
         model = found(vocabulary, config)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:

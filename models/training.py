@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.configuration import Configuration
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.interrupts import uninterrupted
@@ -141,7 +141,7 @@ class Trainer:
             cut_log(self.run, self.state.step)
             return
         (self.run / LOG).unlink(missing_ok=True)
-        artifact.write_json(self.run / MODEL, self.model.describe())
+        storage.write_json(self.run / MODEL, self.model.describe())
 
     def stopped(self) -> str | None:
         """What ends the training now, if anything does."""
@@ -229,7 +229,7 @@ class Trainer:
         improved = loss is None or best is None or loss < best
         with uninterrupted():
             if improved:
-                artifact.write_tensors(self.run / "best.safetensors", self.average.state_dict())
+                storage.write_tensors(self.run / "best.safetensors", self.average.state_dict())
                 self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
             else:
                 self.state = replace(self.state, stale=self.state.stale + 1)
@@ -260,7 +260,7 @@ class Trainer:
         with uninterrupted():
             save_state(self.run, self.state, self.about, self.model, self.average, self.optimizer)
             if not (self.run / "best.safetensors").exists():
-                artifact.write_tensors(self.run / "best.safetensors", self.average.state_dict())
+                storage.write_tensors(self.run / "best.safetensors", self.average.state_dict())
 
     def result(self, stopped: str) -> TrainResult:
         state, vocabulary = self.state, self.model.vocabulary
@@ -278,7 +278,7 @@ class Trainer:
     def _diverged(self) -> NfgenError:
         kept = "no checkpoint was reached"
         if (self.run / STATE).exists():
-            kept = f"the checkpoint of step {artifact.read_json(self.run / STATE)['state']['step']} is kept"
+            kept = f"the checkpoint of step {storage.read_json(self.run / STATE)['state']['step']} is kept"
         return NfgenError(
             f"the loss is no longer finite at step {self.state.step} of {self.run}",
             f"{kept}: go on from it (--resume) at a lower learning rate, say --learning-rate {self.peak / 3:.1g}",

@@ -2,23 +2,17 @@
 
 import contextlib
 import errno
-import hashlib
 import json
-import math
 import os
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save
-from torch import Tensor, nn
-
 from . import __version__
-from .errors import ArtifactError, ConfigError
+from .errors import ArtifactError
 from .provenance import command
+from .storage import read_json, write_json
 
 FORMAT = 1
 """Version of the artifact layout; raised when older readers could no longer understand it."""
@@ -28,9 +22,6 @@ PLAN = "plan.json"
 """What resumable work was told to do; it goes when the work is done."""
 
 CANNOT_LOCK = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
-MAX_JSON_BYTES = 128 << 20  # config.json of a million fields is about 100 MB; more is not ours
-MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
-MAX_HEADER_BYTES = 4 << 20  # of a safetensors file: room for 40,000 tensors
 
 
 @contextlib.contextmanager
@@ -211,145 +202,3 @@ def _unfinished(path: Path) -> str:
         if path.with_name(path.name + ".partial").exists()
         else ""
     )
-
-
-def write_json(path: Path, value: object) -> None:
-    """Write JSON atomically; NaN and infinity are refused."""
-    write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file under a temporary name and rename it, so that a reader sees all or nothing."""
-    temporary = path.with_name(path.name + ".tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    except BaseException:
-        temporary.unlink(missing_ok=True)
-        raise
-
-
-def read_json(path: Path) -> Any:
-    """Read a JSON file.
-
-    Raises:
-        ArtifactError: if it is missing, too large or not JSON (NaN and infinity are not).
-    """
-    remedy = "give a file that nfgen wrote"
-    try:
-        if path.exists() and not path.is_file():
-            raise ArtifactError(f"{path} is not a regular file", remedy)
-        if path.stat().st_size > MAX_JSON_BYTES:
-            raise ArtifactError(f"{path} is larger than {MAX_JSON_BYTES:,} bytes", remedy)
-        content = path.read_bytes()
-        if content.count(b"[") + content.count(b"{") > MAX_JSON_CONTAINERS:
-            raise ArtifactError(f"{path} holds more than {MAX_JSON_CONTAINERS:,} lists and objects", remedy)
-        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
-    except (OSError, ValueError, RecursionError) as error:
-        raise ArtifactError(f"cannot read {path}: {error}", remedy) from error
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is not JSON")
-
-
-def _finite(text: str) -> float:
-    value = float(text)
-    if not math.isfinite(value):
-        raise ValueError(f"{text} is too large a number")
-    return value
-
-
-def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
-    """Write a safetensors file atomically.
-
-    Raises:
-        ArtifactError: if the disk refuses.
-    """
-    # Not safetensors' own save_file: it makes files that only their owner may read.
-    content = save({key: tensor.detach().contiguous() for key, tensor in tensors.items()})
-    try:
-        write_atomically(path, content)
-    except OSError as error:
-        remedy = "check the disk and the folder's rights"
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", remedy) from error
-
-
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
-
-    Raises:
-        ArtifactError: if it is missing or damaged.
-    """
-    try:
-        check_tensor_file(path)
-        return load_file(path)
-    except (OSError, SafetensorError, ValueError) as error:
-        raise ArtifactError(f"cannot read {path}: {error}", "give a file that nfgen wrote") from error
-
-
-def check_tensor_file(path: str | Path) -> None:
-    """Refuse what cannot be a safetensors file, before anything that its header claims is believed.
-
-    Raises:
-        ArtifactError: if it is no regular file, or its header is longer than the file or the limit.
-        OSError: if it cannot be opened.
-    """
-    path = Path(path)
-    size = path.stat().st_size
-    if not path.is_file():
-        raise ArtifactError(f"{path} is not a regular file", "give a file that nfgen wrote")
-    with path.open("rb") as file:
-        header = int.from_bytes(file.read(8), "little")
-    if size < 8 or header > min(size - 8, MAX_HEADER_BYTES):
-        raise ArtifactError(
-            f"{path} claims a header of {header:,} bytes; it has {size:,}, the limit is {MAX_HEADER_BYTES:,}",
-            "give a file that nfgen wrote",
-        )
-
-
-def check_finite(tensors: dict[str, Tensor]) -> None:
-    """Refuse stored weights that no training wrote.
-
-    Raises:
-        ConfigError: if a number is not finite.
-    """
-    wrong = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
-    if wrong:
-        raise ConfigError(f"its {wrong[0]} holds numbers that are not finite")
-
-
-def check_claims(build: Callable[[], nn.Module], tensors: dict[str, Tensor]) -> None:
-    """Refuse stored settings of networks that claim other weights than the file holds, before memory is claimed.
-
-    Args:
-        build: makes the networks from the settings; here on the meta device, where tensors have only a shape.
-        tensors: the state that is to be loaded into them.
-
-    Raises:
-        ConfigError: if names or shapes differ.
-    """
-    try:
-        with torch.device("meta"):
-            claimed = {key: tuple(value.shape) for key, value in build().state_dict().items()}
-    except (RuntimeError, OverflowError, MemoryError) as error:
-        if "meta" in str(error):
-            return  # networks that compute with values while they are built cannot be asked beforehand
-        # A shape beyond 64 bits.
-        raise ConfigError(f"its settings are impossible: {str(error).splitlines()[0]}") from error
-    held = {key: tuple(value.shape) for key, value in tensors.items()}
-    wrong = next((key for key in sorted(claimed | held) if claimed.get(key) != held.get(key)), None)
-    if wrong is not None:
-        raise ConfigError(f"its settings want {wrong} of shape {claimed.get(wrong)}, it holds {held.get(wrong)}")
-
-
-def digest(tensors: dict[str, Tensor]) -> str:
-    """A fingerprint of tensors: equal for equal names, types, shapes and values."""
-    found = hashlib.sha256()
-    for key, tensor in sorted(tensors.items()):
-        found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
-    return found.hexdigest()

@@ -4,7 +4,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from . import artifact
+from . import artifact, storage
 from .errors import NfgenError
 from .field import Field
 from .field_set import FieldSet
@@ -83,7 +83,7 @@ def _artifacts_in(folder: Path) -> dict[str, str]:
 
 def _origin(path: Path) -> dict[str, Any]:
     """The version that wrote an artifact, and the command line, if there was one."""
-    config = artifact.read_json(path / artifact.CONFIG)
+    config = storage.read_json(path / artifact.CONFIG)
     return {key: config[key] for key in ("nfgen", "command") if key in config}
 
 
@@ -137,9 +137,9 @@ def _tokens(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
-    model = artifact.read_json(path / "model.json")
+    model = storage.read_json(path / "model.json")
     weights = path / "best.safetensors"
-    tensors = artifact.read_tensors(weights if weights.exists() else path / "model.safetensors")
+    tensors = storage.read_tensors(weights if weights.exists() else path / "model.safetensors")
     parameters = sum(tensor.numel() for tensor in tensors.values())
     return {
         "model": model["model"],
@@ -162,7 +162,7 @@ def _tokenizer(path: Path, config: dict[str, Any]) -> dict[str, Any]:
 
 def _samples(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     entries = read_list(path)
-    scores = artifact.read_json(path / SCORES) if (path / SCORES).is_file() else None
+    scores = storage.read_json(path / SCORES) if (path / SCORES).is_file() else None
     given = scores if isinstance(scores, dict) else {}
     judged = {key: given[key].get("value") for key in ("mmd", "cov", "1_nna") if isinstance(given.get(key), dict)}
     return {

@@ -17,7 +17,7 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.nn import functional
 
-from . import artifact
+from . import storage
 from .errors import ArtifactError, ConfigError
 from .spec import FieldSpec, fan_bound
 
@@ -208,7 +208,7 @@ class Field:
             ArtifactError: if the file is not a field.
         """
         try:
-            artifact.check_tensor_file(path)
+            storage.check_tensor_file(path)
             with safe_open(path, "pt") as file:
                 spec = FieldSpec.from_json(json.loads((file.metadata() or {})["spec"]))
                 weights = file.get_tensor("weights")

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from . import artifact
+from . import artifact, storage
 from .errors import ArtifactError, ConfigError
 from .field import Field
 from .shapes.shape import Transform
@@ -123,7 +123,7 @@ class FieldSet:
         config = artifact.read_config(path, KIND)
         try:
             spec = FieldSpec.from_json(config["spec"])
-            base = artifact.read_tensors(path / BASE)["weights"] if config["has_base"] else None
+            base = storage.read_tensors(path / BASE)["weights"] if config["has_base"] else None
             parts = [read_shard(path, i, spec) for i in range(config["shards"])]
             found = cls.joined(
                 parts,
@@ -193,17 +193,17 @@ def write_shard(folder: Path, number: int, fields: FieldSet) -> None:
         if tensor is not None:
             # Half precision moves a check point by at most 2.4e-4, a hundredth of the thinnest part a fit can hold.
             tensors[key] = tensor.half() if key.startswith("check") else tensor
-    artifact.write_tensors(folder / f"{SHARD.format(number)}.safetensors", tensors)
+    storage.write_tensors(folder / f"{SHARD.format(number)}.safetensors", tensors)
     entries = {"ids": list(fields.ids), "fields": list(fields.report), "skipped": list(fields.skipped)}
-    artifact.write_json(folder / f"{SHARD.format(number)}.json", entries)
+    storage.write_json(folder / f"{SHARD.format(number)}.json", entries)
 
 
 def read_shard(folder: Path, number: int, spec: FieldSpec) -> FieldSet:
     """Read what `write_shard` wrote."""
     name = SHARD.format(number)
     tensors, entries = (
-        artifact.read_tensors(folder / f"{name}.safetensors"),
-        artifact.read_json(folder / f"{name}.json"),
+        storage.read_tensors(folder / f"{name}.safetensors"),
+        storage.read_json(folder / f"{name}.json"),
     )
 
     def full(key: str) -> Tensor | None:
@@ -225,8 +225,8 @@ def read_shard(folder: Path, number: int, spec: FieldSpec) -> FieldSet:
 def write_index(folder: Path, fields: FieldSet, shards: int = 1) -> None:
     """Write all of a set but its shards."""
     if fields.base is not None:
-        artifact.write_tensors(folder / BASE, {"weights": fields.base})
-    artifact.write_json(folder / "fit_report.json", {"fields": list(fields.report), "skipped": list(fields.skipped)})
+        storage.write_tensors(folder / BASE, {"weights": fields.base})
+    storage.write_json(folder / "fit_report.json", {"fields": list(fields.report), "skipped": list(fields.skipped)})
     artifact.write_config(
         folder,
         KIND,

@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from . import artifact
+from . import storage
 from .errors import ConfigError, NfgenError
 from .field import Field, initial_weights
 from .field_set import BASE, FieldSet
@@ -28,8 +28,8 @@ def find_base(job: FitJob, refs: list[ShapeRef]) -> Tensor | None:
     kept = job.folder / BASE
     if not kept.exists():
         base = _fitted_base(job, refs) if job.init in INITS else _read_base(job.init, job.spec)
-        artifact.write_tensors(kept, {"weights": base})
-    return artifact.read_tensors(kept)["weights"]
+        storage.write_tensors(kept, {"weights": base})
+    return storage.read_tensors(kept)["weights"]
 
 
 def _fitted_base(job: FitJob, refs: list[ShapeRef]) -> Tensor:

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 from typing import Any
 
-from . import artifact
+from . import artifact, storage
 from .contact_sheet import Picture, contact_sheet, save_png
 from .families import make_shapes
 from .progress import progress
@@ -37,6 +37,6 @@ def write_shapes(
             if len(pictures) < PICTURED:
                 pictures.append(render_mesh(mesh, 160))
             bar.update()
-        artifact.write_atomically(folder / "parameters.json", json.dumps(parameters, indent=1).encode())
+        storage.write_atomically(folder / "parameters.json", json.dumps(parameters, indent=1).encode())
         save_png(folder / "contact_sheet.png", contact_sheet(pictures))
         artifact.write_config(folder, KIND, {"kind": kind, "n": n, "seed": seed, "resolution": resolution})

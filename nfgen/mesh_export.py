@@ -4,7 +4,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from . import artifact
+from . import storage
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -38,4 +38,4 @@ def write_mesh(mesh: "trimesh.Trimesh", path: str | Path, format: str | None = N
     format = format or path.suffix[1:].lower()
     check_format(format)
     content: Any = mesh.export(file_type=format)
-    artifact.write_atomically(path, content.encode() if isinstance(content, str) else content)
+    storage.write_atomically(path, content.encode() if isinstance(content, str) else content)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from . import artifact
+from . import storage
 from .errors import ConfigError, NfgenError
 from .field import SINE_FREQUENCY, Field, unflatten
 
@@ -102,7 +102,7 @@ def write_onnx(field: Field, path: str | Path) -> float:
         raise NfgenError(
             f"onnxruntime's values differ from the field's by {difference:.2g}", "the weights are too large for float32"
         )
-    artifact.write_atomically(Path(path), content)
+    storage.write_atomically(Path(path), content)
     return difference
 
 

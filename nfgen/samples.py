@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image
 
-from . import artifact
+from . import artifact, storage
 from .contact_sheet import contact_sheet, save_png
 from .errors import ArtifactError, ConfigError
 from .field import Field
@@ -102,7 +102,7 @@ def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
 
 def write_list(folder: Path, samples: list[Sample], settings: dict[str, Any]) -> None:
     """Write the list, the contact sheet and, last, the config."""
-    artifact.write_json(folder / LIST, [sample.to_json() for sample in samples])
+    storage.write_json(folder / LIST, [sample.to_json() for sample in samples])
     pictures = [np.asarray(Image.open(folder / sample.picture).convert("RGB")) for sample in samples]
     save_png(folder / "contact_sheet.png", contact_sheet(pictures))
     artifact.write_config(folder, KIND, settings)
@@ -116,7 +116,7 @@ def read_list(path: str | Path) -> list[dict[str, Any]]:
     """
     path = Path(path)
     artifact.read_config(path, KIND)
-    entries = artifact.read_json(path / LIST)
+    entries = storage.read_json(path / LIST)
     if not isinstance(entries, list) or not all(isinstance(entry, dict) and "field" in entry for entry in entries):
         raise ArtifactError(f"{path / LIST} is not a list of samples", "generate them again")
     for name in (entry.get(key) for entry in entries for key in ("file", "field", "picture")):

@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from . import artifact
+from . import storage
 from .errors import ArtifactError
 
 FILE = "snapshots.safetensors"
@@ -34,7 +34,7 @@ class Snapshots:
         """
         if not (folder / FILE).is_file():
             return None
-        tensors = artifact.read_tensors(folder / FILE)
+        tensors = storage.read_tensors(folder / FILE)
         try:
             found = cls(tensors["steps"], tensors["weights"], tensors["losses"])
             fits = found.weights.ndim == 3 and found.weights.shape[0] == len(found.steps) > 0
@@ -78,7 +78,7 @@ class SnapshotRecorder:
             self._write()
 
     def _write(self) -> None:
-        artifact.write_tensors(
+        storage.write_tensors(
             self.folder / FILE,
             {
                 "steps": torch.tensor(list(self.kept)),

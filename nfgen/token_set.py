@@ -8,7 +8,7 @@ import torch
 from jaxtyping import Bool, Int
 from torch import Tensor
 
-from . import artifact
+from . import artifact, storage
 from .errors import ArtifactError, ConfigError
 from .shapes.shape import Transform
 from .vocabulary import Vocabulary
@@ -51,8 +51,8 @@ class TokenSet:
         tensors = {"tokens": self.tokens, "labels": self.labels, "heldout": self.heldout}
         if self.views is not None:
             tensors["views"] = self.views
-        artifact.write_tensors(folder / "tokens.safetensors", {key: _small(value) for key, value in tensors.items()})
-        artifact.write_json(folder / "report.json", self.report)
+        storage.write_tensors(folder / "tokens.safetensors", {key: _small(value) for key, value in tensors.items()})
+        storage.write_json(folder / "report.json", self.report)
         artifact.write_config(
             folder,
             KIND,
@@ -75,7 +75,7 @@ class TokenSet:
         path = Path(path)
         config = artifact.read_config(path, KIND)
         try:
-            tensors = artifact.read_tensors(path / "tokens.safetensors")
+            tensors = storage.read_tensors(path / "tokens.safetensors")
             found = cls(
                 vocabulary=Vocabulary.from_json(config["vocabulary"]),
                 tokens=_full(tensors["tokens"]),
@@ -84,7 +84,7 @@ class TokenSet:
                 heldout=tensors["heldout"],
                 views=_full(tensors["views"]) if "views" in tensors else None,
                 frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
-                report=artifact.read_json(path / "report.json"),
+                report=storage.read_json(path / "report.json"),
                 settings=config["settings"],
             )
             found._check_stored()

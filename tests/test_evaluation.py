@@ -10,7 +10,7 @@ import torch
 import trimesh
 from click.testing import CliRunner, Result
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.cli.main import main
 from nfgen.contact_sheet import save_png
 from nfgen.errors import ConfigError, NfgenError
@@ -64,7 +64,7 @@ def run(*words: object, status: int = 0) -> Result:
 def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Path, tmp_path: Path) -> None:
     arguments = {"train": sets / "train", "points": 64, "emd": 16, "seed": 3}
     scores = evaluate(sets / "made", sets / "reference", out=tmp_path / "out", **arguments)
-    assert artifact.read_json(tmp_path / "out" / "evaluation.json") == scores
+    assert storage.read_json(tmp_path / "out" / "evaluation.json") == scores
     assert scores == evaluate(sets / "made", sets / "reference", **arguments), "same seed, same scores"
     assert (scores["generated"], scores["reference"], scores["points"], scores["seed"]) == (5, 6, 64, 3)
     assert scores["validity"]["valid"] == 1
@@ -83,7 +83,7 @@ def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Pa
 def test_json_is_all_there_is_on_standard_output_and_the_command_line_is_kept(sets: Path, tmp_path: Path) -> None:
     words = ("evaluate", sets / "made", "--reference", sets / "reference", "--points", 64, "--json", "-o", tmp_path)
     scores = json.loads(run(*words).stdout)
-    stored = artifact.read_json(tmp_path / "evaluation.json")
+    stored = storage.read_json(tmp_path / "evaluation.json")
     assert stored.pop("command") == " ".join(["nfgen", *map(str, words)])
     assert stored == scores
     assert scores["novelty"] is None
@@ -203,7 +203,7 @@ def test_pairs_of_fields_are_compared_in_their_frame_and_kept_with_them(tmp_path
     for words in ("2 pairs", "Chamfer distance", "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
                   "Hausdorff 95 %", "skipped shape-2.obj"):  # fmt: skip
         assert words in printed
-    stored = artifact.read_json(tmp_path / "fields" / "reconstruction.json")
+    stored = storage.read_json(tmp_path / "fields" / "reconstruction.json")
     assert stored["iou"]["mean"] > 0.9
     assert [pair["id"] for pair in stored["pairs"]] == list(fields.ids[:2])
     assert [entry["id"] for entry in stored["skipped"]] == ["shape-2.obj"]

@@ -9,7 +9,7 @@ import torch
 import trimesh
 from click.testing import CliRunner
 
-from nfgen import __version__, artifact
+from nfgen import __version__, artifact, storage
 from nfgen.cli.main import main
 from nfgen.contact_sheet import save_png
 from nfgen.errors import ArtifactError
@@ -41,7 +41,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_png(path / "a.png", np.zeros((4, 4, 3), np.uint8))
         write_list(path, [sample], {"frame": None})
     score = {"value": 0.6, "low": 0.5, "high": 0.7}
-    artifact.write_json(folder / "samples" / "evaluation.json", {"mmd": score, "cov": score, "1_nna": score})
+    storage.write_json(folder / "samples" / "evaluation.json", {"mmd": score, "cov": score, "1_nna": score})
     (folder / "meshes" / "box").mkdir(parents=True)
     (folder / "meshes" / "ball").mkdir()
     trimesh.creation.box((1, 1, 2)).export(folder / "meshes" / "box" / "box.off")

@@ -11,7 +11,7 @@ import torch
 from click.testing import CliRunner, Result
 
 import nfgen
-from nfgen import artifact
+from nfgen import storage
 from nfgen.cli.main import main
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.field_set import FieldSet
@@ -34,7 +34,7 @@ def run(tiny_fields: FieldSet, tmp_path_factory: pytest.TempPathFactory) -> Path
     settings = {"layers": 1, "width": 16, "heads": 1}
     nfgen.train(folder / "tokens", folder / "run", config=config, model_settings=settings)
     nfgen.generate(folder / "run", 3, folder / "samples", resolution=16)
-    artifact.write_json(folder / "samples" / "evaluation.json", SCORES)
+    storage.write_json(folder / "samples" / "evaluation.json", SCORES)
     return folder / "run"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 import torch
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.contact_sheet import save_png
 from nfgen.determinism import make_deterministic
 from nfgen.errors import ArtifactError, NfgenError
@@ -221,7 +221,7 @@ def test_a_kill_between_two_renames_loses_neither_artifact(tmp_path: Path) -> No
         pass
     assert artifact.read_config(tmp_path / "thing1") == {"size": 1}
     with artifact.writing(tmp_path / "thing1", "thing", resume=True, overwrite=True) as folder:
-        assert artifact.read_json(folder / "config.json")["size"] == 2
+        assert storage.read_json(folder / "config.json")["size"] == 2
     assert artifact.read_config(tmp_path / "thing1") == {"size": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["thing1"]
 

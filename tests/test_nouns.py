@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fitting import FitConfig
 from nfgen.spec import FieldSpec
@@ -93,7 +93,7 @@ def test_an_impossible_vocabulary_is_refused(settings: dict[str, object]) -> Non
 
 def write(path: Path, **arguments: object) -> None:
     with artifact.writing(path, "thing", **arguments) as folder:  # type: ignore[arg-type]
-        artifact.write_tensors(folder / "a.safetensors", {"a": torch.arange(3)})
+        storage.write_tensors(folder / "a.safetensors", {"a": torch.arange(3)})
         artifact.write_config(folder, "thing", {"size": 3})
 
 
@@ -174,7 +174,7 @@ def test_a_damaged_config_is_named(tmp_path: Path, text: str, problem: str) -> N
 
 def test_numbers_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        artifact.write_json(tmp_path / "x.json", {"loss": float("nan")})
+        storage.write_json(tmp_path / "x.json", {"loss": float("nan")})
     assert not list(tmp_path.iterdir())
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 import trimesh
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.errors import ArtifactError
 from nfgen.fit_job import SampleConfig
 from nfgen.fitting import FitConfig
@@ -70,7 +70,7 @@ def test_rows_of_fields_that_stopped_early_are_not_mistaken_for_others(tmp_path:
 
 
 def test_damaged_snapshots_are_named(tmp_path: Path) -> None:
-    artifact.write_tensors(
+    storage.write_tensors(
         tmp_path / "snapshots.safetensors", {"steps": torch.zeros(3), "weights": torch.zeros(2, 1, 5)}
     )
     with pytest.raises(ArtifactError, match="damaged"):

@@ -13,7 +13,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.field import evaluate_in_chunks, inside
 from nfgen.field_set import FieldSet
@@ -205,7 +205,7 @@ def test_every_code_stands_for_something_of_its_own_and_the_file_tells_what(
     assert of_codebook == ranges or case.name in ("vq", "graph")
     for low, high in of_codebook:
         assert len(vectors[low:high].unique(dim=0)) == high - low
-    assert torch.equal(artifact.read_tensors(file)["vectors"], vectors.half())
+    assert torch.equal(storage.read_tensors(file)["vectors"], vectors.half())
 
 
 @every_case

@@ -22,12 +22,12 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.artifact import check_claims
 from nfgen.configuration import require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
 from nfgen.spec import FieldSpec
+from nfgen.storage import check_claims
 from nfgen.vocabulary import Vocabulary
 
 from .augmentation import Warp

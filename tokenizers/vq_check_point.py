@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.interrupts import uninterrupted
 
@@ -53,7 +53,7 @@ class CheckPoint:
         # Tensors that share memory cannot be stored, hence the clones.
         with uninterrupted():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            artifact.write_tensors(self.path, {key: value.clone() for key, value in tensors.items()})
+            storage.write_tensors(self.path, {key: value.clone() for key, value in tensors.items()})
         self.saved_step = step
 
     def restore(self) -> tuple[int, float] | None:
@@ -64,7 +64,7 @@ class CheckPoint:
         """
         if self.path is None or not self.path.exists():
             return None
-        tensors = artifact.read_tensors(self.path)
+        tensors = storage.read_tensors(self.path)
         try:
             self.networks.load_state_dict(_below("networks", tensors))
             for number, optimizer in enumerate(self.optimizers):

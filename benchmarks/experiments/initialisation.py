@@ -24,11 +24,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nfgen import Field, FieldSet, FieldSpec
-from nfgen.artifact import read_tensors, write_tensors
 from nfgen.contact_sheet import save_png
 from nfgen.field import evaluate_in_chunks, unflatten
 from nfgen.round_trip import judge_fields
 from nfgen.spec import PRESETS
+from nfgen.storage import read_tensors, write_tensors
 
 SHAPES = {"full": 24, "quick": 8, "tiny": 2}
 FRAMES = {"full": 24, "quick": 12, "tiny": 1}  # besides the one before the first step

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from nfgen import Field, FieldSet, TrainConfig
-from nfgen.artifact import read_tensors, write_config, write_tensors
+from nfgen.artifact import write_config
 from nfgen.decoding import decode_fields
 from nfgen.field import evaluate_in_chunks, inside
 from nfgen.models.base import SequenceModel
@@ -33,6 +33,7 @@ from nfgen.models.registry import create, load_model
 from nfgen.models.sampling import sample
 from nfgen.models.training import train
 from nfgen.round_trip import judge_fields
+from nfgen.storage import read_tensors, write_tensors
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import Tokenizer
 

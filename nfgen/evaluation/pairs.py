@@ -8,7 +8,7 @@ import numpy as np
 import torch
 import trimesh
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError, NfgenError, ShapeError
 from nfgen.field import Field, inside
@@ -99,7 +99,7 @@ def evaluate_pairs(
     if folder is not None:
         made_by = command()
         Path(folder).mkdir(parents=True, exist_ok=True)
-        artifact.write_json(Path(folder) / PAIRS_FILE, result | ({} if made_by is None else {"command": made_by}))
+        storage.write_json(Path(folder) / PAIRS_FILE, result | ({} if made_by is None else {"command": made_by}))
     return result
 
 

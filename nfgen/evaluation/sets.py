@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.errors import ConfigError
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
 from nfgen.provenance import command
@@ -88,9 +88,9 @@ def evaluate(
     if folder is not None:
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        artifact.write_json(folder / SCORES_FILE, scores | ({} if made_by is None else {"command": made_by}))
+        storage.write_json(folder / SCORES_FILE, scores | ({} if made_by is None else {"command": made_by}))
         if scores["novelty"] is not None:
-            artifact.write_atomically(folder / PLOT_FILE, novelty_svg(scores["novelty"]).encode())
+            storage.write_atomically(folder / PLOT_FILE, novelty_svg(scores["novelty"]).encode())
         if judge is not None and judge.trained:
             save_classifier(judge.classifier, folder / CLASSIFIER_FILE)
     return scores

@@ -12,11 +12,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from nfgen.artifact import read_tensors, write_tensors
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.metrics.clouds import as_clouds
 from nfgen.metrics.scores import Indices, Score, half_samples
 from nfgen.progress import progress
+from nfgen.storage import read_tensors, write_tensors
 
 FEATURES = 64  # a covariance of 64 x 64 can be estimated from a few hundred shapes, one of 1,024 x 1,024 cannot
 LEARNING_RATE = 1e-3

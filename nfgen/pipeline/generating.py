@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from torch import Tensor
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.field import Field
@@ -82,7 +82,7 @@ def generate(
         "frame": None if run.frame is None else run.frame.to_json(),
     }
     plan = settings | {
-        "weights": artifact.digest(dict(run.model.state_dict())),
+        "weights": storage.digest(dict(run.model.state_dict())),
         "prefix": None if prefix is None else prefix.tolist(),
         "require_surface": require_surface,
         "require_body": require_body,
@@ -165,8 +165,8 @@ def _draw(
             tokens = sample(
                 run.model, n, config, seed=seed, first=first, label=index, prefix=prefix, batch_size=batch_size
             )
-            artifact.write_tensors(kept, {"tokens": tokens})
-        tokens = artifact.read_tensors(kept)["tokens"]
+            storage.write_tensors(kept, {"tokens": tokens})
+        tokens = storage.read_tensors(kept)["tokens"]
         fields = decode_fields(run.tokenizer, tokens)
         yield from zip(range(first, first + n), tokens, fields, run.nearest(fields), strict=True)
         first += n

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.contact_sheet import contact_sheet, save_png
 from nfgen.decoding import decode_fields
 from nfgen.model_card import PICTURE, run_card
@@ -37,9 +37,9 @@ def write_pretrained(
     if samples is not None:
         artifact.read_config(samples, SAMPLES)
     with artifact.writing(out, kind, overwrite=overwrite) as folder:
-        artifact.write_tensors(folder / SHARED, run.model.state_dict())
-        artifact.write_json(folder / MODEL, run.model.describe())
-        artifact.write_tensors(folder / "train_probes.safetensors", {"values": run.train_probes.half()})
+        storage.write_tensors(folder / SHARED, run.model.state_dict())
+        storage.write_json(folder / MODEL, run.model.describe())
+        storage.write_tensors(folder / "train_probes.safetensors", {"values": run.train_probes.half()})
         run.tokenizer.save(folder / TOKENIZER)
         scores = None
         if samples is None:
@@ -47,7 +47,7 @@ def write_pretrained(
         else:
             shutil.copyfile(Path(samples) / "contact_sheet.png", folder / PICTURE)
             if (Path(samples) / EVALUATION).is_file():
-                scores = artifact.read_json(Path(samples) / EVALUATION)
+                scores = storage.read_json(Path(samples) / EVALUATION)
         card = run_card(
             {**run.config, "dims": run.tokenizer.decoded_spec.dims},
             run.model.describe(),

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen import artifact, hub
+from nfgen import artifact, hub, storage
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.field import Field, evaluate_in_chunks
 from nfgen.models import registry as models
@@ -71,7 +71,7 @@ class Run:
                 tokenizer=tokenizer,
                 frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
                 train_ids=tuple(config["train_ids"]),
-                train_probes=artifact.read_tensors(path / "train_probes.safetensors")["values"].float(),
+                train_probes=storage.read_tensors(path / "train_probes.safetensors")["values"].float(),
                 result={key: config["result"][key] for key in FIGURES} | config["result"],
                 config=config,
             )

@@ -4,7 +4,7 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.field_set import FieldSet
 from nfgen.round_trip import token_report
 from nfgen.token_set import KIND, TOKENIZER, TokenSet, common_frame, split
@@ -53,7 +53,7 @@ def tokenize(
         "heldout": heldout,
         "seed": seed,
         "views": views,
-        "fields": artifact.digest({"weights": fields.weights}),
+        "fields": storage.digest({"weights": fields.weights}),
     }
     resumable = [f"{SCRATCH}/*", f"{TOKENIZER}/*"]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:

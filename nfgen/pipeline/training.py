@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.configuration import Configuration
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError
@@ -222,7 +222,7 @@ def _train_into(
             on_log=watcher.log,
         )
     fields = [field for some in known.split(FIELDS_AT_ONCE) for field in decode_fields(tokenizer, tokens.tokens[some])]
-    artifact.write_tensors(folder / "train_probes.safetensors", {"values": probe_values(fields).half()})
+    storage.write_tensors(folder / "train_probes.safetensors", {"values": probe_values(fields).half()})
     artifact.write_config(
         folder,
         KIND,

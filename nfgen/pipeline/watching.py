@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.contact_sheet import contact_sheet, save_png
 from nfgen.decoding import decode_fields
 from nfgen.models.base import SequenceModel
@@ -57,7 +57,7 @@ def watching(folder: Path, tokenizer: Tokenizer, tensorboard: bool) -> Iterator[
         ConfigError: if TensorBoard is asked for and missing.
     """
     state = folder / STATE
-    step = artifact.read_json(state)["state"]["step"] + 1 if state.exists() else 0
+    step = storage.read_json(state)["state"]["step"] + 1 if state.exists() else 0
     board = TensorBoard(folder / FOLDER, step) if tensorboard else None
     try:
         yield Watcher(folder, tokenizer, board)

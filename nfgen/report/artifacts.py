@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nfgen import artifact
+from nfgen import artifact, storage
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.field import Field
 
@@ -86,7 +86,7 @@ def _within(folder: Path, depth: int) -> list[Found]:
 
 def _artifact(path: Path) -> Found:
     artifact.read_config(path)  # raises what is wrong with it
-    config = artifact.read_json(path / artifact.CONFIG)
+    config = storage.read_json(path / artifact.CONFIG)
     return Found(path, str(config["type"]), config, _time(path / artifact.CONFIG))
 
 

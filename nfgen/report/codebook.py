@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.errors import ArtifactError
 from nfgen.token_set import TOKENIZER, TokenSet
 
@@ -52,7 +52,7 @@ def _codebook(found: Found, tokens: TokenSet, sequence: NDArray[np.int64], count
     path = found.path / TOKENIZER / FILE
     if not path.is_file():
         return None
-    vectors = artifact.read_tensors(path).get("vectors")
+    vectors = storage.read_tensors(path).get("vectors")
     # Codes behind those of the codebook, as those of vq for the box of a shape, stand for no vector.
     ends = {count, *(low for low, _ in tokens.vocabulary.ranges)}
     if vectors is None or vectors.ndim != 2 or len(vectors) not in ends:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nfgen import artifact
+from nfgen import storage
 
 from .artifacts import Found
 from .html import Child, Html, details, facts, figure, number, table, tag
@@ -70,7 +70,7 @@ def _lines(found: Found) -> Iterator[tuple[float, str]]:
         yield found.written.timestamp(), str(found.config["command"])
     for name in JUDGED if found.path.is_dir() else ():
         path = found.path / name
-        judged = artifact.read_json(path) if path.is_file() else None
+        judged = storage.read_json(path) if path.is_file() else None
         if isinstance(judged, dict) and judged.get("command"):
             yield path.stat().st_mtime, str(judged["command"])
 

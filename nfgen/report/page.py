@@ -8,7 +8,7 @@ from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path
 
-from nfgen import __version__, artifact
+from nfgen import __version__, storage
 from nfgen.errors import ArtifactError
 
 from .artifacts import Found, find_artifacts
@@ -43,7 +43,7 @@ def write_report(paths: Sequence[str | Path], out: str | Path | None = None) -> 
     content = _page(found, sections).encode("utf-8", "replace")
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        artifact.write_atomically(page, content)
+        storage.write_atomically(page, content)
     except OSError as error:
         raise ArtifactError(f"cannot write {page}: {error.strerror or error}", "choose another --out") from error
     return page

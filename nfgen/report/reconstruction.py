@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nfgen import artifact
+from nfgen import storage
 
 from .artifacts import Found
 from .charts import histogram
@@ -23,7 +23,7 @@ FIGURES = (
 def read_reconstruction(found: Found) -> dict[str, Any] | None:
     """What `nfgen evaluate --pairs` left in an artifact; None if it did not run."""
     path = found.path / FILE
-    figures = artifact.read_json(path) if path.is_file() else None
+    figures = storage.read_json(path) if path.is_file() else None
     return figures if isinstance(figures, dict) else None
 
 

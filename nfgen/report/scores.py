@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nfgen import artifact
+from nfgen import storage
 
 from .artifacts import Found
 from .html import Child, Html, facts, number, percent, table, tag
@@ -39,7 +39,7 @@ NOVELTY = (
 def read_scores(found: Found) -> dict[str, Any] | None:
     """What `nfgen evaluate` left in a folder of samples; None if it did not run."""
     path = found.path / FILE
-    scores = artifact.read_json(path) if path.is_file() else None
+    scores = storage.read_json(path) if path.is_file() else None
     return scores if isinstance(scores, dict) else None
 
 

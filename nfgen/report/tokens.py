@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from nfgen import artifact
+from nfgen import storage
 from nfgen.token_set import KIND, TokenSet
 
 from .artifacts import Found
@@ -94,7 +94,7 @@ def _sequences(tokens: TokenSet) -> Html:
 
 def read_round_trip(found: Found) -> dict[str, Any]:
     """The figures of the round trip that tokens, or a run, keep; empty if there are none."""
-    kept = artifact.read_json(found.path / "report.json") if found.kind == KIND else found.config.get("report")
+    kept = storage.read_json(found.path / "report.json") if found.kind == KIND else found.config.get("report")
     return kept if isinstance(kept, dict) else {}
 
 

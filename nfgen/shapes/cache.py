@@ -10,10 +10,10 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
-from nfgen.artifact import check_tensor_file
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.shapes.shape import Samples, Transform
 from nfgen.shapes.sources import ShapeRef
+from nfgen.storage import check_tensor_file
 
 FORMAT = 1  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
 
