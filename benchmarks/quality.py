@@ -1,13 +1,17 @@
-"""From voxels to scores: the figures of the VQ tokenizer and the GPT on one file of voxel grids.
+"""From shapes to scores: the figures of the VQ tokenizer and the GPT on one set of shapes.
 
     python benchmarks/quality.py --data chairs32.npz --minutes 60
+    python benchmarks/quality.py --data chairs --unseen other_chairs --minutes 20
 
-The last `--reference` shapes are held out from everything: they judge the round trip of the tokenizer and are what the
-samples are compared with. Every step is kept in the work folder, so that an interrupted run goes on where it stopped.
+Of one file of voxel grids the last `--reference` are held out from everything: they judge the round trip of the
+tokenizer and are what the samples are compared with. Or `--unseen` names such shapes. Where shapes have classes, samples
+of each are drawn and scored by themselves, too. Every step is kept in the work folder, so that an interrupted run goes
+on where it stopped.
 """
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +21,7 @@ import numpy as np
 from nfgen import (
     FieldSet,
     FitConfig,
+    Run,
     SamplingConfig,
     TrainConfig,
     evaluate,
@@ -31,69 +36,99 @@ from nfgen.round_trip import judge_fields
 from nfgen.storage import write_json
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
+from nfgen.tokenizers.vq_config import VQConfig
 
 TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.17  # of the minutes; fitting, generating and scoring take the rest
+NO_LIMIT = 1e6  # minutes
 
 
 @click.command()
-@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="Voxel grids, as npz.")
+@click.option("--data", type=click.Path(exists=True, path_type=Path), required=True, help="Shapes; see --unseen.")
+@click.option("--unseen", type=click.Path(exists=True, path_type=Path), help="[default: the last grids of an npz]")
 @click.option("--minutes", default=60.0, show_default=True, help="For everything, on two cores.")
 @click.option("--reference", default=200, show_default=True, help="Shapes held out, from the end.")
 @click.option("--samples", default=200, show_default=True)
 @click.option("--codes", default=64, show_default=True, help="Tokens a field.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
+@click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
+@click.option("--model-steps", type=int, help="The same for the GPT, instead of a sixth of them.")
 @click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")
 @click.option("--dropout", default=0.2, show_default=True)
+@click.option("--which", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Weights of it.")
 @click.option("--temperature", default=1.0, show_default=True)
 @click.option("--bodies", is_flag=True, help="Draw again for samples that come in pieces.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
-    data: Path, minutes: float, reference: int, samples: int, codes: int, size: str, views: int, dropout: float,
-    temperature: float, bodies: bool, work: Path, seed: int,
+    data: Path, unseen: Path | None, minutes: float, reference: int, samples: int, codes: int, size: str,
+    tokenizer_steps: int | None, model_steps: int | None, views: int, dropout: float, which: str, temperature: float,
+    bodies: bool, work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
     work.mkdir(parents=True, exist_ok=True)
-    known, unseen = _split(data, reference, work)
+    known, unseen = (data, unseen) if unseen else _split(data, reference, work)
     clock = work / "seconds.json"
     seconds: dict[str, float] = json.loads(clock.read_text()) if clock.exists() else {}
 
-    def step(name: str, path: Path, make: Any) -> None:
+    def step(name: str, path: Path, make: Callable[[Path], object]) -> Path:
         if kind_of(path) is None:
             started = time.monotonic()
-            make()
+            make(path)
             seconds[name] = time.monotonic() - started
             write_json(clock, seconds)
+        return path
 
     fit_config = FitConfig(seed=seed)
-    step("fit", work / "fields", lambda: fit(known, work / "fields", config=fit_config))
-    step("fit_unseen", work / "unseen_fields",
-         lambda: fit(unseen, work / "unseen_fields", init=work / "fields", config=fit_config))  # fmt: skip
-    step("tokenizer", work / "tokens",
-         lambda: tokenize(work / "fields", work / "tokens", "vq", heldout=0.05, views=views, seed=seed, codes=codes,
-                          minutes=TOKENIZER_SHARE * minutes))  # fmt: skip
-    step("model", work / "run",
-         lambda: train(work / "tokens", work / "run", size=size, model_settings={"dropout": dropout},
-                       config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed)))  # fmt: skip
-    step("generate", work / "samples",
-         lambda: generate(work / "run", samples, work / "samples", seed=seed,
-                          config=SamplingConfig(temperature=temperature), resolution=96,
-                          require_body=bodies))  # fmt: skip
+    fields = step("fit", work / "fields", lambda path: fit(known, path, config=fit_config))
+    step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
+    settings = {"codes": codes, "steps": tokenizer_steps or VQConfig.steps}
+    settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else NO_LIMIT
+    tokens = step(
+        "tokenizer", work / "tokens",
+        lambda path: tokenize(fields, path, "vq", heldout=0.05, views=views, seed=seed, **settings),
+    )  # fmt: skip
+    config = TrainConfig(
+        steps=model_steps, minutes=MODEL_SHARE * minutes if model_steps is None else None, seed=seed, patience=0
+    )
+    run = step(
+        "model", work / "run",
+        lambda path: train(tokens, path, size=size, model_settings={"dropout": dropout}, config=config),
+    )  # fmt: skip
+
+    def scored(name: str, count: int, real: Path, label: str | None) -> dict[str, Any]:
+        made = step(
+            f"generate{name}", work / f"samples{name}",
+            lambda path: generate(run, count, path, seed=seed, label=label, which=which, resolution=96,
+                                  config=SamplingConfig(temperature=temperature), require_body=bodies),
+        )  # fmt: skip
+        return evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
+
     figures = {"data": data.name, "codes": codes, "seconds": seconds, "round_trip": round_trip(work)}
-    figures["scores"] = evaluate(work / "samples", unseen, train=known, fields=work / "fields", seed=seed)
+    figures["scores"] = scored("", samples, unseen, None)
+    classes = Run.load(run).tokenizer.vocabulary.classes
+    figures["classes"] = {
+        one: scored(
+            f"-{one}", samples // len(classes), unseen / one if unseen.is_dir() else work / f"unseen-{one}.npz", one
+        )
+        for one in classes
+    }
     write_json(work / "quality.json", figures)
     for line in table(figures):
         click.echo(line)
 
 
 def _split(data: Path, reference: int, work: Path) -> tuple[Path, Path]:
-    """The known and the unseen shapes as two files of the same kind."""
+    """The known and the unseen shapes as two files of the same kind; those unseen of each class in one more."""
     with np.load(data, allow_pickle=False) as arrays:
         loaded = {key: arrays[key] for key in arrays}
     count = len(loaded["voxels"])
-    for name, rows in (("known", slice(0, count - reference)), ("unseen", slice(count - reference, count))):
-        np.savez(work / f"{name}.npz", **{k: v[rows] if len(v) == count else v for k, v in loaded.items()})
+    rows = np.arange(count)
+    parts = {"known": rows[: count - reference], "unseen": rows[count - reference :]}
+    for label in np.unique(loaded.get("labels", [])):
+        parts[f"unseen-{label}"] = parts["unseen"][loaded["labels"][parts["unseen"]] == label]
+    for name, chosen in parts.items():
+        np.savez(work / f"{name}.npz", **{k: v[chosen] if len(v) == count else v for k, v in loaded.items()})
     return work / "known.npz", work / "unseen.npz"
 
 
@@ -133,6 +168,10 @@ def table(figures: dict[str, Any]) -> list[str]:
         "MMD x100": _pair(scores, "mmd"),
         "with a surface / largest body holds 99 %": f"{validity['nonempty']:.1%} / {single:.1%}",
         "novelty (median ratio)": json.dumps(scores["novelty"]["ratio"] if scores["novelty"] else None),
+        **{
+            f"class {name}: 1-NNA, COV, MMD": ", ".join(_pair(scores, key) for key in ("1_nna", "cov", "mmd"))
+            for name, scores in figures["classes"].items()
+        },
         "seconds": ", ".join(f"{name} {value:.0f}" for name, value in figures["seconds"].items()),
     }
     return [f"{name:44}{value}" for name, value in rows.items()]

@@ -52,7 +52,7 @@ class VQConfig(Configuration):
     """Points of each at which the loss is taken."""
     learning_rate: float = 3e-3
     """Peak learning rate of Muon; AdamW takes half of it."""
-    augment: float = 1.0
+    augment: float = 0.5
     """Strength of the random warps of space in training; 0 = none."""
     view_augment: float = 0.4
     """The same for the views that a model learns from: milder, since it generates what it has seen (scale +-6 %)."""

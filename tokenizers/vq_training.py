@@ -31,14 +31,14 @@ from .vq_networks import Decoder, Encoder, raster
 WARPED_AT_ONCE = 32
 POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
 POOL_REFRESHED = 4  # of them made anew each step: a tenth of the step's time, and none is ever seen often
-NEAR_SHARE, BOX_SHARE = 0.5, 0.25  # of the points of the loss near the surface, anywhere in the box; others anywhere
+NEAR_SHARE, BOX_SHARE = 0.7, 0.2  # of the points of the loss near the surface, anywhere in the box; others anywhere
 COARSE = {2: 32, 3: 14}  # probes along each axis that find the box
 NEAR_SIGNAL = 0.6  # |signal| of a probe that counts as near the surface: within 0.7 truncations
 FAR_WEIGHT = 1e-4  # so that a field without a surface can be drawn from, too
 WARMUP = 0.03  # share of the steps
 CLOCK_STARTS = 0.05  # share of the time limit before which it does not count, so that a short run is the same each time
 FINAL_RATE = 0.02  # of the learning rate
-SIGN_WEIGHT = 0.5
+SIGN_WEIGHT = 1.0
 SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted and true distances decide the side
 
 
