@@ -54,14 +54,14 @@ NO_LIMIT = 1e6  # minutes
 @click.option("--model-steps", type=int, help="The same for the GPT, instead of a sixth of them.")
 @click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")
 @click.option("--dropout", default=0.2, show_default=True)
-@click.option("--which", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Weights of it.")
+@click.option("--weights", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Of the GPT.")
 @click.option("--temperature", default=1.0, show_default=True)
 @click.option("--bodies", is_flag=True, help="Draw again for samples that come in pieces.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, unseen: Path | None, minutes: float, reference: int, samples: int, codes: int, size: str,
-    tokenizer_steps: int | None, model_steps: int | None, views: int, dropout: float, which: str, temperature: float,
+    tokenizer_steps: int | None, model_steps: int | None, views: int, dropout: float, weights: str, temperature: float,
     bodies: bool, work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
@@ -99,7 +99,7 @@ def main(
     def scored(name: str, count: int, real: Path, label: str | None) -> dict[str, Any]:
         made = step(
             f"generate{name}", work / f"samples{name}",
-            lambda path: generate(run, count, path, seed=seed, label=label, which=which, resolution=96,
+            lambda path: generate(run, count, path, seed=seed, label=label, which=weights, resolution=96,
                                   config=SamplingConfig(temperature=temperature), require_body=bodies),
         )  # fmt: skip
         return evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
