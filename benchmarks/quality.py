@@ -4,9 +4,9 @@
     python benchmarks/quality.py --data chairs --unseen other_chairs --minutes 20
 
 Of one file of voxel grids the last `--reference` are held out from everything: they judge the round trip of the
-tokenizer and are what the samples are compared with. Or `--unseen` names such shapes. Where shapes have classes, samples
-of each are drawn and scored by themselves, too. Every step is kept in the work folder, so that an interrupted run goes
-on where it stopped.
+tokenizer and are what the samples are compared with. Or `--unseen` names such shapes. Where shapes have classes,
+samples of each are drawn and scored by themselves, too. Every step is kept in the work folder, so that an interrupted
+run goes on where it stopped.
 """
 
 import json
