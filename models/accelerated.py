@@ -9,7 +9,6 @@ import contextlib
 import os
 import signal
 import threading
-import warnings
 from collections.abc import Iterator
 from datetime import timedelta
 
@@ -20,7 +19,7 @@ from nfgen import processes
 from nfgen.errors import ConfigError
 
 from .base import SequenceModel
-from .engine import Engine, Loss
+from .engine import Engine, Example, Loss
 from .optimisation import device_of
 from .train_config import TrainConfig
 from .transformer import Block
@@ -42,23 +41,21 @@ class Accelerated(Engine):
     def __init__(self, config: TrainConfig) -> None:
         try:
             from accelerate import Accelerator
-            from accelerate.utils import DistributedDataParallelKwargs, InitProcessGroupKwargs
+            from accelerate.utils import InitProcessGroupKwargs
         except ImportError as error:
             raise ConfigError(
-                f"training by {processes.count()} processes needs the package accelerate", "pip install 'nfgen[accelerate]'"
+                f"training by {processes.count()} processes needs the package accelerate",
+                "pip install 'nfgen[accelerate]'",
             ) from error
         for name, remedy in OTHERS.items():
             if os.environ.get(name, "false").lower() == "true":
                 raise ConfigError(f"accelerate is told {name}, which nfgen does not use", remedy)
         kind = device_of(config.device).type
-        # Unused parameters: a head may have some. Buffers never change.
-        spread = DistributedDataParallelKwargs(find_unused_parameters=True, broadcast_buffers=False)
-        warnings.filterwarnings("ignore", "find_unused_parameters=True was specified", UserWarning)
         # Precision is the trainer's own autocast, the same as for one process, whatever accelerate's settings say.
         self.accelerator = Accelerator(
             cpu=kind == "cpu",
             mixed_precision="no",
-            kwargs_handlers=[spread, InitProcessGroupKwargs(timeout=PATIENCE)],
+            kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
         atexit.register(self.accelerator.end_training)
         self.device, self.shard = self.accelerator.device, config.shard
@@ -69,9 +66,16 @@ class Accelerated(Engine):
                 f"say --device {self.device.type}",
             )
 
-    def losses(self, model: SequenceModel, average: SequenceModel) -> tuple[nn.Module, nn.Module]:
+    def losses(self, model: SequenceModel, average: SequenceModel, example: Example) -> tuple[nn.Module, nn.Module]:
+        from accelerate.utils import DistributedDataParallelKwargs
+
         learner, judge = Loss(model), Loss(average)
         if not self.shard:
+            # DDP waits for the gradient of every weight unless it is told that some have none, as in a head of digits.
+            learner(*(part.to(self.device) for part in example)).backward()
+            unused = any(weight.grad is None for weight in model.parameters() if weight.requires_grad)
+            model.zero_grad()
+            self.accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=unused)
             prepared: nn.Module = self.accelerator.prepare_model(learner)
             return prepared, judge
         from torch.distributed import init_device_mesh
@@ -80,7 +84,8 @@ class Accelerated(Engine):
         mesh = init_device_mesh(self.device.type, (self.count,))
         for whole in (learner, judge):
             for module in [*(part for part in whole.modules() if isinstance(part, Block)), whole]:
-                fully_shard(module, mesh=mesh)
+                # Put apart again after each pass, as what is read between passes is shares.
+                fully_shard(module, mesh=mesh, reshard_after_forward=True)
         return learner, judge
 
     @contextlib.contextmanager

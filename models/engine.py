@@ -3,7 +3,6 @@
 import contextlib
 from collections.abc import Iterator
 
-import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
@@ -12,6 +11,8 @@ from nfgen import processes
 from .base import SequenceModel
 from .optimisation import device_of
 from .train_config import TrainConfig
+
+Example = tuple[Tensor, Int[Tensor, "one"]]
 
 
 class Loss(nn.Module):
@@ -46,8 +47,12 @@ class Engine:
         """Whether this process writes and speaks."""
         return self.rank == 0
 
-    def losses(self, model: SequenceModel, average: SequenceModel) -> tuple[nn.Module, nn.Module]:
-        """The losses of the model, and of its average, as modules to call; their weights may now be spread."""
+    def losses(self, model: SequenceModel, average: SequenceModel, example: Example) -> tuple[nn.Module, nn.Module]:
+        """The losses of the model, and of its average, as modules to call; their weights may now be spread.
+
+        Args:
+            example: a sequence and its label, to try the loss on.
+        """
         return Loss(model), Loss(average)
 
     @contextlib.contextmanager

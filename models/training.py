@@ -73,8 +73,8 @@ def train(
     """Train a new model and leave it, its checkpoints and its log in a folder (layout: `checkpoint.py`).
 
     On CPU an interrupted and resumed training ends with the very bits of one never interrupted, unless `minutes` sets
-    its pace. Torch's global random state is left as it was. Several processes make the same calls with the same arguments
-    and see the same folder; the main one alone writes, and is called back.
+    its pace. Torch's global random state is left as it was. Several processes make the same call and see the same
+    folder; the main one alone writes, and is called back.
 
     Args:
         model: name of the model.
@@ -126,7 +126,8 @@ class Trainer:
         model.prepare(batches.tokens)
         self.model = model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.learner, self.judge = self.engine.losses(self.model, self.average)
+        example = batches.tokens[:1], batches.labels[:1]
+        self.learner, self.judge = self.engine.losses(self.model, self.average, example)
         self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
         self.peak = config.learning_rate or model.learning_rate
         self.optimizer = optimizer(self.model, config)
@@ -198,7 +199,7 @@ class Trainer:
         return every > 0 and state.step % every == 0 and state.step > state.sampled
 
     def step(self) -> None:
-        """One step of the optimizer. All of its randomness comes from the seed, the step, and the first row of a pass."""
+        """One step of the optimizer; what is random in a pass comes from the seed, the step, and the pass's first row."""
         started = time.monotonic()
         config, state, engine = self.config, self.state, self.engine
         tokens, labels = self.batches.at(state.step)
@@ -233,7 +234,7 @@ class Trainer:
             loss: Tensor = of(some.tokens.to(self.device), some.labels.to(self.device))
         return loss
 
-    @torch.inference_mode()
+    @torch.no_grad()  # not inference mode: weights that are spread would not bear it
     def evaluate(self) -> float | None:
         """Held-out loss of the averaged weights; keeps the best ones, or the latest if nothing is held out."""
         started = time.monotonic()

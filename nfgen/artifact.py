@@ -202,8 +202,4 @@ def kind_of(path: str | Path) -> str | None:
 
 
 def _unfinished(path: Path) -> str:
-    return (
-        "; an unfinished one is there: say --resume where it was made"
-        if partial_of(path).exists()
-        else ""
-    )
+    return "; an unfinished one is there: say --resume where it was made" if partial_of(path).exists() else ""

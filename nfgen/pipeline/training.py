@@ -50,8 +50,8 @@ def train(
 ) -> Run:
     """Train a model on tokens, or on a field set by a tokenizer that is fitted first.
 
-    Several processes, which torchrun or accelerate started, share each batch; they must see the same folders. The main one
-    alone writes, and fits the tokenizer while the others wait.
+    Several processes, which torchrun or accelerate started, share each batch; they must see the same folders. The main
+    one alone writes, and fits the tokenizer while the others wait.
 
     Args:
         source: folder of tokens or of fields.
