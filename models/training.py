@@ -199,7 +199,7 @@ class Trainer:
         return every > 0 and state.step % every == 0 and state.step > state.sampled
 
     def step(self) -> None:
-        """One step of the optimizer; what is random in a pass comes from the seed, the step, and the pass's first row."""
+        """One step of the optimizer; what is random in a pass comes from the seed, the step and its first row."""
         started = time.monotonic()
         config, state, engine = self.config, self.state, self.engine
         tokens, labels = self.batches.at(state.step)

@@ -78,6 +78,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     together += [
         {"run": "2/accumulate", "accumulate": 2},
         {"run": "2/shard", "shard": True, "accumulate": 2},
+        {"run": "2/minutes", "steps": None, "minutes": 0.01, "patience": 0},
         {"run": "back/gpt", "resume": True, "interrupted_at": 4},
         {"run": "back/diffusion", "name": "diffusion", "resume": True, "interrupted_at": 4},
         {"run": "back/shard", "shard": True, "resume": True, "interrupted_at": 4},
@@ -105,6 +106,17 @@ def test_accumulated_gradients_and_spread_weights_change_nothing(trained: Path, 
 @pytest.mark.parametrize(("run", "whole"), [("gpt", "gpt"), ("diffusion", "diffusion"), ("shard", "gpt")])
 def test_a_checkpoint_goes_from_one_process_to_two_and_back(trained: Path, run: str, whole: str) -> None:
     assert_same_curve(trained / "back" / run, trained / "1" / whole)
+
+
+@pytest.mark.parametrize("run", ["2/gpt", "2/shard"])
+def test_samples_on_the_way_are_of_the_whole_model(trained: Path, run: str) -> None:
+    one, other = (storage.read_json(trained / name / "samples-9.json") for name in ("1/gpt", run))
+    assert one == other
+
+
+def test_two_processes_end_by_the_same_clock(trained: Path) -> None:
+    assert storage.read_json(trained / "2" / "minutes" / "training" / "state.json")["state"]["seconds"] > 0.6
+    assert curve(trained / "2" / "minutes")[-1][-1] < 0.2 * 2e-3
 
 
 def test_one_process_may_accumulate(trained: Path, tmp_path: Path) -> None:

@@ -9,8 +9,11 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nfgen import storage
+from nfgen.models.base import SequenceModel
 from nfgen.models.batches import Batches
 from nfgen.models.registry import find
+from nfgen.models.sampling import sample
 from nfgen.models.train_config import TrainConfig
 from nfgen.models.training import TrainResult, train
 from nfgen.vocabulary import Vocabulary
@@ -21,7 +24,14 @@ NUMBERS = Vocabulary(length=12, width=2, classes=CLASSES)
 SMALL: dict[str, Any] = {"layers": 2, "width": 32, "heads": 2, "dropout": 0.0, "class_dropout": 0.0}
 ROWS, HELD = 20, 5
 """15 rows to learn from make batches of 8 and 7, two an epoch: two processes cannot halve the latter."""
-BASE: dict[str, Any] = {"steps": 12, "batch_size": 8, "evaluate_every": 4, "log_every": 1, "precision": "float32"}
+BASE: dict[str, Any] = {
+    "steps": 12,
+    "batch_size": 8,
+    "evaluate_every": 4,
+    "log_every": 1,
+    "sample_every": 9,
+    "precision": "float32",
+}
 
 
 def learn(
@@ -46,6 +56,9 @@ def learn(
             raise KeyboardInterrupt
         return data(ROWS - HELD, 100 + epoch)
 
+    def look(model: SequenceModel, step: int) -> None:
+        storage.write_json(run / f"samples-{step}.json", sample(model, 2).tolist())
+
     return train(
         name,
         find(name).Config.from_json({**SMALL, **(model or {})}),
@@ -57,6 +70,7 @@ def learn(
         TrainConfig.from_json({**BASE, **config}),
         resume=resume,
         augment=augment,
+        on_sample=look,
     )
 
 
