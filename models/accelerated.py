@@ -20,7 +20,6 @@ from nfgen.errors import ConfigError
 
 from .base import SequenceModel
 from .engine import Engine, Example, Loss
-from .optimisation import device_of
 from .train_config import TrainConfig
 from .transformer import Block
 
@@ -50,7 +49,7 @@ class Accelerated(Engine):
         for name, remedy in OTHERS.items():
             if os.environ.get(name, "false").lower() == "true":
                 raise ConfigError(f"accelerate is told {name}, which nfgen does not use", remedy)
-        kind = device_of(config.device).type
+        kind = config.device.partition(":")[0]
         # Precision is the trainer's own autocast, the same as for one process, whatever accelerate's settings say.
         self.accelerator = Accelerator(
             cpu=kind == "cpu",

@@ -100,9 +100,9 @@ def train(
     """
     run, config = Path(run), config or TrainConfig()
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
-    with torch.random.fork_rng(devices=[] if config.device == "cpu" else None):
+    engine = engine or find_engine(config)
+    with torch.random.fork_rng(devices=[engine.device] if engine.device.type == "cuda" else []):
         torch.manual_seed(config.seed)
-        engine = engine or find_engine(config)
         trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, engine)
         trainer.open(resume)
         with engine.listening():
