@@ -14,11 +14,13 @@ import torch
 from click.testing import CliRunner
 from together import learn
 
-from nfgen import storage
+from nfgen import processes, storage
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.field_set import FieldSet
+from nfgen.interrupts import uninterrupted
 from nfgen.models.batches import passes
+from nfgen.models.engine import find_engine
 from nfgen.models.train_config import TrainConfig
 from nfgen.pipeline import Run, tokenize
 
@@ -179,6 +181,49 @@ def test_passes_of_all_processes_are_the_batch(rows: int, size: int, at_least: i
     assert all(len(one.tokens) <= size for one in real)
     alone = passes(tokens, tokens[:, 0], size, at_least * count)
     assert [one.tokens.tolist() for one in alone] == [one.tokens.tolist() for one in real]
+
+
+def test_ctrl_c_in_a_step_comes_to_who_listens() -> None:
+    heard: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: heard.append(number))
+    try:
+        with uninterrupted():
+            signal.raise_signal(signal.SIGINT)
+            assert heard == []
+        assert heard == [signal.SIGINT]
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_without_a_meeting_point_the_main_process_speaks(monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
+    assert (processes.count(), processes.rank(), processes.is_first_to_end()) == (1, 0, True)
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    assert processes.count() == 1  # of some other program: a launcher says the rank, too
+    monkeypatch.setenv("RANK", str(rank))
+    assert (processes.count(), processes.rank()) == (2, rank)
+    assert processes.is_first_to_end() == processes.is_main() == (rank == 0)
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("ACCELERATE_USE_FSDP", "--shard"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")]
+)
+def test_other_engines_of_accelerate_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setenv(name, "true")
+    with pytest.raises(ConfigError, match=name) as caught:
+        find_engine(TrainConfig())
+    assert said in caught.value.remedy
+
+
+def test_a_missing_accelerate_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    monkeypatch.setenv("RANK", "0")
+    monkeypatch.setitem(sys.modules, "accelerate", None)
+    with pytest.raises(ConfigError, match="needs the package accelerate") as caught:
+        find_engine(TrainConfig())
+    assert "nfgen[accelerate]" in caught.value.remedy
 
 
 def test_accumulation_is_counted_from_one() -> None:
