@@ -12,7 +12,6 @@ from pathlib import Path
 import pytest
 import torch
 from click.testing import CliRunner
-from together import learn
 
 from nfgen import processes, storage
 from nfgen.cli.main import main
@@ -23,6 +22,8 @@ from nfgen.models.batches import passes
 from nfgen.models.engine import find_engine
 from nfgen.models.train_config import TrainConfig
 from nfgen.pipeline import Run, tokenize
+
+from .together import learn
 
 pytest.importorskip("accelerate", reason="the extra accelerate is not installed")
 
@@ -201,6 +202,7 @@ def test_without_a_meeting_point_the_main_process_speaks(monkeypatch: pytest.Mon
     monkeypatch.setenv("WORLD_SIZE", "2")
     assert processes.count() == 1  # of some other program: a launcher says the rank, too
     monkeypatch.setenv("RANK", str(rank))
+    monkeypatch.delenv("MASTER_ADDR", raising=False)
     assert (processes.count(), processes.rank()) == (2, rank)
     assert processes.is_first_to_end() == processes.is_main() == (rank == 0)
 
