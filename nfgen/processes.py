@@ -3,7 +3,7 @@
 import os
 from datetime import timedelta
 
-SOON = timedelta(seconds=5)
+SOON = timedelta(seconds=20)
 """How long a failed process asks the others' meeting point whether it is the first."""
 
 
