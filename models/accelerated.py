@@ -11,6 +11,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from typing import TYPE_CHECKING, TypeGuard
 
 import torch
 from torch import Tensor, nn
@@ -22,6 +23,9 @@ from .base import SequenceModel
 from .engine import Engine, Example, Loss
 from .train_config import TrainConfig
 from .transformer import Block
+
+if TYPE_CHECKING:
+    from torch.distributed.tensor import DTensor
 
 PATIENCE = timedelta(days=2)
 """How long a process waits for another one that lives: the main one may fit a tokenizer meanwhile."""
@@ -119,12 +123,12 @@ class Accelerated(Engine):
         return tensor.to_local() if _is_spread(tensor) else tensor
 
     def placed(self, tensor: Tensor, like: Tensor) -> Tensor:
-        if not _is_spread(like):
-            return tensor
-        from torch.distributed.tensor import distribute_tensor
+        if _is_spread(like):
+            from torch.distributed.tensor import distribute_tensor
 
-        # Every process has read the same file: none needs to send it.
-        return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+            # Every process has read the same file: none needs to send it.
+            return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
+        return tensor
 
     def whole_model(self, model: SequenceModel) -> SequenceModel | None:
         if not self.shard:
@@ -152,7 +156,7 @@ class Accelerated(Engine):
             signal.signal(signal.SIGINT, before)
 
 
-def _is_spread(tensor: Tensor) -> bool:
+def _is_spread(tensor: Tensor) -> "TypeGuard[DTensor]":
     from torch.distributed.tensor import DTensor
 
     return isinstance(tensor, DTensor)

@@ -243,7 +243,7 @@ class Trainer:
         loss = None
         if len(tokens):
             mine = passes(tokens, labels, self.rows, 1, self.engine.rank, self.engine.count)
-            (loss,) = self.engine.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))
+            loss = self.engine.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
             if not math.isfinite(loss):
                 raise self._diverged()
         best = self.state.best_loss
