@@ -81,7 +81,7 @@ class Accelerated(Engine):
             self.accelerator.ddp_handler = DistributedDataParallelKwargs(find_unused_parameters=unused)
             prepared: nn.Module = self.accelerator.prepare_model(learner)
             return prepared, judge
-        from torch.distributed import init_device_mesh
+        from torch.distributed.device_mesh import init_device_mesh
         from torch.distributed.fsdp import fully_shard
 
         mesh = init_device_mesh(self.device.type, (self.count,))

@@ -128,7 +128,7 @@ def passes(
     """
     size = math.ceil(len(tokens) / (count * max(at_least, math.ceil(len(tokens) / (count * rows)))))
     each = math.ceil(math.ceil(len(tokens) / size) / count)
-    found = []
+    found: list[Pass] = []
     for index in range(rank * each, (rank + 1) * each):
         first = index * size
         none_left = first >= len(tokens)
