@@ -30,7 +30,7 @@ def is_first_to_end() -> bool:
     if count() == 1:
         return True
     try:
-        from torch.distributed.distributed_c10d import TCPStore
+        from torch.distributed import TCPStore  # type: ignore[attr-defined]
 
         host, port = os.environ["MASTER_ADDR"], int(os.environ["MASTER_PORT"])
         store = TCPStore(host, port, is_master=False, timeout=SOON)
