@@ -1,10 +1,10 @@
-"""The GPT beside the GPT-2 of `transformers`, of the same layers, width and heads: training and generation.
+"""The GPT beside `transformers`' GPT-2 and `x-transformers`, of the same layers, width and heads: training, generation.
 
-    python benchmarks/speed_gpt.py --size medium --length 512
+    python benchmarks/speed_gpt.py --size medium --length 512 3712 --generate 64 3712
 
-Training: ours as `nfgen train` does it (bfloat16 products where the processor has them, fused AdamW), theirs in float32
-with SDPA attention and fused AdamW. Generation: both with their caches, sampling at temperature 1; and whether tokens
-drawn with our cache are those drawn without.
+Training: ours as `nfgen train` does it (bfloat16 products where the processor has them, fused AdamW), GPT-2 in float32
+with SDPA attention and fused AdamW. Generation: all three with their caches, sampling at temperature 1; and whether
+tokens drawn with our cache are those drawn without.
 """
 
 import argparse
@@ -24,9 +24,13 @@ from nfgen.models.train_config import TrainConfig
 from nfgen.vocabulary import Vocabulary
 
 CODES = 1000
+CHECKED = 64
+"""Most places of a sequence, evenly spread, whose tokens are drawn without the cache, too."""
+LONG = 1024  # tokens: from here on 8 places are checked, as each takes a pass over all before it
+ROWS = 4  # of a batch, that are checked
 
 
-def theirs(size: str, length: int) -> torch.nn.Module:
+def gpt2(size: str, length: int) -> torch.nn.Module:
     from transformers import GPT2Config, GPT2LMHeadModel
 
     sizes = SIZES[size]
@@ -41,6 +45,20 @@ def theirs(size: str, length: int) -> torch.nn.Module:
         pad_token_id=CODES + 2,
     )
     return GPT2LMHeadModel(config)
+
+
+def x_transformer(size: str, length: int) -> torch.nn.Module:
+    from x_transformers import AutoregressiveWrapper, Decoder, TransformerWrapper
+
+    sizes = SIZES[size]
+    layers = Decoder(
+        dim=sizes["width"],
+        depth=sizes["layers"],
+        heads=sizes["heads"],
+        attn_dim_head=sizes["width"] // sizes["heads"],
+        attn_flash=True,
+    )
+    return AutoregressiveWrapper(TransformerWrapper(num_tokens=CODES + 3, max_seq_len=length + 1, attn_layers=layers))
 
 
 def step_of_ours(model: SequenceModel, tokens: torch.Tensor, bfloat16: bool) -> Callable[[], None]:
@@ -58,7 +76,7 @@ def step_of_ours(model: SequenceModel, tokens: torch.Tensor, bfloat16: bool) -> 
     return step
 
 
-def step_of_theirs(model: torch.nn.Module, tokens: torch.Tensor) -> Callable[[], None]:
+def step_of_gpt2(model: torch.nn.Module, tokens: torch.Tensor) -> Callable[[], None]:
     adam = torch.optim.AdamW(model.parameters(), fused=True)
 
     def step() -> None:
@@ -71,16 +89,18 @@ def step_of_theirs(model: torch.nn.Module, tokens: torch.Tensor) -> Callable[[],
 
 
 @torch.inference_mode()
-def uncached(model: GPT, count: int, length: int) -> torch.Tensor:
-    """What `generate` draws, every token from a pass over all before it."""
-    labels = torch.full((count,), -1)
-    numbers = uniforms(generators(0, range(count)), length)
-    tokens, read = torch.empty(count, 0, dtype=torch.long), model.head.readout()
-    for place in range(length):
-        hidden = model.transformer(model.opening(labels, tokens))[:, -1]
+def equals_uncached(model: GPT, tokens: torch.Tensor) -> bool:
+    """Whether a pass over all tokens before a place, without a cache, draws the token that is there."""
+    length, tokens = tokens.shape[1], tokens[:ROWS]
+    labels, numbers = torch.full((len(tokens),), -1), uniforms(generators(0, range(len(tokens))), length)
+    read = model.head.readout()
+    for place in torch.linspace(0, length - 1, min(length, CHECKED if length < LONG else 8)).long().tolist():
+        hidden = model.transformer(model.opening(labels, tokens[:, :place]))[:, -1]
         low, high = model.ranges[place]
-        tokens = torch.cat([tokens, low + draw(read(hidden, low, high), numbers[place], SamplingConfig())[:, None]], 1)
-    return tokens
+        drawn = low + draw(read(hidden, low, high), numbers[place], SamplingConfig())
+        if not torch.equal(drawn, tokens[:, place]):
+            return False
+    return True
 
 
 def peak(dtype: torch.dtype) -> float:
@@ -96,71 +116,86 @@ def peak(dtype: torch.dtype) -> float:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--size", default="medium", choices=SIZES)
-    parser.add_argument("--length", type=int, default=512)
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument(
+        "--length", type=int, nargs="*", default=[512], help="contexts to train with; none = no training"
+    )
+    parser.add_argument("--batch", type=int, default=8, help="sequences of a training step")
+    parser.add_argument(
+        "--generate", type=int, nargs="*", default=[64], help="tokens to generate; none = no generation"
+    )
+    parser.add_argument("--batches", type=int, nargs="+", default=[1, 32], help="sequences to generate at once")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--generate", type=int, default=64, help="tokens to generate, at batch 1 and 32; 0 = none")
     given = parser.parse_args()
     torch.manual_seed(0)
-    vocabulary = Vocabulary(length=given.length, codes=CODES)
-    ours, peer = create("gpt", vocabulary, preset("gpt", given.size)), theirs(given.size, given.length)
-    tokens = torch.randint(CODES, (given.batch, given.length))
+    for length in given.length:
+        train(given.size, length, given.batch, given.rounds)
+    for length in given.generate:
+        for count in given.batches:
+            generate(given.size, count, length, given.rounds)
+
+
+def train(size: str, length: int, batch: int, rounds: int) -> None:
+    ours, peer = create("gpt", Vocabulary(length=length, codes=CODES), preset("gpt", size)), gpt2(size, length)
+    tokens = torch.randint(CODES, (batch, length))
     bfloat16 = low_precision(ours, TrainConfig(), torch.device("cpu"))
-    works = {"ours": step_of_ours(ours.train(), tokens, bfloat16), "theirs": step_of_theirs(peer.train(), tokens)}
+    works = {"ours": step_of_ours(ours.train(), tokens, bfloat16), "transformers": step_of_gpt2(peer.train(), tokens)}
     for work in works.values():
         work()
-    spent = in_turns(works, given.rounds)
+    spent = in_turns(works, rounds)
     # Six operations a weight and token, and twelve a number of width, pair of tokens and layer, halved by causality.
-    sizes = SIZES[given.size]
+    sizes = SIZES[size]
     matrices = sum(p.numel() for name, p in ours.named_parameters() if p.ndim == 2 and "embed" not in name)
-    done = tokens.numel() * (6 * matrices + 6 * sizes["layers"] * given.length * sizes["width"])
+    done = tokens.numel() * (6 * matrices + 6 * sizes["layers"] * length * sizes["width"])
     highest = peak(torch.bfloat16 if bfloat16 else torch.float32)
     report(
         "speed_gpt_train",
         {
-            "size": given.size,
-            "length": given.length,
-            "batch": given.batch,
+            "size": size,
+            "length": length,
+            "batch": batch,
             "our_precision": "bfloat16" if bfloat16 else "float32",
             "parameters": [sum(p.numel() for p in model.parameters()) for model in (ours, peer)],
             "tokens_per_second": {name: round(tokens.numel() / min(times)) for name, times in spent.items()},
-            "times_faster": ratio(spent["theirs"], spent["ours"]),
+            "times_faster": ratio(spent["transformers"], spent["ours"]),
             "share_of_peak": round(done / min(spent["ours"]) / highest, 3),
         },
     )
-    for count in (1, 32) if given.generate else ():
-        generate(given.size, count, given.generate, given.rounds)
 
 
 def generate(size: str, count: int, length: int, rounds: int) -> None:
-    model, peer = create("gpt", Vocabulary(length=length, codes=CODES), preset("gpt", size)), theirs(size, length)
+    model = create("gpt", Vocabulary(length=length, codes=CODES), preset("gpt", size))
+    peers = {"transformers": gpt2(size, length).eval(), "x_transformers": x_transformer(size, length).eval()}
     assert isinstance(model, GPT)
     model.eval()
-    peer.eval()
     labels, start = torch.full((count,), -1), torch.full((count, 1), CODES)
 
-    def our_work() -> torch.Tensor:
+    def ours() -> torch.Tensor:
         return model.generate(labels, generators(0, range(count)), SamplingConfig())
 
     @torch.inference_mode()
-    def their_work() -> torch.Tensor:
+    def transformers(new: int = length) -> torch.Tensor:
         mask = torch.ones_like(start)
-        return peer.generate(
-            start, attention_mask=mask, do_sample=True, top_k=0, min_new_tokens=length, max_new_tokens=length
+        return peers["transformers"].generate(
+            start, attention_mask=mask, do_sample=True, top_k=0, min_new_tokens=new, max_new_tokens=new
         )
 
-    cached = our_work()
-    their_work()
-    spent = in_turns({"ours": our_work, "theirs": their_work}, rounds)
+    @torch.inference_mode()
+    def x_transformers(new: int = length) -> torch.Tensor:
+        return peers["x_transformers"].generate(start, new, temperature=1.0, filter_logits_fn=lambda logits: logits)
+
+    cached = ours()
+    for warm in (transformers, x_transformers):
+        warm(min(length, 8))
+    spent = in_turns({"ours": ours, "transformers": transformers, "x_transformers": x_transformers}, rounds)
     report(
         "speed_gpt_generate",
         {
             "size": size,
             "tokens": length,
             "batch": count,
-            "cached_equals_uncached": bool(torch.equal(cached, uncached(model, count, length))),
+            "cached_equals_uncached": equals_uncached(model, cached),
             "tokens_per_second": {name: round(count * length / min(times)) for name, times in spent.items()},
-            "times_faster": ratio(spent["theirs"], spent["ours"]),
+            "times_faster": {name: ratio(spent[name], spent["ours"]) for name in peers},
         },
     )
 

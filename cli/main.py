@@ -9,6 +9,7 @@ import click
 
 from nfgen import __version__
 from nfgen.errors import NfgenError
+from nfgen.processes import count, is_first_to_end
 from nfgen.provenance import made_by
 
 from .completion import completion
@@ -47,15 +48,17 @@ class Group(click.Group):
         except NfgenError as error:
             if debug:
                 raise
-            click.echo(f"nfgen: {error.problem}", err=True)
-            if error.remedy:
-                click.echo(f"       {error.remedy}", err=True)
+            if is_first_to_end():
+                click.echo(f"nfgen: {error.problem}", err=True)
+                if error.remedy:
+                    click.echo(f"       {error.remedy}", err=True)
             sys.exit(MISTAKE)
         except Exception as error:
             if debug:
                 raise
-            click.echo(f"nfgen: unexpected {type(error).__name__}: {error}", err=True)
-            click.echo("       run it again with --debug to see where", err=True)
+            if is_first_to_end():
+                click.echo(f"nfgen: unexpected {type(error).__name__}: {error}", err=True)
+                click.echo("       run it again with --debug to see where", err=True)
             sys.exit(1)
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -63,12 +66,15 @@ class Group(click.Group):
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
+            if not is_first_to_end():
+                sys.exit(INTERRUPTED)
             words = self._words
             named = next((self.commands[word] for word in words if word in self.commands), None)
             click.echo("nfgen: interrupted", err=True)
             if named is not None and any(parameter.name == "resume" for parameter in named.params):
                 again = [word for word in words if word != "--resume"]
-                click.echo(f"       go on with: {shlex.join(['nfgen', *again, '--resume'])}", err=True)
+                launched = ", by as many processes as you like" if count() > 1 else ""
+                click.echo(f"       go on with{launched}: {shlex.join(['nfgen', *again, '--resume'])}", err=True)
             sys.exit(INTERRUPTED)
 
 

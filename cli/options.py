@@ -33,9 +33,10 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 
 def _set_quiet(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> None:
+    from nfgen.processes import is_main
     from nfgen.progress import show_progress
 
-    show_progress(not quiet)
+    show_progress(not quiet and is_main())
 
 
 preset = click.option("--preset", help="A whole recipe, which options override: nef-gpt or nef-gpt-mnist.")

@@ -29,6 +29,8 @@ from . import options
     show_default=True,
     help="For FIELDS: augmented token sequences of each field (vq, graph).",
 )
+@click.option("--accumulate", type=click.IntRange(1), help="Passes of a step, at least: less memory. [default: 1]")
+@click.option("--shard", is_flag=True, help="Several processes: spread the weights, not a copy in each (FSDP).")
 @click.option("--tensorboard", is_flag=True, help="Write log, pictures and meshes for TensorBoard too.")
 @options.dry_run
 @options.seed
@@ -47,6 +49,8 @@ def train(
     minutes: float | None,
     heldout: float,
     views: int,
+    accumulate: int | None,
+    shard: bool,
     tensorboard: bool,
     dry_run: bool,
     seed: int,
@@ -58,17 +62,23 @@ def train(
     """Train a model on TOKENS, or on FIELDS by a tokenizer that is fitted first.
 
     Settings of training, model and tokenizer are options too, as --dropout 0.2, --batch-size 32 or --codes 64;
-    --tokenizer-steps is the tokenizer's where --steps is the training's.
+    --tokenizer-steps is the tokenizer's where --steps is the training's. Processes that torchrun or accelerate
+    started share each batch.
 
     \b
     nfgen train fields --tokenizer vq --minutes 10 -o run
     nfgen train tokens --size small --steps 5000 --dropout 0.2 -o run
+    torchrun --nproc-per-node 2 -m nfgen train tokens --size big --shard -o run
     """
+    from nfgen import processes
     from nfgen.pipeline import plan_train, train_from_settings
 
     source, settings = options.parse_one(words)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
+    given |= {"accumulate": accumulate, "shard": shard or None}
     given = {key: value for key, value in given.items() if value is not None} | settings
+    if dry_run and not processes.is_main():
+        return
     if dry_run:
         plan = plan_train(
             source, given, tokenizer=tokenizer, model=model, size=size, preset=preset, heldout=heldout, views=views
@@ -89,6 +99,8 @@ def train(
         resume=resume,
         overwrite=overwrite,
     )
+    if not processes.is_main():
+        return
     click.echo(f"a {run.model.name} model of {run.model.parameter_count:,} parameters is in {out}; {run.summary}")
     if tensorboard:
         click.echo(f"look: tensorboard --logdir {out / 'tensorboard'}")

@@ -3,6 +3,7 @@
 import hashlib
 import math
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 
 import torch
 from jaxtyping import Bool, Int
@@ -94,6 +95,47 @@ def parts(tokens: Tensor, labels: Int[Tensor, "fields"], size: int) -> Iterator[
     """Tokens and labels, `size` rows at a time."""
     for start in range(0, len(tokens), size):
         yield tokens[start : start + size], labels[start : start + size]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Some rows of a batch that go through the model at once."""
+
+    tokens: Tensor
+    labels: Int[Tensor, "rows"]
+    first: int
+    """Number of the first row in the batch."""
+    share: float
+    """Of the batch, by rows, that is by tokens."""
+    last: bool
+    """Whether it is the last one of its process."""
+
+
+def passes(
+    tokens: Tensor, labels: Int[Tensor, "fields"], rows: int, at_least: int = 1, rank: int = 0, count: int = 1
+) -> list[Pass]:
+    """A batch in passes of equal size (but the last), those of one of several processes.
+
+    Each process gets as many, as they wait for each other in each; one for which no rows are left takes the first row
+    again, as no share of the batch. The passes of all processes together are those of one that makes as many.
+
+    Args:
+        tokens: of the whole batch.
+        rows: most rows of a pass.
+        at_least: passes that each process makes, if there are rows enough.
+        rank: of the process.
+        count: of processes.
+    """
+    size = math.ceil(len(tokens) / (count * max(at_least, math.ceil(len(tokens) / (count * rows)))))
+    each = math.ceil(math.ceil(len(tokens) / size) / count)
+    found: list[Pass] = []
+    for index in range(rank * each, (rank + 1) * each):
+        first = index * size
+        none_left = first >= len(tokens)
+        some = slice(1) if none_left else slice(first, first + size)
+        share = 0.0 if none_left else len(tokens[some]) / len(tokens)
+        found.append(Pass(tokens[some], labels[some], first, share, len(found) == each - 1))
+    return found
 
 
 def mixed(seed: int, count: int) -> int:

@@ -9,6 +9,7 @@ RUN/log.jsonl            a line a logged step
 
 import contextlib
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,8 +24,11 @@ from nfgen.errors import ArtifactError, ConfigError
 LOG = "log.jsonl"
 STATE = Path("training") / "state.json"
 
-FREE_ON_RESUME = ("steps", "minutes", "patience", "learning_rate", "sample_every")
-"""Settings that a resumed training may change: to go on for longer, or more carefully."""
+FREE_ON_RESUME = ("steps", "minutes", "patience", "learning_rate", "sample_every", "accumulate", "shard")
+"""Settings that a resumed training may change: to go on for longer, more carefully, or spread in another manner."""
+
+Place = Callable[[Tensor, Tensor], Tensor]
+"""Spreads a whole tensor over processes as another one is."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +53,18 @@ class TrainingState(Configuration):
     """Training loss of the last line of the log."""
 
 
-def save_state(
-    run: Path,
-    state: TrainingState,
-    about: dict[str, Any],
-    model: nn.Module,
-    average: nn.Module,
-    optimizer: torch.optim.Optimizer,
-) -> None:
-    """Write the last weights and the training state; the JSON file, written last, makes the new state the valid one."""
-    storage.write_tensors(run / "last.safetensors", average.state_dict())
+def state_tensors(model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
+    """All tensors of a training by the names that they have on disk."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     for index, slots in optimizer.state_dict()["state"].items():
         tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
+    return tensors
+
+
+def save_state(run: Path, state: TrainingState, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
+    """Write the last weights and the training state; the JSON file, written last, makes the new state the valid one."""
+    storage.write_tensors(run / "last.safetensors", _below("average", tensors))
     file = f"state-{state.step}.safetensors"
     (run / STATE).parent.mkdir(exist_ok=True)
     storage.write_tensors(run / STATE.parent / file, tensors)
@@ -73,9 +75,14 @@ def save_state(
 
 
 def load_state(
-    run: Path, about: dict[str, Any], model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer
+    run: Path,
+    about: dict[str, Any],
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: torch.optim.Optimizer,
+    place: Place = lambda tensor, like: tensor,
 ) -> TrainingState:
-    """Put model, average and optimizer back to where `save_state` left them.
+    """Put model, average and optimizer back to where `save_state` left them, however they were spread then.
 
     Raises:
         ConfigError: if data, model or settings are not those of the interrupted training.
@@ -85,15 +92,19 @@ def load_state(
     try:
         _same(stored, about)
         tensors = storage.read_tensors(run / STATE.parent / stored["file"])
-        model.load_state_dict(_below("model", tensors))
-        average.load_state_dict(_below("average", tensors))
+        for name, module in (("model", model), ("average", average)):
+            now = module.state_dict()
+            module.load_state_dict({key: place(tensor, now[key]) for key, tensor in _below(name, tensors).items()})
+        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
         slots: dict[int, dict[str, Tensor]] = {}
         for name, tensor in _below("optimizer", tensors).items():
             index, _, slot = name.partition("/")
-            slots.setdefault(int(index), {})[slot] = tensor
+            like = weights[int(index)]
+            # A slot is as its weight, but for the count of steps.
+            slots.setdefault(int(index), {})[slot] = place(tensor, like) if tensor.shape == like.shape else tensor
         optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
         return TrainingState.from_json(stored["state"])
-    except (KeyError, TypeError, ValueError, RuntimeError) as error:
+    except (LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(
             f"the training state in {run} is damaged: {reason}", "train again without --resume"

@@ -18,9 +18,14 @@ class TrainConfig(Configuration):
     minutes: float | None = None
     """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
     batch_size: int = 64
-    """Sequences a step."""
+    """Sequences a step, of all processes together."""
     tokens_per_pass: int = 16384
     """Most tokens that go through the model at once: larger batches are split and their gradients added."""
+    accumulate: int = 1
+    """Passes, at least, into which each process splits its share of the batch, adding their gradients: less memory, the
+    same steps."""
+    shard: bool = False
+    """Spread weights, gradients and the optimizer's memory over the processes (FSDP) instead of a copy in each."""
     learning_rate: float | None = None
     """Peak of the learning rate; None = what suits the model."""
     warmup: int = 100
@@ -52,7 +57,7 @@ class TrainConfig(Configuration):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        for key in ("batch_size", "tokens_per_pass", "evaluate_every", "log_every"):
+        for key in ("batch_size", "tokens_per_pass", "accumulate", "evaluate_every", "log_every"):
             require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
         for key in ("steps", "minutes", "learning_rate"):
             value = getattr(self, key)

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Int
-from torch import Tensor
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
 
 from nfgen import storage
 from nfgen.configuration import Configuration
@@ -20,9 +20,10 @@ from nfgen.progress import Progress, progress
 from nfgen.vocabulary import Vocabulary
 
 from .base import SequenceModel
-from .batches import Augment, Batches, mixed, parts
-from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state
-from .optimisation import device_of, low_precision, optimizer, update_average
+from .batches import Augment, Batches, Pass, mixed, passes
+from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
+from .engine import Engine, find_engine
+from .optimisation import low_precision, optimizer, update_average
 from .registry import MODEL, create
 from .train_config import TrainConfig
 
@@ -67,11 +68,13 @@ def train(
     augment: Augment | None = None,
     on_sample: OnSample | None = None,
     on_log: OnLog | None = None,
+    engine: Engine | None = None,
 ) -> TrainResult:
     """Train a new model and leave it, its checkpoints and its log in a folder (layout: `checkpoint.py`).
 
     On CPU an interrupted and resumed training ends with the very bits of one never interrupted, unless `minutes` sets
-    its pace. Torch's global random state is left as it was.
+    its pace. Torch's global random state is left as it was. Several processes make the same call and see the same
+    folder; the main one alone writes, and is called back.
 
     Args:
         model: name of the model.
@@ -86,20 +89,24 @@ def train(
         augment: gives fresh tokens of the training rows (in their order) for an epoch, as a function of it alone.
         on_sample: called every `sample_every` steps.
         on_log: called with every line of the log.
+        engine: who does the work; None = all processes that a launcher started.
 
     Raises:
-        ConfigError: if model, data and settings do not fit each other or the interrupted training.
+        ConfigError: if model, data and settings do not fit each other or the interrupted training, or there are several
+            processes and accelerate is missing.
         ArtifactError: if the folder holds a training already, or cannot be written.
         NfgenError: if the loss stops being finite; the last checkpoint is kept.
         KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
     run, config = Path(run), config or TrainConfig()
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
-    with torch.random.fork_rng(devices=[] if config.device == "cpu" else None):
+    engine = engine or find_engine(config)
+    with torch.random.fork_rng(devices=[engine.device] if engine.device.type == "cuda" else []):
         torch.manual_seed(config.seed)
-        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log)
+        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, engine)
         trainer.open(resume)
-        return trainer.train(on_sample)
+        with engine.listening():
+            return trainer.train(on_sample)
 
 
 class Trainer:
@@ -112,11 +119,15 @@ class Trainer:
         config: TrainConfig,
         run: Path,
         on_log: OnLog | None = None,
+        engine: Engine | None = None,
     ) -> None:
-        self.device = device_of(config.device)
+        self.engine = engine or Engine(config)
+        self.device = self.engine.device
         model.prepare(batches.tokens)
         self.model = model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        example = batches.tokens[:1], batches.labels[:1]
+        self.learner, self.judge = self.engine.losses(self.model, self.average, example)
         self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
         self.peak = config.learning_rate or model.learning_rate
         self.optimizer = optimizer(self.model, config)
@@ -129,7 +140,8 @@ class Trainer:
     def open(self, resume: bool) -> None:
         """Begin in the folder, or go on with what is there."""
         try:
-            self.run.mkdir(parents=True, exist_ok=True)
+            if self.engine.main:
+                self.run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ArtifactError(
                 f"cannot write {self.run}: {error.strerror}", "check the folder's name and rights"
@@ -137,11 +149,13 @@ class Trainer:
         if (self.run / STATE).exists():
             if not resume:
                 raise ArtifactError(f"{self.run} holds a training already", "say --resume, or choose another --out")
-            self.state = load_state(self.run, self.about, self.model, self.average, self.optimizer)
-            cut_log(self.run, self.state.step)
-            return
-        (self.run / LOG).unlink(missing_ok=True)
-        storage.write_json(self.run / MODEL, self.model.describe())
+            parts = self.model, self.average, self.optimizer
+            self.state = load_state(self.run, self.about, *parts, self.engine.placed)
+            if self.engine.main:
+                cut_log(self.run, self.state.step)
+        elif self.engine.main:
+            (self.run / LOG).unlink(missing_ok=True)
+            storage.write_json(self.run / MODEL, self.model.describe())
 
     def stopped(self) -> str | None:
         """What ends the training now, if anything does."""
@@ -162,7 +176,9 @@ class Trainer:
                     self._show(bar)
                     step = self.state.step
                     if on_sample is not None and self._sample_is_due():
-                        on_sample(self.average, step)
+                        average = self.engine.whole_model(self.average)
+                        if average is not None and self.engine.main:
+                            on_sample(average, step)
                         self.state = replace(self.state, sampled=step)
                     due = step % config.evaluate_every == 0 or self.stopped() is not None
                     # Asked of the state, as an interruption may have come between a step and its evaluation.
@@ -183,34 +199,42 @@ class Trainer:
         return every > 0 and state.step % every == 0 and state.step > state.sampled
 
     def step(self) -> None:
-        """One step of the optimizer. All of its randomness comes from the seed and the number of the step."""
+        """One step of the optimizer; what is random in a pass comes from the seed, the step and its first row."""
         started = time.monotonic()
-        config, state = self.config, self.state
-        torch.manual_seed(mixed(config.seed, state.step))
+        config, state, engine = self.config, self.state, self.engine
         tokens, labels = self.batches.at(state.step)
         rate = config.rate(self.peak, state.step, state.seconds)
         self.optimizer.zero_grad()
         loss = 0.0
-        for some, of in parts(tokens, labels, self.rows):
-            with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-                part = self.model.loss(some.to(self.device), of.to(self.device)) * (len(some) / len(tokens))
-            part.backward()
+        for some in passes(tokens, labels, self.rows, config.accumulate, engine.rank, engine.count):
+            torch.manual_seed(mixed(config.seed, state.step) + some.first)
+            with engine.adding(self.learner, some.last):
+                part = self._loss(self.learner, some) * some.share
+                (part * engine.count).backward()  # gradients of passes are summed, those of processes averaged
             loss += part.item()
+        loss, pressed = engine.total(loss, engine.pressed)
+        if pressed:
+            raise KeyboardInterrupt
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        if not math.isfinite(loss) or not torch.isfinite(norm):
+        if not math.isfinite(loss) or not math.isfinite(engine.whole_number(norm)):
             raise self._diverged()
         with uninterrupted():
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
             update_average(self.average, self.model, config.average, state.step)
-            seconds = time.monotonic() - started
+            seconds = engine.of_main(time.monotonic() - started)
             self.state = replace(state, step=state.step + 1, seconds=state.seconds + seconds)
         self.losses.append(loss)
         self.seen += len(tokens) * self.model.vocabulary.length
         self.spent += seconds
 
-    @torch.inference_mode()
+    def _loss(self, of: nn.Module, some: Pass) -> Float[Tensor, ""]:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
+            loss: Tensor = of(some.tokens.to(self.device), some.labels.to(self.device))
+        return loss
+
+    @torch.no_grad()  # not inference mode: weights that are spread would not bear it
     def evaluate(self) -> float | None:
         """Held-out loss of the averaged weights; keeps the best ones, or the latest if nothing is held out."""
         started = time.monotonic()
@@ -218,22 +242,19 @@ class Trainer:
         tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
         loss = None
         if len(tokens):
-            total = 0.0
-            for some, of in parts(tokens, labels, self.rows):
-                with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-                    total += self.average.loss(some.to(self.device), of.to(self.device)).item() * len(some)
-            loss = total / len(tokens)
+            mine = passes(tokens, labels, self.rows, 1, self.engine.rank, self.engine.count)
+            loss = self.engine.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
             if not math.isfinite(loss):
                 raise self._diverged()
         best = self.state.best_loss
         improved = loss is None or best is None or loss < best
         with uninterrupted():
             if improved:
-                storage.write_tensors(self.run / "best.safetensors", self.average.state_dict())
+                self._write_best()
                 self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
             else:
                 self.state = replace(self.state, stale=self.state.stale + 1)
-            seconds = self.state.seconds + time.monotonic() - started
+            seconds = self.state.seconds + self.engine.of_main(time.monotonic() - started)
             self.state = replace(self.state, evaluated=self.state.step, seconds=seconds)
         return loss
 
@@ -249,18 +270,26 @@ class Trainer:
             "tokens_per_second": round(self.seen / max(self.spent, 1e-9)),
             "lr": rate,
         }
-        append_log(self.run, line)
-        if self.on_log is not None:
-            self.on_log(line)
+        if self.engine.main:
+            append_log(self.run, line)
+            if self.on_log is not None:
+                self.on_log(line)
         self.seen, self.spent, self.losses = 0, 0.0, []
 
     def save(self) -> None:
         """Write a checkpoint from which the training can go on."""
         self._require_finite_weights()
         with uninterrupted():
-            save_state(self.run, self.state, self.about, self.model, self.average, self.optimizer)
-            if not (self.run / "best.safetensors").exists():
-                storage.write_tensors(self.run / "best.safetensors", self.average.state_dict())
+            tensors = self.engine.whole(state_tensors(self.model, self.average, self.optimizer))
+            if self.engine.main:
+                save_state(self.run, self.state, self.about, tensors)
+            if self.state.evaluated == 0:
+                self._write_best()
+
+    def _write_best(self) -> None:
+        tensors = self.engine.whole(self.average.state_dict())
+        if self.engine.main:
+            storage.write_tensors(self.run / "best.safetensors", tensors)
 
     def result(self, stopped: str) -> TrainResult:
         state, vocabulary = self.state, self.model.vocabulary
@@ -272,8 +301,9 @@ class Trainer:
     def _require_finite_weights(self) -> None:
         """A bad step shows in the loss of the next one only: look before the weights replace good ones."""
         with torch.no_grad():
-            if not all(bool(torch.isfinite(weights).all()) for weights in self.model.parameters()):
-                raise self._diverged()
+            finite = all(bool(torch.isfinite(self.engine.local(weights)).all()) for weights in self.model.parameters())
+        if self.engine.total(not finite)[0]:
+            raise self._diverged()
 
     def _diverged(self) -> NfgenError:
         kept = "no checkpoint was reached"

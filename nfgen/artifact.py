@@ -38,8 +38,7 @@ def writing(
         ArtifactError: if `path` exists and is not an artifact to overwrite, if another process is writing it, or
             if the disk refuses.
     """
-    path = Path(path)
-    partial = path.with_name(path.name + ".partial")
+    path, partial = Path(path), partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with _locked(partial, path):
@@ -59,6 +58,12 @@ def writing(
         raise ArtifactError(
             f"cannot write {path}: {error.strerror or error}", "check the disk and the folder's rights"
         ) from error
+
+
+def partial_of(path: str | Path) -> Path:
+    """Where an artifact is written until it is whole."""
+    path = Path(path)
+    return path.with_name(path.name + ".partial")
 
 
 def _check_free(path: Path, resume: bool, overwrite: bool) -> None:
@@ -197,8 +202,4 @@ def kind_of(path: str | Path) -> str | None:
 
 
 def _unfinished(path: Path) -> str:
-    return (
-        "; an unfinished one is there: say --resume where it was made"
-        if path.with_name(path.name + ".partial").exists()
-        else ""
-    )
+    return "; an unfinished one is there: say --resume where it was made" if partial_of(path).exists() else ""

@@ -13,6 +13,7 @@ from . import __version__
 from .explain import describe_components
 
 EXTRAS = {
+    "accelerate": ("accelerate",),
     "formats": ("lxml", "networkx", "pycollada"),
     "hub": ("huggingface_hub",),
     "onnx": ("onnx", "onnxruntime"),

@@ -8,7 +8,10 @@ from collections.abc import Iterator
 
 @contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
-    """Hold Ctrl-C back until the block ends, so that a step or a checkpoint is done wholly or not at all."""
+    """Hold Ctrl-C back until the block ends, so that a step or a checkpoint is done wholly or not at all.
+
+    It then does what it did before: an exception, unless somebody listens.
+    """
     if threading.current_thread() is not threading.main_thread():
         yield  # only the main thread gets signals
         return
@@ -24,4 +27,6 @@ def uninterrupted() -> Iterator[None]:
     finally:
         signal.signal(signal.SIGINT, before)
     if pressed:
-        raise KeyboardInterrupt
+        if not callable(before):
+            raise KeyboardInterrupt
+        before(signal.SIGINT, None)

@@ -21,7 +21,7 @@ def module_name(path: Path) -> str:
 
 def floor(module: str) -> int:
     """0 = nouns, 1 = tokenizers and models, 2 = verbs, 3 = command line."""
-    if module.startswith("nfgen.cli"):
+    if module.startswith(("nfgen.cli", "nfgen.__main__")):
         return 3
     if module.startswith(VERBS):
         return 2

@@ -1,5 +1,6 @@
 """Tokens to a run: train a model, after its tokenizer if need be."""
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -15,6 +16,7 @@ from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError
 from nfgen.models import registry as models
 from nfgen.models.checkpoint import STATE
+from nfgen.models.engine import Engine, find_engine
 from nfgen.models.presets import preset
 from nfgen.models.train_config import TrainConfig
 from nfgen.models.training import train as train_model
@@ -48,6 +50,9 @@ def train(
 ) -> Run:
     """Train a model on tokens, or on a field set by a tokenizer that is fitted first.
 
+    Several processes, which torchrun or accelerate started, share each batch; they must see the same folders. The main
+    one alone writes, and fits the tokenizer while the others wait.
+
     Args:
         source: folder of tokens or of fields.
         out: folder to write: the run.
@@ -62,30 +67,41 @@ def train(
         ConfigError: if a setting is unknown or does not fit the tokens.
         NfgenError: if the loss stops being finite.
     """
-    source, config = Path(source), config or TrainConfig()
+    config = config or TrainConfig()
+    engine = find_engine(config)
+    source, out = Path(source), Path(out)
     kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
     resumable = ["training/state.json", f"{TOKENS}/config.json", f"{TOKENS}.partial/*/*", artifact.CONFIG]
-    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
+    with contextlib.ExitStack() as stack:
+        folder = artifact.partial_of(out)
+        if engine.main:
+            writing = artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable)
+            stack.enter_context(writing)
+        engine.wait()
         if not (folder / artifact.CONFIG).exists():
             tokens_folder = source
             if kind == "fields":
                 tokens_folder = folder / TOKENS
-                _tokenize_once(
-                    source,
-                    tokens_folder,
-                    tokenizer or "vq",
-                    heldout,
-                    config.seed,
-                    views,
-                    tokenizer_settings or {},
-                    resume,
-                )
+                if engine.main:
+                    _tokenize_once(
+                        source,
+                        tokens_folder,
+                        tokenizer or "vq",
+                        heldout,
+                        config.seed,
+                        views,
+                        tokenizer_settings or {},
+                        resume,
+                    )
+                engine.wait()
             elif tokenizer is not None or tokenizer_settings:
                 raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
-            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard)
-        # What only an interrupted training needs; the figures of the tokens are in the config.
-        for name in (STATE.parent.name, TOKENS):
-            shutil.rmtree(folder / name, ignore_errors=True)
+            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard, engine)
+        if engine.main:
+            # What only an interrupted training needs; the figures of the tokens are in the config.
+            for name in (STATE.parent.name, TOKENS):
+                shutil.rmtree(folder / name, ignore_errors=True)
+    engine.wait()
     return Run.load(out)
 
 
@@ -200,13 +216,14 @@ def _train_into(
     config: TrainConfig,
     resume: bool,
     tensorboard: bool,
+    engine: Engine,
 ) -> None:
     tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
-    if not (folder / TOKENIZER).exists():
+    if engine.main and not (folder / TOKENIZER).exists():
         tokenizer.save(folder / TOKENIZER)
     model = model or models.model_for(tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
-    with watching(folder, tokenizer, tensorboard) as watcher:
+    with watching(folder, tokenizer, tensorboard and engine.main) as watcher:
         result = train_model(
             model,
             preset(model, size, **settings),
@@ -220,7 +237,10 @@ def _train_into(
             augment=_view_drawer(tokens, known, config.seed),
             on_sample=watcher.sample,
             on_log=watcher.log,
+            engine=engine,
         )
+    if not engine.main:
+        return
     fields = [field for some in known.split(FIELDS_AT_ONCE) for field in decode_fields(tokenizer, tokens.tokens[some])]
     storage.write_tensors(folder / "train_probes.safetensors", {"values": probe_values(fields).half()})
     artifact.write_config(
