@@ -70,9 +70,9 @@ def test_an_interrupted_fit_goes_on_to_the_same_end(solids: Path, tmp_path: Path
     with pytest.raises(KeyboardInterrupt):
         fit(solids, tmp_path / "cut", on_step=interrupt)
     assert not (tmp_path / "cut").exists(), "nobody sees half a field set"
-    first_shard = (tmp_path / "cut.partial" / "shard-00000.safetensors").stat().st_mtime_ns
-    resumed = fit(solids, tmp_path / "cut", resume=True)
-    assert (tmp_path / "cut" / "shard-00000.safetensors").stat().st_mtime_ns == first_shard, "done work is not redone"
+    with monkeypatch.context() as patch:
+        patch.setattr(shape_fitting, "fit_batch", stopping_after(1, shape_fitting.fit_batch))
+        resumed = fit(solids, tmp_path / "cut", resume=True)
     assert torch.equal(resumed.weights, whole.weights)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
     files = {path.name for path in (tmp_path / "whole").iterdir()}
