@@ -100,7 +100,6 @@ def generate(
     from nfgen.engine import create_engine
     from nfgen.models.draw import SamplingConfig
     from nfgen.pipeline import Run, generate, plan_generate, read_prefix
-    from nfgen.report import write_report
 
     if turntable is not None:
         from nfgen.turntable import require, write_turntables
@@ -130,6 +129,8 @@ def generate(
         resume=resume,
         overwrite=overwrite,
     )
+    from nfgen.report import write_report  # not before the first mesh: it takes its time
+
     empty = sum(sample.empty for sample in samples)
     if turntable is not None and empty < len(samples):
         click.echo(f"{write_turntables(out, turntable)[0]} turns them")

@@ -45,8 +45,8 @@ class FieldSet:
     transforms: Float[Tensor, "fields dims_and_one"] | None = None
     """Centre and scale of each: field frame = (file frame - centre) * scale."""
     check_points: Float[Tensor, "fields checks dims"] | None = None
-    """In the field frame; the first `uniform_checks` are uniform in [-1, 1]^d, the others near the surface. Half precision
-    where the set was read from disk."""
+    """In the field frame; the first `uniform_checks` are uniform in [-1, 1]^d, the others near the surface. In half
+    precision where the set was read from disk."""
     check_values: Float[Tensor, "fields checks"] | None = None
     """True signed distance (or brightness) at the check points."""
     uniform_checks: int = 0
