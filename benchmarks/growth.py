@@ -9,6 +9,7 @@ linear if the items between two counts cost at most 1.25 times what those before
 """
 
 import argparse
+import itertools
 import shutil
 import tempfile
 from pathlib import Path
@@ -20,8 +21,8 @@ from nfgen import write_shapes
 
 MESHES = 8
 LINEAR = 1.25
-FIT = "--steps 60 --near 4096 --uniform 1024 --near-checks 256 --uniform-checks 512 --init random --workers 1".split()
-TOKENIZE = "--tokenizer vq --codes 32 --steps 20 --channels 64 --width 16".split()
+FIT = "--steps 60 --near 4096 --uniform 1024 --near-checks 256 --uniform-checks 512 --init random --workers 1"
+TOKENIZE = "--tokenizer vq --codes 32 --steps 20 --channels 64 --width 16"
 
 
 def copies(meshes: list[Path], count: int, folder: Path) -> Path:
@@ -34,8 +35,8 @@ def copies(meshes: list[Path], count: int, folder: Path) -> Path:
 
 def marginal(counts: list[int], seconds: list[float]) -> list[float]:
     """Seconds an item, of the items between each count and the one before."""
-    pairs = list(zip(counts, seconds, strict=True))
-    return [(b[1] - a[1]) / (b[0] - a[0]) for a, b in zip(pairs, pairs[1:], strict=False)]
+    pairs = itertools.pairwise(zip(counts, seconds, strict=True))
+    return [(after - before) / (more - few) for (few, before), (more, after) in pairs]
 
 
 def verdict(costs: list[float]) -> str:
@@ -72,8 +73,10 @@ def main() -> None:
         for count in given.counts:
             shapes, fields = copies(meshes, count, folder / f"shapes-{count}"), folder / f"fields-{count}"
             tokens, out = folder / f"tokens-{count}", folder / f"out-{count}"
-            took["fit"].append(run("fit", shapes, *FIT, "--quiet", "-o", fields)["processor_seconds"])
-            took["tokenize"].append(run("tokenize", fields, *TOKENIZE, "--quiet", "-o", tokens)["processor_seconds"])
+            took["fit"].append(run("fit", shapes, *FIT.split(), "--quiet", "-o", fields)["processor_seconds"])
+            took["tokenize"].append(
+                run("tokenize", fields, *TOKENIZE.split(), "--quiet", "-o", tokens)["processor_seconds"]
+            )
             if not (folder / "run").exists():
                 run("train", tokens, "--steps", 10, "--quiet", "-o", folder / "run")
             took["generate"].append(
