@@ -76,7 +76,7 @@ class Batches:
         start = index * size + min(index, larger)
         rows = self._order(epoch)[start : start + size + (index < larger)]
         tokens = self._augmented[rows]
-        # Stored whole numbers are of fewer bytes; all of them as int64 would be four times as much.
+        # Stored ids are int32; all of them as int64 would be twice as much.
         return tokens if self.vocabulary.continuous else tokens.long(), self.labels[rows]
 
     def _order(self, epoch: int) -> Int[Tensor, "rows"]:

@@ -19,7 +19,6 @@ NAMES = {
     torch.float32: "F32",
     torch.int32: "I32",
     torch.float16: "F16",
-    torch.int16: "I16",
     torch.bool: "BOOL",
 }
 """What the format calls the types; wide ones first, so that all begin at a multiple of their width."""

@@ -17,21 +17,20 @@ KIND = "tokens"
 FILE = "tokens.safetensors"
 TOKENIZER = "tokenizer"
 """Folder inside tokens and runs that holds the fitted tokenizer."""
-WHOLE = (torch.int16, torch.int32, torch.int64)
-"""Types of tokens on disk: int16 where all codes fit, int32 where not; int64 is read, too."""
+WHOLE = (torch.int32, torch.int64)
 
 
 @dataclass(frozen=True)
 class TokenSet:
     """Tokens of N fields.
 
-    Those of a set that was read from disk are mapped to memory, and whole numbers have as few bytes as will do: say
-    `.long()` where int64 is wanted, of as many rows as are.
+    Those of a set that was read from disk are mapped to memory, ids as int32: say `.long()` where int64 is wanted, of
+    as many rows as are.
     """
 
     vocabulary: Vocabulary
     tokens: Tensor
-    """Whole numbers [N, length], or float32 [N, length, width] if the vocabulary is continuous."""
+    """int32 or int64 [N, length], or float32 [N, length, width] if the vocabulary is continuous."""
     ids: tuple[str, ...]
     labels: Int[Tensor, "fields"]
     """Index into the vocabulary's classes, or -1."""
@@ -137,9 +136,6 @@ def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:
     return mask
 
 
-def compact(tokens: Tensor, vocabulary: Vocabulary) -> Tensor:
-    """Tokens in the smallest type of `WHOLE` that holds all codes; continuous ones as they are."""
-    if vocabulary.continuous:
-        return tokens
-    small, large, _ = WHOLE
-    return tokens.to(small if (vocabulary.codes or 0) <= torch.iinfo(small).max else large)
+def compact(tokens: Tensor) -> Tensor:
+    """Token ids as int32, which no vocabulary outgrows; continuous tokens as they are."""
+    return tokens if tokens.is_floating_point() else tokens.int()

@@ -17,7 +17,7 @@ from nfgen.models.batches import Batches
 from nfgen.packing import PARTS, pack
 from nfgen.pipeline import tokenize, tokenizing
 from nfgen.tensor_writer import writing_tensors
-from nfgen.token_set import TokenSet, compact
+from nfgen.token_set import TokenSet
 from nfgen.vocabulary import Vocabulary
 
 
@@ -32,7 +32,7 @@ def test_a_file_written_by_rows_is_that_of_the_whole(tmp_path: Path) -> None:
         "flags": torch.tensor([True, False, True]),
         "half": torch.rand(3, 5).half(),
         "long": torch.arange(3),
-        "small": torch.arange(6, dtype=torch.int16).reshape(3, 2),
+        "small": torch.arange(6, dtype=torch.int32).reshape(3, 2),
         "weights": torch.rand(3, 7),
     }
     claims = {key: (tensor.dtype, tuple(tensor.shape)) for key, tensor in tensors.items()}
@@ -158,17 +158,16 @@ def test_a_tokenizer_is_fitted_on_no_more_than_fits_in_memory(
     assert len(tokens) == 12
 
 
-def test_tokens_take_as_few_bytes_as_their_codes_need(tiny_fields: FieldSet, tmp_path: Path) -> None:
-    assert compact(torch.tensor([[3]]), Vocabulary(length=1, codes=1 << 15)).dtype == torch.int32
+def test_tokens_are_int32_until_they_are_learned_from(tiny_fields: FieldSet, tmp_path: Path) -> None:
     tokens = tokenize(tiny_fields, tmp_path / "tokens", "histogram", bins=16)
-    assert tokens.tokens.dtype == TokenSet.load(tmp_path / "tokens").tokens.dtype == torch.int16
+    assert tokens.tokens.dtype == TokenSet.load(tmp_path / "tokens").tokens.dtype == torch.int32
     batch, _ = Batches(tokens.vocabulary, tokens.tokens, tokens.labels, tokens.heldout, 4, seed=0).at(0)
     assert batch.dtype == torch.int64
 
 
 def test_batches_of_an_epoch_are_each_row_once() -> None:
     vocabulary = Vocabulary(length=1, codes=100)
-    rows = torch.arange(23)[:, None].short()
+    rows = torch.arange(23)[:, None].int()
     batches = Batches(vocabulary, rows, torch.full((23,), -1), torch.arange(23) >= 20, 6, seed=1)
     for epoch in range(2):
         cut = [batches.at(epoch * batches.per_epoch + i)[0] for i in range(batches.per_epoch)]

@@ -150,7 +150,7 @@ def encode_part(
         if views:
             # Other warps for each part. Torch's generator keeps 32 bits of a seed; the odd factor spreads the numbers.
             found["views"] = tokenizer.views(weights, spec, views, (seed + number * 0x9E3779B1) % (1 << 32))
-    return {key: compact(tokens, tokenizer.vocabulary) for key, tokens in found.items()}
+    return {key: compact(tokens) for key, tokens in found.items()}
 
 
 def _join(folder: Path, others: dict[str, Tensor]) -> None:
