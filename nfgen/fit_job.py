@@ -88,7 +88,9 @@ class FitJob:
     def sample(self, refs: Sequence[ShapeRef]) -> tuple[list[Sampled], list[dict[str, str]]]:
         """The samples of shapes, and which shapes could not be used."""
         self.prepare(refs)
-        found = [self.kept.pop(ref.id) for ref in refs]
+        found = [self.kept[ref.id] for ref in refs]
+        for ref in refs:
+            self.kept.pop(ref.id, None)
         return (
             [one for one in found if isinstance(one, Sampled)],
             [{"id": one.id, "reason": one.reason} for one in found if isinstance(one, Skipped)],

@@ -14,14 +14,15 @@ from torch import Tensor
 from .errors import ArtifactError
 
 NAMES = {
-    torch.float64: "F64",
     torch.int64: "I64",
+    torch.float64: "F64",
     torch.float32: "F32",
     torch.int32: "I32",
     torch.float16: "F16",
     torch.bool: "BOOL",
 }
-"""What the format calls the types; wide ones first, so that all begin at a multiple of their width."""
+"""What the format calls the types, in the order in which its own library puts them: wide ones first, so that all begin at
+a multiple of their width."""
 
 Claims = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 """Type and shape of each tensor."""
