@@ -21,8 +21,8 @@ NAMES = {
     torch.float16: "F16",
     torch.bool: "BOOL",
 }
-"""What the format calls the types, in the order in which its own library puts them: wide ones first, so that all begin at
-a multiple of their width."""
+"""What the format calls the types, in the order of its own library: wide ones first, so that all begin at a multiple of
+their width."""
 
 Claims = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 """Type and shape of each tensor."""
