@@ -49,8 +49,8 @@ class FitReport(Sequence[Entry]):
         self._entries: list[Entry] | None = None
 
     def select(self, chosen: Sequence[int]) -> "FitReport":
-        """The entries at some places, still unread."""
-        return FitReport(self._folder, [self._places[i] for i in chosen])
+        """The entries at some places, still unread; none of none, as that of a set without a report."""
+        return FitReport(self._folder, [self._places[i] for i in chosen] if self._places else [])
 
     def __len__(self) -> int:
         return len(self._places)

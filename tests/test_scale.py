@@ -84,6 +84,12 @@ def test_a_report_is_read_when_somebody_looks(tiny_fields: FieldSet, tmp_path: P
         _ = damaged.report[0]
 
 
+def test_a_set_without_a_report_has_none(tiny_fields: FieldSet, tmp_path: Path) -> None:
+    tiny_fields.save(tmp_path / "fields")
+    some = FieldSet.load(tmp_path / "fields").select(torch.tensor([3, 1]))
+    assert (some.ids, list(some.report)) == (("sphere-3", "sphere-1"), [])
+
+
 def test_sets_of_many_shards_are_still_read(tiny_fields: FieldSet, tmp_path: Path) -> None:
     tiny_fields.save(tmp_path / "fields")
     for number, some in enumerate(torch.arange(12).split(5)):
