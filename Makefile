@@ -47,10 +47,13 @@ bench: .venv/installed
 	test -d bench/shapes || $(BIN)/nfgen shapes chair -n 64 -o bench/shapes
 	test -d bench/fields || $(BIN)/nfgen fit bench/shapes -o bench/fields
 	test -d bench/tokens || $(BIN)/nfgen tokenize bench/fields --tokenizer vq --minutes 3 -o bench/tokens
+	test -d bench/run || $(BIN)/nfgen train bench/tokens --steps 200 -o bench/run
 	$(BIN)/python benchmarks/speed_mesh.py bench/fields --tokenizer bench/tokens/tokenizer
 	$(BIN)/python benchmarks/speed_fit.py bench/fields
 	$(BIN)/python benchmarks/speed_gpt.py
-	$(BIN)/python benchmarks/speed_start.py --fields bench/fields --tokenizer bench/tokens/tokenizer
+	$(BIN)/python benchmarks/speed_start.py --fields bench/fields --tokenizer bench/tokens/tokenizer --run bench/run
+	$(BIN)/python benchmarks/growth.py --counts 10 100 400
+	$(BIN)/python benchmarks/memory.py --fields bench/fields --counts 2000 20000
 	$(BIN)/python benchmarks/metrics_speed.py --clouds 40
 
 format: .venv/installed

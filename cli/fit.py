@@ -1,5 +1,6 @@
 """`nfgen fit`: shapes become a field set."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from . import options
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that sample shapes. [default: one a processor]")
 @click.option("--snapshots", type=click.IntRange(2), help="Keep so many stages of the first fits for `nfgen report`.")
+@options.engine
 @options.dry_run
 @options.seed
 @options.resume
@@ -41,6 +43,8 @@ def fit(
     cache: Path | None,
     workers: int | None,
     snapshots: int | None,
+    engine: str,
+    address: str | None,
     dry_run: bool,
     seed: int,
     resume: bool,
@@ -56,6 +60,7 @@ def fit(
     nfgen fit chairs -o fields
     nfgen fit train-images-idx3-ubyte.gz --spec mnist -n 1000 -o digits
     """
+    from nfgen.engine import create_engine
     from nfgen.recipes import with_recipe
     from nfgen.shape_fitting import fit_fields, sort_settings
 
@@ -89,6 +94,7 @@ def fit(
         workers=workers,
         snapshots=snapshots or 0,
         cache=cache,
+        engine=create_engine(engine, address),
         resume=resume,
         overwrite=overwrite,
     )
@@ -100,6 +106,6 @@ def fit(
     click.echo(f"next: nfgen train {out} -o RUN")
 
 
-def _figures(report: tuple[dict[str, Any], ...]) -> str:
+def _figures(report: Sequence[dict[str, Any]]) -> str:
     mean = {key: sum(entry[key] for entry in report) / len(report) for key in ("iou", "seconds")}
     return f"mean IoU {mean['iou']:.3f} at {mean['seconds']:.2f} s a field"

@@ -54,6 +54,7 @@ from . import options
     show_default=True,
     help="Which checkpoint.",
 )
+@options.engine
 @options.dry_run
 @options.seed
 @options.device
@@ -79,6 +80,8 @@ def generate(
     turntable: str | None,
     batch_size: int | None,
     which: str,
+    engine: str,
+    address: str | None,
     dry_run: bool,
     seed: int,
     device: str,
@@ -94,9 +97,9 @@ def generate(
     nfgen generate run -n 16 -o out
     nfgen generate run -n 8 --class chair --top-p 0.9 --format obj -o out
     """
+    from nfgen.engine import create_engine
     from nfgen.models.draw import SamplingConfig
     from nfgen.pipeline import Run, generate, plan_generate, read_prefix
-    from nfgen.report import write_report
 
     if turntable is not None:
         from nfgen.turntable import require, write_turntables
@@ -122,9 +125,12 @@ def generate(
         require_body=require_body,
         resolution=resolution,
         format=format,
+        engine=create_engine(engine, address),
         resume=resume,
         overwrite=overwrite,
     )
+    from nfgen.report import write_report  # not before the first mesh: it takes its time
+
     empty = sum(sample.empty for sample in samples)
     if turntable is not None and empty < len(samples):
         click.echo(f"{write_turntables(out, turntable)[0]} turns them")

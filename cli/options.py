@@ -29,6 +29,21 @@ overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact 
 resume = click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 device = click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …")
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what it would take: sizes, memory, time.")
+_engine = click.option(
+    "--engine",
+    type=click.Choice(["local", "ray"]),
+    default="local",
+    show_default=True,
+    help="Where to work: this process, or the machines of a Ray cluster.",
+)
+_address = click.option("--address", help="Of the Ray cluster: auto, ray://HOST:10001. [default: one begun here]")
+
+
+def engine(command: Command) -> Command:
+    """`--engine` and `--address`, which `nfgen.engine.create_engine` takes."""
+    return _engine(_address(command))
+
+
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
 
 

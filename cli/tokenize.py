@@ -26,6 +26,7 @@ from . import options
     show_default=True,
     help="Token sequences of augmented copies to store for each field (vq, graph).",
 )
+@options.engine
 @options.dry_run
 @options.seed
 @options.resume
@@ -39,6 +40,8 @@ def tokenize(
     preset: str | None,
     heldout: float,
     views: int,
+    engine: str,
+    address: str | None,
     dry_run: bool,
     seed: int,
     resume: bool,
@@ -56,6 +59,7 @@ def tokenize(
     """
     import json
 
+    from nfgen.engine import create_engine
     from nfgen.pipeline import plan_tokenize, tokenize
     from nfgen.recipes import with_recipe
 
@@ -73,6 +77,7 @@ def tokenize(
         heldout=heldout,
         seed=seed,
         views=views,
+        engine=create_engine(engine, address),
         resume=resume,
         overwrite=overwrite,
         **settings,

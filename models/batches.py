@@ -20,6 +20,8 @@ Augment = Callable[[int], Tensor]
 HELDOUT_ROWS = 1024
 """Most held-out rows that are evaluated: their mean is then known to a few thousandths of a nat."""
 
+DIGESTED_AT_ONCE = 16384
+
 
 class Batches:
     """Training rows in shuffled batches of equal size (give or take one), and the held-out rows.
@@ -55,12 +57,15 @@ class Batches:
             )
         self.vocabulary, self.seed, self.augment = vocabulary, seed, augment
         self.tokens, self.labels = tokens[~heldout], labels[~heldout]
-        self.heldout_tokens = tokens[heldout][:HELDOUT_ROWS]
-        self.heldout_labels = labels[heldout][:HELDOUT_ROWS]
+        judging = heldout.nonzero()[:HELDOUT_ROWS, 0]
+        self.heldout_tokens, self.heldout_labels = tokens[judging], labels[judging]
+        if not vocabulary.continuous:
+            self.heldout_tokens = self.heldout_tokens.long()
         if not len(self.tokens):
             raise ConfigError("there are no rows to learn from", "hold out fewer fields, or give more")
         self.per_epoch = math.ceil(len(self.tokens) / size)
         self._epoch = -1
+        self._shuffled = -1, torch.empty(0, dtype=torch.int64)
         self._augmented = self.tokens
 
     def at(self, step: int) -> tuple[Tensor, Int[Tensor, "batch"]]:
@@ -68,9 +73,19 @@ class Batches:
         epoch, index = divmod(step, self.per_epoch)
         if self.augment is not None and epoch != self._epoch:
             self._augmented, self._epoch = self._checked(self.augment(epoch)), epoch
-        shuffled = torch.randperm(len(self.tokens), generator=torch.Generator().manual_seed(mixed(self.seed, epoch)))
-        rows = shuffled.tensor_split(self.per_epoch)[index]
-        return self._augmented[rows], self.labels[rows]
+        size, larger = divmod(len(self.tokens), self.per_epoch)
+        start = index * size + min(index, larger)
+        rows = self._order(epoch)[start : start + size + (index < larger)]
+        tokens = self._augmented[rows]
+        # Stored ids are int32; all of them as int64 would be twice as much.
+        return tokens if self.vocabulary.continuous else tokens.long(), self.labels[rows]
+
+    def _order(self, epoch: int) -> Int[Tensor, "rows"]:
+        if epoch != self._shuffled[0]:
+            # Once an epoch: of a million rows it takes longer than a small step.
+            generator = torch.Generator().manual_seed(mixed(self.seed, epoch))
+            self._shuffled = epoch, torch.randperm(len(self.tokens), generator=generator)
+        return self._shuffled[1]
 
     def _checked(self, tokens: Tensor) -> Tensor:
         if tokens.shape != self.tokens.shape:
@@ -87,7 +102,8 @@ class Batches:
         digest = hashlib.sha256(b"augmented" if self.augment else b"plain")
         for tensor in (self.tokens, self.labels, self.heldout_tokens, self.heldout_labels):
             digest.update(str(tuple(tensor.shape)).encode())
-            digest.update(tensor.contiguous().numpy().tobytes())
+            for part in tensor.split(DIGESTED_AT_ONCE):
+                digest.update((part if part.is_floating_point() else part.long()).contiguous().numpy().tobytes())
         return digest.hexdigest()
 
 

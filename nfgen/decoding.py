@@ -32,6 +32,8 @@ def decode_fields(decoder: Decoder, tokens: Tensor) -> list[Field]:
         ConfigError: if a token stands where it may not, or the weights would not be finite.
     """
     vocabulary = decoder.vocabulary
+    if not vocabulary.continuous and not tokens.is_floating_point():
+        tokens = tokens.long()  # stored ones are int32, by which not everything can be looked up
     if not vocabulary.continuous and tokens.shape[1] == vocabulary.sequence_length:
         tokens = vocabulary.unwrap(tokens)
     weights = decoder.decode(tokens)

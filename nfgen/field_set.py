@@ -12,6 +12,7 @@ from torch import Tensor
 from . import artifact, storage
 from .errors import ArtifactError, ConfigError
 from .field import Field
+from .fit_report import FitReport, write_report
 from .shapes.shape import Transform
 from .spec import FieldSpec
 
@@ -28,6 +29,9 @@ class FieldSet:
     """N fields of one spec.
 
     `checks` are points at which the true shape is known: they judge a fit and a tokenizer's round trip.
+
+    Tensors of a set that was read from disk are mapped to memory: of a million fields only those are read that are
+    looked at. Who works on all of them had better take some at a time.
     """
 
     spec: FieldSpec
@@ -41,13 +45,14 @@ class FieldSet:
     transforms: Float[Tensor, "fields dims_and_one"] | None = None
     """Centre and scale of each: field frame = (file frame - centre) * scale."""
     check_points: Float[Tensor, "fields checks dims"] | None = None
-    """In the field frame; the first `uniform_checks` are uniform in [-1, 1]^d, the others near the surface."""
+    """In the field frame; the first `uniform_checks` are uniform in [-1, 1]^d, the others near the surface. In half
+    precision where the set was read from disk."""
     check_values: Float[Tensor, "fields checks"] | None = None
     """True signed distance (or brightness) at the check points."""
     uniform_checks: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     """How the fields were made."""
-    report: tuple[dict[str, Any], ...] = ()
+    report: Sequence[dict[str, Any]] = ()
     """One entry a field: id, iou, sdf_l1, loss, steps, seconds."""
     skipped: tuple[dict[str, str], ...] = ()
     """Shapes that could not be used: id, reason."""
@@ -103,13 +108,18 @@ class FieldSet:
             transforms=pick(self.transforms),
             check_points=pick(self.check_points),
             check_values=pick(self.check_values),
-            report=tuple(self.report[i] for i in chosen) if self.report else (),
+            report=self.report.select(chosen)
+            if isinstance(self.report, FitReport)
+            else tuple(self.report[i] for i in chosen)
+            if self.report
+            else (),
         )
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
         """Write the set as an artifact of one shard."""
         with artifact.writing(path, KIND, overwrite=overwrite) as folder:
-            write_shard(folder, 0, self)
+            write_report(folder, self.report, self.skipped)
+            write_shard(folder, 0, self, reported=True)
             write_index(folder, self)
 
     @classmethod
@@ -150,9 +160,8 @@ class FieldSet:
             raise ConfigError(f"its labels are not those of {len(self.classes)} classes")
         if not all(isinstance(name, str) for name in (*self.ids, *self.classes)):
             raise ConfigError("its ids and classes are not texts")
-        if not isinstance(self.settings, dict) or not all(
-            isinstance(one, dict) for one in (*self.report, *self.skipped)
-        ):
+        read = () if isinstance(self.report, FitReport) else self.report
+        if not isinstance(self.settings, dict) or not all(isinstance(one, dict) for one in (*read, *self.skipped)):
             raise ConfigError("its settings and reports are not JSON objects")
         checks = 0 if self.check_points is None else self.check_points.shape[1]
         if type(self.uniform_checks) is not int or not 0 <= self.uniform_checks <= checks:
@@ -164,7 +173,9 @@ class FieldSet:
 
         def join(key: str) -> Tensor | None:
             tensors = [getattr(part, key) for part in parts if len(part)]
-            return None if not tensors or tensors[0] is None else torch.cat(tensors)
+            if not tensors or tensors[0] is None:
+                return None
+            return tensors[0] if len(tensors) == 1 else torch.cat(tensors)
 
         weights, labels = join("weights"), join("labels")
         return cls(
@@ -174,27 +185,41 @@ class FieldSet:
             transforms=join("transforms"),
             check_points=join("check_points"),
             check_values=join("check_values"),
-            report=tuple(entry for part in parts for entry in part.report),
+            report=parts[0].report if len(parts) == 1 else tuple(entry for part in parts for entry in part.report),
             skipped=tuple(entry for part in parts for entry in part.skipped),
             **common,
         )
 
 
 def shard_exists(folder: Path, number: int) -> bool:
-    """Whether a shard is complete: its JSON is written last."""
+    """Whether a shard is whole: its JSON is written last."""
     return (folder / f"{SHARD.format(number)}.json").is_file()
 
 
-def write_shard(folder: Path, number: int, fields: FieldSet) -> None:
-    """Write a part of a set: its tensors, then its ids and reports."""
+def write_shard(folder: Path, number: int, fields: FieldSet, *, reported: bool = False) -> None:
+    """Write a part of a set: its tensors, then its ids and reports.
+
+    Args:
+        reported: the reports stand in the set's `fit_report.json`, and are not written again.
+    """
+    storage.write_tensors(folder / f"{SHARD.format(number)}.safetensors", stored_tensors(fields))
+    reports = {"reports": len(fields.report)} if reported else {"fields": list(fields.report)}
+    write_entries(folder, number, {"ids": list(fields.ids), "skipped": list(fields.skipped)} | reports)
+
+
+def stored_tensors(fields: FieldSet) -> dict[str, Tensor]:
+    """The tensors of a set as they are stored."""
     tensors = {"weights": fields.weights, "labels": fields.labels}
     for key in ("transforms", "check_points", "check_values"):
         tensor = getattr(fields, key)
         if tensor is not None:
             # Half precision moves a check point by at most 2.4e-4, a hundredth of the thinnest part a fit can hold.
             tensors[key] = tensor.half() if key.startswith("check") else tensor
-    storage.write_tensors(folder / f"{SHARD.format(number)}.safetensors", tensors)
-    entries = {"ids": list(fields.ids), "fields": list(fields.report), "skipped": list(fields.skipped)}
+    return tensors
+
+
+def write_entries(folder: Path, number: int, entries: dict[str, Any]) -> None:
+    """Write what a shard holds beside tensors; it is whole then."""
     storage.write_json(folder / f"{SHARD.format(number)}.json", entries)
 
 
@@ -205,35 +230,33 @@ def read_shard(folder: Path, number: int, spec: FieldSpec) -> FieldSet:
         storage.read_tensors(folder / f"{name}.safetensors"),
         storage.read_json(folder / f"{name}.json"),
     )
-
-    def full(key: str) -> Tensor | None:
-        return tensors[key].float() if key in tensors else None
-
+    ids = tuple(entries["ids"])
     return FieldSet(
         spec=spec,
         weights=tensors["weights"],
-        ids=tuple(entries["ids"]),
+        ids=ids,
         labels=tensors["labels"],
         transforms=tensors.get("transforms"),
-        check_points=full("check_points"),
-        check_values=full("check_values"),
-        report=tuple(entries["fields"]),
+        check_points=tensors.get("check_points"),
+        check_values=tensors.get("check_values"),
+        report=tuple(entries["fields"])
+        if "fields" in entries
+        else FitReport(folder, range(len(ids) if entries["reports"] else 0)),
         skipped=tuple(entries["skipped"]),
     )
 
 
-def write_index(folder: Path, fields: FieldSet, shards: int = 1) -> None:
-    """Write all of a set but its shards."""
+def write_index(folder: Path, fields: FieldSet) -> None:
+    """Write what a set of one shard holds beside it and the report."""
     if fields.base is not None:
         storage.write_tensors(folder / BASE, {"weights": fields.base})
-    storage.write_json(folder / "fit_report.json", {"fields": list(fields.report), "skipped": list(fields.skipped)})
     artifact.write_config(
         folder,
         KIND,
         {
             "spec": fields.spec.to_json(),
             "count": len(fields),
-            "shards": shards,
+            "shards": 1,
             "classes": list(fields.classes),
             "has_base": fields.base is not None,
             "uniform_checks": fields.uniform_checks,

@@ -15,7 +15,7 @@ from .configuration import Configuration, require
 from .field import initial_weights
 from .fitting import FitConfig
 from .shapes import ShapeRef, sample_shapes
-from .shapes.sampling import Sampled
+from .shapes.sampling import Sampled, Skipped
 from .spec import FieldSpec
 
 
@@ -66,16 +66,15 @@ class FitJob:
     strict: bool
     workers: int | None
     cache: Path | None
-    kept: dict[str, Sampled] = field(default_factory=dict)
-    """Samples that the base was fitted to: their shapes are fitted next."""
+    kept: dict[str, Sampled | Skipped] = field(default_factory=dict)
+    """What became of shapes that are fitted soon: those of the base, and some that were sampled together."""
 
-    def sample(self, refs: list[ShapeRef]) -> tuple[list[Sampled], list[dict[str, str]]]:
+    def prepare(self, refs: Sequence[ShapeRef]) -> None:
+        """Sample shapes, over processes, and keep what became of them until they are asked for."""
         s = self.samples
         missing = [ref for ref in refs if ref.id not in self.kept]
-        done, skipped = (
-            ([], [])
-            if not missing
-            else sample_shapes(
+        if missing:
+            done, skipped = sample_shapes(
                 missing,
                 s.near + s.near_checks,
                 s.uniform + s.uniform_checks,
@@ -84,13 +83,17 @@ class FitJob:
                 self.strict,
                 self.cache,
             )
-        )
-        by_id = {one.ref.id: one for one in done} | {
-            ref.id: self.kept.pop(ref.id) for ref in refs if ref.id in self.kept
-        }
+            self.kept.update({one.ref.id: one for one in done} | {one.id: one for one in skipped})
+
+    def sample(self, refs: Sequence[ShapeRef]) -> tuple[list[Sampled], list[dict[str, str]]]:
+        """The samples of shapes, and which shapes could not be used."""
+        self.prepare(refs)
+        found = [self.kept[ref.id] for ref in refs]
+        for ref in refs:
+            self.kept.pop(ref.id, None)
         return (
-            [by_id[ref.id] for ref in refs if ref.id in by_id],
-            [{"id": skip.id, "reason": skip.reason} for skip in skipped],
+            [one for one in found if isinstance(one, Sampled)],
+            [{"id": one.id, "reason": one.reason} for one in found if isinstance(one, Skipped)],
         )
 
     def points(self, sampled: Sequence[Sampled]) -> Points:

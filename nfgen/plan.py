@@ -9,6 +9,8 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from .progress import hidden_progress
+
 PROBE_STEPS = 2, 8
 """Long loops are timed for so many turns each: the difference is the turns', the rest is paid once."""
 
@@ -82,13 +84,6 @@ def per_turn(work: Callable[[int], Any]) -> tuple[float, float]:
 @contextlib.contextmanager
 def silent() -> Iterator[None]:
     """Show no progress, and no warning, of what is only a probe."""
-    from . import progress
-
-    shown = progress._shown
-    progress.show_progress(False)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # a codebook of two steps has collapsed, of course
-            yield
-    finally:
-        progress.show_progress(shown)
+    with hidden_progress(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a codebook of two steps has collapsed, of course
+        yield

@@ -19,6 +19,17 @@ def show_progress(shown: bool) -> None:
     _shown = shown
 
 
+@contextlib.contextmanager
+def hidden_progress() -> Iterator[None]:
+    """Show no progress of what is only a part of a work that shows its own."""
+    shown = _shown
+    show_progress(False)
+    try:
+        yield
+    finally:
+        show_progress(shown)
+
+
 class Progress:
     """One piece of long work; `update` moves it on and may show named figures beside it."""
 

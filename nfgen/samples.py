@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 KIND = "samples"
 LIST = "samples.json"
 PICTURE_SIZE = 256  # pixels
+SHEET = 400  # samples on the contact sheet at most: 79 MB of pixels, and more would not be looked at
 
 
 @dataclass(frozen=True)
@@ -101,9 +102,9 @@ def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
 
 
 def write_list(folder: Path, samples: list[Sample], settings: dict[str, Any]) -> None:
-    """Write the list, the contact sheet and, last, the config."""
+    """Write the list, the contact sheet (of the first 400) and, last, the config."""
     storage.write_json(folder / LIST, [sample.to_json() for sample in samples])
-    pictures = [np.asarray(Image.open(folder / sample.picture).convert("RGB")) for sample in samples]
+    pictures = [np.asarray(Image.open(folder / sample.picture).convert("RGB")) for sample in samples[:SHEET]]
     save_png(folder / "contact_sheet.png", contact_sheet(pictures))
     artifact.write_config(folder, KIND, settings)
 

@@ -1,7 +1,9 @@
 """Shapes to a field set: sample, choose where fits start, fit batch by batch, keep every finished shard."""
 
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +13,13 @@ from torch import Tensor
 
 from . import artifact
 from .configuration import Configuration
+from .engine import Engine, create_engine
 from .errors import ConfigError, NfgenError
-from .field_set import BASE, KIND, FieldSet, read_shard, shard_exists, write_index, write_shard
+from .field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
 from .fit_base import find_base
 from .fit_job import FitJob, SampleConfig
 from .fitting import FitConfig, fit_batch
+from .packing import PARTS, pack
 from .progress import progress
 from .round_trip import judge_fields
 from .shapes import ShapeRef, find_shapes
@@ -44,6 +48,7 @@ def fit_fields(
     overwrite: bool = False,
     snapshots: int = 0,
     on_step: OnStep | None = None,
+    engine: Engine | str = "local",
 ) -> FieldSet:
     """Fit one field to each shape and write the field set.
 
@@ -59,12 +64,16 @@ def fit_fields(
         cache: folder that keeps samples for the next fit.
         resume: go on with the shards that an interrupted fit left.
         snapshots: how many times to keep the weights of the first fields on their way, for a report; 0 = never.
-        on_step: see `fit_batch`; called for the fields, not for the base.
+        on_step: see `fit_batch`; called for the fields, not for the base, and only by the local engine.
+        engine: where shapes are sampled and fitted, `config.batch` of them a task; see `create_engine`. The base is
+            fitted here.
 
     Raises:
         NfgenError: if no shape was usable, or the arguments do not go together.
     """
-    config, samples = config or FitConfig(), samples or SampleConfig()
+    config, samples, engine = config or FitConfig(), samples or SampleConfig(), create_engine(engine)
+    if on_step is not None and not engine.here:
+        raise ConfigError("on_step is called by the local engine only", "leave it out, or fit with engine local")
     spec, refs = list_shapes(sources, spec, samples, limit, config.seed)
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
     plan: dict[str, Any] = {
@@ -74,30 +83,36 @@ def fit_fields(
         "samples": samples.to_json(),
         "shapes": [ref.id for ref in refs],
     }
-    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=["shard-*.json", BASE]) as folder:
-        artifact.agree_on_plan(folder, "fit", plan)
-        job = FitJob(spec, str(init), config, samples, classes, folder, strict, workers, cache)
-        base = find_base(job, refs)
-        shards = [refs[start : start + config.batch] for start in range(0, len(refs), config.batch)]
-        # A resumed fit kept those of its first shard when it began.
-        recorded = snapshots > 0 and not shard_exists(folder, 0)
-        recorder = SnapshotRecorder(folder, config.steps, snapshots) if recorded else None
-        _fit_shards(job, shards, base, _each([recorder, on_step]))
-        parts = [read_shard(folder, i, spec) for i in range(len(shards))]
-        fields = FieldSet.joined(
-            parts,
-            spec=spec,
-            classes=classes,
-            base=base,
-            uniform_checks=samples.uniform_checks,
-            settings={key: plan[key] for key in ("init", "fit", "samples")},
-        )
-        if len(fields) == 0:
-            reasons = "; ".join(entry["reason"] for entry in fields.skipped[:3])
-            raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
-        write_index(folder, fields, len(shards))
-        (folder / artifact.PLAN).unlink()
-    return fields
+    resumable = [f"{PARTS}/shard-*.json", BASE, artifact.CONFIG]
+    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
+        if not (folder / artifact.CONFIG).exists():
+            artifact.agree_on_plan(folder, "fit", plan)
+            (folder / PARTS).mkdir(exist_ok=True)
+            job = FitJob(spec, str(init), config, samples, classes, folder, strict, workers, cache)
+            base = find_base(job, refs)
+            shards = [refs[start : start + config.batch] for start in range(0, len(refs), config.batch)]
+            # A resumed fit kept those of its first shard when it began.
+            recorded = snapshots > 0 and not shard_exists(folder / PARTS, 0)
+            recorder = SnapshotRecorder(folder, config.steps, snapshots) if recorded else None
+            if recorder is not None and not engine.here:
+                _fit_shards(job, shards[:1], base, recorder, create_engine("local"))
+                recorder = None
+            _fit_shards(job, shards, base, _each([recorder, on_step]), engine)
+            fields = replace(
+                pack(folder, len(shards), spec),
+                classes=classes,
+                base=base,
+                uniform_checks=samples.uniform_checks,
+                settings={key: plan[key] for key in ("init", "fit", "samples")},
+            )
+            if len(fields) == 0:
+                reasons = "; ".join(entry["reason"] for entry in fields.skipped[:3])
+                raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
+            write_index(folder, fields)
+        # What only an interrupted fit needs.
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
+        (folder / artifact.PLAN).unlink(missing_ok=True)
+    return FieldSet.load(out)
 
 
 def list_shapes(
@@ -126,31 +141,42 @@ def list_shapes(
 
 
 def _fit_shards(
-    job: FitJob,
-    shards: list[list[ShapeRef]],
-    base: Tensor | None,
-    on_step: OnStep | None,
+    job: FitJob, shards: list[list[ShapeRef]], base: Tensor | None, on_step: OnStep | None, engine: Engine
 ) -> None:
-    missing = [i for i in range(len(shards)) if not shard_exists(job.folder, i)]
+    """Fit the shards that are not there yet, and write each as a part."""
+    missing = [i for i in range(len(shards)) if not shard_exists(job.folder / PARTS, i)]
+    tasks: Iterator[list[ShapeRef]] = (shards[i] for i in missing)
+    if engine.here:
+        tasks = _sampled_ahead(job, [shards[i] for i in missing])
+    else:
+        # The processes are the parallelism; samples of the base would be sent to all of them.
+        job = replace(job, workers=1, kept={})
+    with progress(sum(len(shards[i]) for i in missing), "fit", "shape") as bar:
+        for place, part in engine.map(partial(fit_shard, job, base, on_step), tasks):
+            write_shard(job.folder / PARTS, missing[place], part)
+            bar.update(len(shards[missing[place]]), **_means(part))
+
+
+def _sampled_ahead(job: FitJob, shards: list[list[ShapeRef]]) -> Iterator[list[ShapeRef]]:
+    """The shards one by one; the shapes of several are sampled together, over processes."""
     at_once = max(1, SAMPLED_AT_ONCE // job.config.batch)
-    for some in (missing[start : start + at_once] for start in range(0, len(missing), at_once)):
-        sampled, skipped = job.sample([ref for i in some for ref in shards[i]])
-        by_id = {one.ref.id: one for one in sampled}
-        with progress(len(sampled), "fit", "field") as bar:
-            for i in some:
-                ids = {ref.id for ref in shards[i]}
-                usable = [by_id[ref.id] for ref in shards[i] if ref.id in by_id]
-                part = _fit_shard(job, usable, base, on_step)
-                part = replace(part, skipped=tuple(skip for skip in skipped if skip["id"] in ids))
-                write_shard(job.folder, i, part)
-                bar.update(len(usable), **_means(part))
+    for start in range(0, len(shards), at_once):
+        some = shards[start : start + at_once]
+        job.prepare([ref for shard in some for ref in shard])
+        yield from some
+
+
+def fit_shard(job: FitJob, base: Tensor | None, on_step: OnStep | None, refs: list[ShapeRef]) -> FieldSet:
+    """Sample the shapes of a shard and fit a field to each that can be used."""
+    sampled, skipped = job.sample(refs)
+    return replace(_fitted(job, sampled, base, on_step), skipped=tuple(skipped))
 
 
 def _means(part: FieldSet) -> dict[str, float]:
     return {key: float(np.mean([entry[key] for entry in part.report])) for key in ("loss", "iou")} if len(part) else {}
 
 
-def _fit_shard(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: OnStep | None) -> FieldSet:
+def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: OnStep | None) -> FieldSet:
     spec, index = job.spec, {name: i for i, name in enumerate(job.classes)}
     empty = FieldSet(spec, torch.empty(0, spec.size), (), torch.empty(0, dtype=torch.long))
     if not sampled:

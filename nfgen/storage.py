@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from .errors import ArtifactError, ConfigError
 
-MAX_JSON_BYTES = 128 << 20  # config.json of a million fields is about 100 MB; more is not ours
+MAX_JSON_BYTES = 256 << 20  # fit_report.json of a million fields is about 170 MB; more is not ours
 MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
 MAX_HEADER_BYTES = 4 << 20  # of a safetensors file: room for 40,000 tensors
 
@@ -86,7 +86,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """Read a safetensors file.
+    """Read a safetensors file: its tensors are mapped to memory, and only what is looked at is read.
 
     Raises:
         ArtifactError: if it is missing or damaged.
@@ -158,5 +158,5 @@ def digest(tensors: dict[str, Tensor]) -> str:
     found = hashlib.sha256()
     for key, tensor in sorted(tensors.items()):
         found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)};".encode())
-        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().tobytes())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
     return found.hexdigest()

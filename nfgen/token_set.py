@@ -14,17 +14,23 @@ from .shapes.shape import Transform
 from .vocabulary import Vocabulary
 
 KIND = "tokens"
+FILE = "tokens.safetensors"
 TOKENIZER = "tokenizer"
 """Folder inside tokens and runs that holds the fitted tokenizer."""
+WHOLE = (torch.int32, torch.int64)
 
 
 @dataclass(frozen=True)
 class TokenSet:
-    """Tokens of N fields."""
+    """Tokens of N fields.
+
+    Those of a set that was read from disk are mapped to memory, ids as int32: say `.long()` where int64 is wanted, of
+    as many rows as are.
+    """
 
     vocabulary: Vocabulary
     tokens: Tensor
-    """int64 [N, length], or float32 [N, length, width] if the vocabulary is continuous."""
+    """int32 or int64 [N, length], or float32 [N, length, width] if the vocabulary is continuous."""
     ids: tuple[str, ...]
     labels: Int[Tensor, "fields"]
     """Index into the vocabulary's classes, or -1."""
@@ -46,12 +52,8 @@ class TokenSet:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def write(self, folder: Path) -> None:
-        """Write into the folder of an artifact that is being written; the tokenizer is put beside by the caller."""
-        tensors = {"tokens": self.tokens, "labels": self.labels, "heldout": self.heldout}
-        if self.views is not None:
-            tensors["views"] = self.views
-        storage.write_tensors(folder / "tokens.safetensors", {key: _small(value) for key, value in tensors.items()})
+    def write_index(self, folder: Path) -> None:
+        """Write all but tensors into the folder of an artifact; the tokenizer is put beside by the caller."""
         storage.write_json(folder / "report.json", self.report)
         artifact.write_config(
             folder,
@@ -75,14 +77,14 @@ class TokenSet:
         path = Path(path)
         config = artifact.read_config(path, KIND)
         try:
-            tensors = storage.read_tensors(path / "tokens.safetensors")
+            tensors = storage.read_tensors(path / FILE)
             found = cls(
                 vocabulary=Vocabulary.from_json(config["vocabulary"]),
-                tokens=_full(tensors["tokens"]),
+                tokens=tensors["tokens"],
                 ids=tuple(config["ids"]),
-                labels=_full(tensors["labels"]),
+                labels=tensors["labels"].long(),
                 heldout=tensors["heldout"],
-                views=_full(tensors["views"]) if "views" in tensors else None,
+                views=tensors.get("views"),
                 frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
                 report=storage.read_json(path / "report.json"),
                 settings=config["settings"],
@@ -97,15 +99,15 @@ class TokenSet:
         and tokenizers to check."""
         vocabulary, count = self.vocabulary, len(self)
         shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
-        kind = torch.float32 if vocabulary.continuous else torch.int64
-        for key, tensor, wanted, of_type in (
-            ("tokens", self.tokens, (count, *shape), kind),
-            ("views", self.views, None if self.views is None else (count, *self.views.shape[1:2], *shape), kind),
-            ("labels", self.labels, (count,), torch.int64),
-            ("heldout", self.heldout, (count,), torch.bool),
+        kinds = (torch.float32,) if vocabulary.continuous else WHOLE
+        for key, tensor, wanted, of_types in (
+            ("tokens", self.tokens, (count, *shape), kinds),
+            ("views", self.views, None if self.views is None else (count, *self.views.shape[1:2], *shape), kinds),
+            ("labels", self.labels, (count,), (torch.int64,)),
+            ("heldout", self.heldout, (count,), (torch.bool,)),
         ):
-            if tensor is not None and (tensor.shape != wanted or tensor.dtype != of_type):
-                raise ConfigError(f"its {key} are {tensor.dtype} {tuple(tensor.shape)}, not {of_type} {wanted}")
+            if tensor is not None and (tensor.shape != wanted or tensor.dtype not in of_types):
+                raise ConfigError(f"its {key} are {tensor.dtype} {tuple(tensor.shape)}, not {of_types[0]} {wanted}")
         if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(vocabulary.classes)):
             raise ConfigError(f"its labels are not those of {len(vocabulary.classes)} classes")
         if not (all(isinstance(id, str) for id in self.ids) and isinstance(self.settings, dict)):
@@ -134,10 +136,6 @@ def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:
     return mask
 
 
-def _small(tensor: Tensor) -> Tensor:
-    """Token ids as int32, which no vocabulary outgrows."""
-    return tensor.int() if tensor.dtype == torch.int64 else tensor
-
-
-def _full(tensor: Tensor) -> Tensor:
-    return tensor.long() if tensor.dtype == torch.int32 else tensor
+def compact(tokens: Tensor) -> Tensor:
+    """Token ids as int32, which no vocabulary outgrows; continuous tokens as they are."""
+    return tokens if tokens.is_floating_point() else tokens.int()

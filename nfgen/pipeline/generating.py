@@ -1,6 +1,10 @@
 """A run to new fields, meshes and pictures."""
 
+import itertools
+import tempfile
 from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -8,8 +12,8 @@ from torch import Tensor
 
 from nfgen import artifact, storage
 from nfgen.decoding import decode_fields
+from nfgen.engine import Engine, create_engine, in_order
 from nfgen.errors import ConfigError, NfgenError
-from nfgen.field import Field
 from nfgen.mesh_export import check_format
 from nfgen.metrics import mesh_validity
 from nfgen.models.draw import SamplingConfig
@@ -22,11 +26,11 @@ from .run import Run
 
 DRAWN = "drawn-{}.safetensors"
 """Tokens that are not yet all meshed, from the index of the first."""
+DRAWN_AT_ONCE = 256
 TRIES = 10  # --require-surface and --require-body give up when so many times the wanted number was drawn
 WHOLE = 0.99  # of the volume: a largest body with less leaves pieces that can be seen
 
-Drawn = tuple[int, Tensor, Field, dict[str, Any]]
-"""Index, tokens, field, and the nearest training field."""
+Required = Literal["body", "surface", "nothing"]
 
 
 def generate(
@@ -47,6 +51,7 @@ def generate(
     device: str = "cpu",
     resume: bool = False,
     overwrite: bool = False,
+    engine: Engine | str = "local",
 ) -> list[Sample]:
     """Generate n new fields, and write of each its mesh (or image), the field and a picture.
 
@@ -59,6 +64,7 @@ def generate(
         require_body: draw again for those, too, whose largest body holds less than 99 % of their volume.
         resolution: marching cubes cells along each axis.
         resume: go on with the samples that an interrupted call left.
+        engine: where tokens are drawn and fields are meshed, see `create_engine`.
 
     Raises:
         ConfigError: if a class, prefix or number is wrong.
@@ -71,7 +77,7 @@ def generate(
     if not 8 <= resolution <= 1024:
         raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
     check_format(format)
-    config = config or SamplingConfig()
+    config, engine = config or SamplingConfig(), create_engine(engine)
     settings = {
         "run": run_path,
         "n": n,
@@ -92,11 +98,11 @@ def generate(
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=[JOURNAL]) as folder:
         artifact.agree_on_plan(folder, "generation", plan)
         journal = Journal(folder)
-        drawn = _draw(run, n, config, seed, label, prefix, batch_size, folder)
-        required: Literal["body", "surface", "nothing"] = (
-            "body" if require_body else "surface" if require_surface else "nothing"
-        )
-        _write_samples(folder, journal, drawn, n, run, seed, label, required, resolution, format)
+        required: Required = "body" if require_body else "surface" if require_surface else "nothing"
+        draw = partial(_drawn, run, config, seed, run.class_index(label), prefix, batch_size)
+        drawn = _draw(folder, n, draw, engine)
+        make = partial(make_sample, run, required, resolution, format)
+        _write_samples(folder, journal, drawn, make, n, run, seed, label, required, engine)
         samples = journal.samples
         write_list(folder, samples, settings | {"empty": journal.empties, "dropped": journal.dropped})
         for used in (folder / JOURNAL, folder / artifact.PLAN, *folder.glob(DRAWN.format("*"))):
@@ -104,30 +110,67 @@ def generate(
     return samples
 
 
+@dataclass(frozen=True)
+class Made:
+    """What became of one drawn sequence of tokens."""
+
+    empty: bool
+    """The field has no surface."""
+    kept: bool
+    """It is as required."""
+    files: dict[str, bytes]
+    """By what follows the sample's name."""
+    names: tuple[str | None, str, str]
+    """What follows the sample's name in those of the mesh (or image), the field and its picture."""
+    nearest: dict[str, Any] | None
+    """The training field of most similar values."""
+
+
+NAME = "sample"
+
+
+def make_sample(run: Run, required: Required, resolution: int, format: str, tokens: Tensor) -> Made:
+    """Decode, mesh and picture one sample."""
+    (field,) = decode_fields(run.tokenizer, tokens[None])
+    mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
+    empty = mesh is None and field.spec.dims == 3
+    in_pieces = required == "body" and mesh is not None and mesh_validity(mesh).largest_share < WHOLE
+    if in_pieces or (empty and required != "nothing"):
+        return Made(empty, False, {}, (None, "", ""), None)
+    with tempfile.TemporaryDirectory() as folder:
+        file, stored, picture = write_sample(Path(folder), NAME, field, mesh, run.frame, format)
+        files = {path.name.removeprefix(NAME): path.read_bytes() for path in Path(folder).iterdir()}
+    file = None if file is None else file.removeprefix(NAME)
+    names = (file, stored.removeprefix(NAME), picture.removeprefix(NAME))
+    return Made(empty, True, files, names, run.nearest([field])[0])
+
+
 def _write_samples(
     folder: Path,
     journal: Journal,
-    drawn: Iterator[Drawn],
+    drawn: Iterator[tuple[int, Tensor]],
+    make: partial[Made],
     n: int,
     run: Run,
     seed: int,
     label: str | None,
-    required: Literal["body", "surface", "nothing"],
-    resolution: int,
-    format: str,
+    required: Required,
+    engine: Engine,
 ) -> None:
     """Write samples until the journal has n of them; those that it has already are passed over."""
+    if len(journal.samples) >= n:
+        return
+    drawn = itertools.dropwhile(lambda one: one[0] < journal.seen, drawn)
+    if required == "nothing":
+        drawn = itertools.islice(drawn, n - journal.seen)  # an engine that works ahead need not go beyond
+    # The same sequences twice: once to be made, elsewhere perhaps, and once for whoever writes what was made of them.
+    drawn, known = itertools.tee(drawn)
     with progress(n, "mesh", "sample") as bar:
         bar.update(len(journal.samples))
-        while len(journal.samples) < n:
-            index, tokens, field, nearest = next(drawn)
-            if index < journal.seen:
-                continue
-            mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
-            empty = mesh is None and field.spec.dims == 3
-            in_pieces = required == "body" and mesh is not None and mesh_validity(mesh).largest_share < WHOLE
-            if in_pieces or (empty and required != "nothing"):
-                journal.add(index, None, empty=empty)
+        made = in_order(engine.map(make, (tokens for _, tokens in drawn)))
+        for (index, tokens), one in zip(known, made, strict=False):
+            if not one.kept:
+                journal.add(index, None, empty=one.empty)
                 if index >= TRIES * n:
                     journal.remove()  # more of the same would not help
                     wanted = "have a surface" if required == "surface" else "are in one piece"
@@ -137,36 +180,44 @@ def _write_samples(
                     )
                 continue
             name = f"sample-{len(journal.samples):04d}"
-            file, stored, picture = write_sample(folder, name, field, mesh, run.frame, format)
-            made = Sample(file, stored, picture, tokens.tolist(), seed, index, label, empty, nearest)
-            journal.add(index, made, empty=empty)
+            for rest, content in one.files.items():
+                storage.write_atomically(folder / f"{name}{rest}", content)
+            file, stored, picture = (None if rest is None else f"{name}{rest}" for rest in one.names)
+            sample_ = Sample(
+                file, str(stored), str(picture), tokens.tolist(), seed, index, label, one.empty, one.nearest
+            )
+            journal.add(index, sample_, empty=one.empty)
             bar.update(1, empty=journal.empties, dropped=journal.dropped)
+            if len(journal.samples) == n:
+                return
 
 
-def _draw(
-    run: Run,
-    n: int,
-    config: SamplingConfig,
-    seed: int,
-    label: str | None,
-    prefix: Tensor | None,
-    batch_size: int | None,
-    folder: Path,
-) -> Iterator[Drawn]:
-    """Samples without end, n at a time; sample i is the same however many are drawn.
+def _draw(folder: Path, n: int, draw: partial[Tensor], engine: Engine) -> Iterator[tuple[int, Tensor]]:
+    """Indices and tokens of samples without end; sample i is the same however many are drawn.
 
     Tokens are kept in the folder: a resumed call meshes them and need not draw them again.
     """
-    index = run.class_index(label)
-    first = 0
+    count = min(n, DRAWN_AT_ONCE)
+    firsts = range(0, n, count)
     while True:
-        kept = folder / DRAWN.format(first)
-        if not kept.exists():
-            tokens = sample(
-                run.model, n, config, seed=seed, first=first, label=index, prefix=prefix, batch_size=batch_size
-            )
-            storage.write_tensors(kept, {"tokens": tokens})
-        tokens = storage.read_tensors(kept)["tokens"]
-        fields = decode_fields(run.tokenizer, tokens)
-        yield from zip(range(first, first + n), tokens, fields, run.nearest(fields), strict=True)
-        first += n
+        missing = [first for first in firsts if not (folder / DRAWN.format(first)).exists()]
+        drawn = engine.map(draw, ((first, count) for first in missing))
+        for first in firsts:
+            while not (folder / DRAWN.format(first)).exists():
+                place, tokens = next(drawn)
+                storage.write_tensors(folder / DRAWN.format(missing[place]), {"tokens": tokens})
+            yield from enumerate(storage.read_tensors(folder / DRAWN.format(first))["tokens"], first)
+        firsts = range(firsts[-1] + count, firsts[-1] + count + n, count)
+
+
+def _drawn(
+    run: Run,
+    config: SamplingConfig,
+    seed: int,
+    label: int | None,
+    prefix: Tensor | None,
+    batch_size: int | None,
+    task: tuple[int, int],
+) -> Tensor:
+    first, count = task
+    return sample(run.model, count, config, seed=seed, first=first, label=label, prefix=prefix, batch_size=batch_size)

@@ -88,7 +88,7 @@ def plan_train(
             model,
             presets.preset(model, size, **of_model),
             tokens.vocabulary,
-            tokens.tokens[rows],
+            tokens.tokens[rows] if tokens.vocabulary.continuous else tokens.tokens[rows].long(),
             tokens.labels[rows],
             tokens.heldout[rows],
             config,

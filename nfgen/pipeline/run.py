@@ -24,6 +24,8 @@ from .pretrained import write_pretrained
 KIND = "run"
 PROBES = 1024  # fixed points whose values tell how alike two fields are: enough to rank neighbours
 FIGURES = ("steps", "seconds", "val_loss", "bits_per_field")  # of a result, that are shown
+TRAIN_PROBES = "train_probes.safetensors"
+KNOWN_AT_ONCE = 16384  # training fields whose probes are compared at once: 64 MB
 TRUNCATION = 0.1  # coordinate units, as in fitting
 
 
@@ -36,7 +38,7 @@ class Run:
     frame: Transform | None
     train_ids: tuple[str, ...]
     train_probes: Float[Tensor, "fields probes"]
-    """Truncated values of the decoded training fields at the probe points."""
+    """Truncated values of the decoded training fields at the probe points, in half precision."""
     result: dict[str, Any]
     """How the training ended."""
     config: dict[str, Any]
@@ -71,7 +73,7 @@ class Run:
                 tokenizer=tokenizer,
                 frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
                 train_ids=tuple(config["train_ids"]),
-                train_probes=storage.read_tensors(path / "train_probes.safetensors")["values"].float(),
+                train_probes=storage.read_tensors(path / TRAIN_PROBES)["values"],
                 result={key: config["result"][key] for key in FIGURES} | config["result"],
                 config=config,
             )
@@ -162,11 +164,12 @@ class Run:
     def nearest(self, fields: list[Field]) -> list[dict[str, Any]]:
         """For each field the training field of most similar values."""
         values = probe_values(fields)
-        distances = torch.cdist(values, self.train_probes) / PROBES**0.5
-        found = distances.min(dim=1)
+        near = [torch.cdist(values, part.float()).min(dim=1) for part in self.train_probes.split(KNOWN_AT_ONCE)]
+        distances, parts = torch.stack([one.values for one in near]).min(dim=0)
+        rows = torch.stack([one.indices for one in near]).gather(0, parts[None])[0] + parts * KNOWN_AT_ONCE
         return [
-            {"id": self.train_ids[i], "distance": round(d, 6)}
-            for i, d in zip(found.indices.tolist(), found.values.tolist(), strict=True)
+            {"id": self.train_ids[i], "distance": round(d / PROBES**0.5, 6)}
+            for i, d in zip(rows.tolist(), distances.tolist(), strict=True)
         ]
 
     def class_index(self, name: str | None) -> int | None:

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen import artifact, storage
+from nfgen import artifact
 from nfgen.configuration import Configuration
 from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError
@@ -20,12 +20,15 @@ from nfgen.models.engine import Engine, find_engine
 from nfgen.models.presets import preset
 from nfgen.models.train_config import TrainConfig
 from nfgen.models.training import train as train_model
+from nfgen.progress import progress
 from nfgen.recipes import with_recipe
+from nfgen.tensor_writer import writing_tensors
 from nfgen.token_set import KIND as TOKENS
 from nfgen.token_set import TOKENIZER, TokenSet
 from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokenizers.base import Tokenizer
 
-from .run import KIND, Run, probe_values
+from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
 from .tokenizing import tokenize
 from .watching import watching
 
@@ -241,8 +244,7 @@ def _train_into(
         )
     if not engine.main:
         return
-    fields = [field for some in known.split(FIELDS_AT_ONCE) for field in decode_fields(tokenizer, tokens.tokens[some])]
-    storage.write_tensors(folder / "train_probes.safetensors", {"values": probe_values(fields).half()})
+    _write_probes(folder / TRAIN_PROBES, tokenizer, tokens.tokens, known)
     artifact.write_config(
         folder,
         KIND,
@@ -262,13 +264,25 @@ def _train_into(
 
 def _view_drawer(tokens: TokenSet, known: Tensor, seed: int) -> Callable[[int], Tensor] | None:
     """For each epoch one sequence a field: its own, or that of an augmented copy."""
-    if tokens.views is None:
+    own, views = tokens.tokens, tokens.views
+    if views is None:
         return None
-    choices = torch.cat([tokens.tokens[known, None], tokens.views[known]], dim=1)
+    augmented, count = views, views.shape[1]
 
     def draw(epoch: int) -> Tensor:
         generator = torch.Generator().manual_seed(seed * 1_000_003 + epoch)
-        chosen = torch.randint(choices.shape[1], (len(choices),), generator=generator)
-        return choices[torch.arange(len(choices)), chosen]
+        chosen = torch.randint(count + 1, (len(known),), generator=generator)
+        drawn = augmented[known, (chosen - 1).clamp(min=0)]
+        drawn[chosen == 0] = own[known[chosen == 0]]
+        return drawn
 
     return draw
+
+
+def _write_probes(path: Path, tokenizer: Tokenizer, tokens: Tensor, known: Tensor) -> None:
+    """Values of the decoded training fields, by which a new field's nearest one is found."""
+    claims = {"values": (torch.float16, (len(known), PROBES))}
+    with writing_tensors(path, claims) as writer, progress(len(known), "training fields", "field") as bar:
+        for some in known.split(FIELDS_AT_ONCE):
+            writer.append("values", probe_values(decode_fields(tokenizer, tokens[some])).half())
+            bar.update(len(some))

@@ -1,0 +1,45 @@
+"""The parts of a finished fit become the one shard of a field set, whose tensors can be mapped to memory as a whole."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from . import storage
+from .field_set import SHARD, FieldSet, read_shard, write_entries
+from .fit_report import write_report
+from .spec import FieldSpec
+from .tensor_writer import writing_tensors
+
+PARTS = "parts"
+"""Folder of the parts, while fields are fitted or encoded; it goes when all is done."""
+
+
+def pack(folder: Path, count: int, spec: FieldSpec) -> FieldSet:
+    """Make the shard and the report of a field set of the parts 0 … count - 1, which are read one at a time.
+
+    Returns:
+        The fields; base, classes and the like are those of none.
+    """
+    parts, ids, skipped = folder / PARTS, list[str](), list[dict[str, Any]]()
+    used = list[int]()
+    for number in range(count):
+        entries = storage.read_json(parts / f"{SHARD.format(number)}.json")
+        used += [number] if entries["ids"] else []
+        ids += entries["ids"]
+        skipped += entries["skipped"]
+    if not used:
+        return FieldSet.joined([read_shard(parts, number, spec) for number in range(count)], spec=spec)
+    first = storage.read_tensors(parts / f"{SHARD.format(used[0])}.safetensors")
+    claims = {key: (tensor.dtype, (len(ids), *tensor.shape[1:])) for key, tensor in first.items()}
+    with writing_tensors(folder / f"{SHARD.format(0)}.safetensors", claims) as writer:
+        for number in used:
+            for key, tensor in storage.read_tensors(parts / f"{SHARD.format(number)}.safetensors").items():
+                writer.append(key, tensor)
+    write_report(folder, _reports(parts, count), skipped)
+    write_entries(folder, 0, {"ids": ids, "skipped": skipped, "reports": len(ids)})
+    return read_shard(folder, 0, spec)
+
+
+def _reports(parts: Path, count: int) -> Iterator[dict[str, Any]]:
+    for number in range(count):
+        yield from storage.read_json(parts / f"{SHARD.format(number)}.json")["fields"]

@@ -1,0 +1,158 @@
+"""The engine ray on a local cluster of two machines: the bits of the local one, whatever becomes of a machine."""
+
+import os
+import threading
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import trimesh
+
+from nfgen.engine import create_engine
+from nfgen.errors import ConfigError, NfgenError
+from nfgen.field_set import FieldSet
+from nfgen.fit_job import SampleConfig
+from nfgen.fitting import FitConfig
+from nfgen.models.train_config import TrainConfig
+from nfgen.pipeline import generate, tokenize, tokenizing, train
+from nfgen.shape_fitting import fit_fields
+from nfgen.spec import FieldSpec
+
+ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'nfgen[ray]'")
+
+# Ray warns of its own changes, and leaves it to the end of the process to close its files.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::FutureWarning"),
+    pytest.mark.filterwarnings("ignore::DeprecationWarning"),
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+SPEC = FieldSpec(frequencies=1, hidden=(8, 8))
+MEMORY = 100 << 20  # bytes of each machine's store of objects
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[Any]:
+    """Two machines of one processor each."""
+    from ray.cluster_utils import Cluster
+
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    arguments = {"num_cpus": 1, "object_store_memory": MEMORY, "include_dashboard": False}
+    made = Cluster(initialize_head=True, head_node_args=arguments)
+    made.add_node(num_cpus=1, object_store_memory=MEMORY)
+    ray.init(address=made.address, log_to_driver=False)
+    yield made
+    ray.shutdown()
+    made.shutdown()
+    torch.set_num_threads(threads)
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
+
+
+def without_seconds(folder: Path) -> dict[str, bytes]:
+    """Of field sets: how long a fit took is no one's bits."""
+    return {name: data for name, data in content(folder).items() if not name.endswith("fit_report.json")}
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Five boxes and a file that is no mesh."""
+    folder = tmp_path_factory.mktemp("shapes")
+    for i in range(5):
+        trimesh.creation.box((1, 2, 1 + i)).export(folder / f"{i}.ply")
+    (folder / "no.ply").write_bytes(b"no mesh")
+    return folder
+
+
+def test_artifacts_have_the_bits_of_the_local_engine(cluster: Any, shapes: Path, tmp_path: Path) -> None:
+    samples = SampleConfig(near=96, uniform=32, near_checks=16, uniform_checks=32)
+    settings = {"spec": SPEC, "config": FitConfig(steps=5, points=64, batch=2), "samples": samples, "workers": 1}
+    for engine in ("local", "ray"):
+        fields = fit_fields(shapes, tmp_path / engine / "fields", engine=engine, **settings)
+        assert [entry["id"] for entry in fields.skipped] == ["no.ply"]
+        assert [entry["id"] for entry in fields.report] == list(fields.ids)
+    assert without_seconds(tmp_path / "local/fields") == without_seconds(tmp_path / "ray/fields")
+
+    fields = FieldSet.load(tmp_path / "local/fields").select(torch.arange(23) % 5)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(tokenizing, "ENCODED_AT_ONCE", 5)
+        for engine in ("local", "ray"):
+            tokenize(fields, tmp_path / engine / "tokens", "codebook", codes=8, steps=2, engine=engine)
+    assert content(tmp_path / "local/tokens") == content(tmp_path / "ray/tokens")
+
+    small = {"layers": 1, "width": 16, "heads": 1, "dropout": 0.0}
+    config = TrainConfig(steps=2, batch_size=4)
+    train(tmp_path / "local/tokens", tmp_path / "run", model_settings=small, config=config)
+    for engine in ("local", "ray"):
+        made = generate(tmp_path / "run", 4, tmp_path / engine / "out", resolution=16, engine=engine)
+        assert [one.index for one in made] == [0, 1, 2, 3]
+    assert content(tmp_path / "local/out") == content(tmp_path / "ray/out")
+
+
+def test_what_a_task_raises_is_raised_here(cluster: Any) -> None:
+    def work(task: int) -> int:
+        if task == 2:
+            raise ConfigError("two is wrong", "give another")
+        return task
+
+    with pytest.raises(ConfigError, match="two is wrong") as caught:
+        list(create_engine("ray").map(work, range(4)))
+    assert caught.value.remedy == "give another"
+
+
+def test_a_task_that_ends_every_process_is_named(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(task: int) -> int:
+        if task == 1:
+            os._exit(1)
+        return task
+
+    monkeypatch.setattr("nfgen.ray_engine.ATTEMPTS", 0)
+    with pytest.raises(NfgenError, match="task 1 was lost 1 times"):
+        list(create_engine("ray").map(work, range(2)))
+
+
+def test_more_threads_than_any_machine_has(cluster: Any) -> None:
+    torch.set_num_threads(2)
+    try:
+        with pytest.raises(ConfigError, match="no machine of the cluster has 2 processors"):
+            create_engine("ray")
+    finally:
+        torch.set_num_threads(1)
+
+
+def test_nothing_is_lost_or_doubled_when_a_machine_goes(cluster: Any, tmp_path: Path) -> None:
+    """Last, as the machine does not come back."""
+    journal = str(tmp_path / "begun")
+    here = ray.get_runtime_context().get_node_id()
+
+    def work(task: int) -> tuple[int, bytes]:
+        import ray as there
+
+        with open(journal, "a") as file:  # noqa: PTH123 - sent to another process, which has no imports of this file
+            file.write(f"{task} {there.get_runtime_context().get_node_id()}\n")
+        # On the other machine nothing is ever done in time: what it has is in work when it goes.
+        time.sleep(0.1 if there.get_runtime_context().get_node_id() == here else 600)
+        # Too large to travel with the answer: it stays on the machine that made it until somebody asks.
+        return task, bytes([task]) * 200_000
+
+    (other,) = [node for node in cluster.list_all_nodes() if node.node_id != here]
+
+    def remove_when_at_work() -> None:
+        while not (Path(journal).exists() and other.node_id in Path(journal).read_text()):
+            time.sleep(0.05)
+        cluster.remove_node(other, allow_graceful=False)
+
+    remover = threading.Thread(target=remove_when_at_work, daemon=True)
+    remover.start()
+    found = list(create_engine("ray").map(work, range(12)))
+    remover.join()
+    assert sorted(number for number, _ in found) == list(range(12))
+    assert all(number == task and data == bytes([task]) * 200_000 for number, (task, data) in found)
+    begun = [line.split() for line in Path(journal).read_text().splitlines()]
+    assert len(begun) > 12, "what the lost machine had was done again"
