@@ -114,11 +114,8 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
 def _skipped(parent: ast.AST, name: str, node: object) -> bool:
     """Annotations, imports, text of messages and abstract methods say nothing that a test should notice; defaults of
     settings are choices."""
-    if (
-        name == "annotation"
-        or name in ("returns", "decorator_list", "bases", "keywords")
-        and isinstance(parent, ast.FunctionDef | ast.ClassDef)
-    ):
+    said = ("annotation", "returns", "decorator_list", "bases", "keywords", "defaults", "kw_defaults")
+    if name in said and isinstance(parent, ast.FunctionDef | ast.ClassDef | ast.AnnAssign | ast.arguments):
         return True
     if isinstance(node, ast.FunctionDef) and any("abstractmethod" in ast.unparse(one) for one in node.decorator_list):
         return True

@@ -3,8 +3,8 @@
     python benchmarks/mutation.py --mutants 200
 
 Of tokenizers/ and the decode path. The tests are run once to see which of them run which lines. A mutant is then made
-in a fork of that process, by exchanging the code of the function that it lies in, and meets the tests that run its line,
-quick ones first, until one fails. One that survives is printed with its number: `--only NUMBER` shows its tests.
+in a fork of that process, by exchanging the code of the function that it lies in, and meets the tests that run its
+line, quick ones first, until one fails. One that survives is printed with its number: `--only NUMBER` shows its tests.
 """
 
 import os
@@ -12,7 +12,6 @@ import os
 os.environ |= {"OMP_NUM_THREADS": "1", "IGL_NUM_THREADS": "1"}
 
 import argparse
-import ast
 import gc
 import importlib
 import random
