@@ -239,8 +239,9 @@ def main() -> int:
     arguments = parser.parse_args()
     for name in MODULES:
         importlib.import_module(name)
+    options = ["-q", "-s", "--no-header", "-Wignore::pytest.PytestAssertRewriteWarning", f"--rootdir={ROOT}"]
     files = [str(ROOT / "tests" / test) for test in TESTS]
-    return int(pytest.main(["-q", "-s", "--no-header", f"--rootdir={ROOT}", *files], plugins=[Mutations(arguments)]))
+    return int(pytest.main([*options, *files], plugins=[Mutations(arguments)]))
 
 
 if __name__ == "__main__":
