@@ -48,7 +48,7 @@ MODULES = [
 ]
 TESTS = [
     *(f"test_{name}.py" for name in ("tokenizers", "weight_tokenizers", "vq", "graph", "laws", "field", "symmetry")),
-    *(f"test_{name}.py" for name in ("nouns", "meshing", "surface_grid", "round_trip")),
+    *(f"test_{name}.py" for name in ("vq_training", "nouns", "meshing", "surface_grid", "round_trip", "hub")),
     *(
         f"test_interruption.py::test_{name}"
         for name in (
