@@ -160,6 +160,7 @@ class Mutations:
     def _measure(self, items: list[pytest.Item]) -> None:
         """Which tests run which lines, and the processor time of each."""
         looker = coverage.Coverage(data_file=None, config_file=False, include=[str(file_of(name)) for name in MODULES])
+        looker.set_option("run:disable_warnings", ["already-imported"])  # what a module says once is told apart
         looker.start()
         for item, following in zip(items, [*items[1:], None], strict=True):
             looker.switch_context(item.nodeid)
