@@ -154,6 +154,7 @@ class Soak:
         while self.kills < kills:
             self._one_output(self.rng.randint(1, 6))
             self.runs += 1
+            print(f"{self.name}: {self.kills} kills, {self.runs} outputs", file=sys.stderr, flush=True)
 
     def _one_output(self, kills: int) -> None:
         folder = self.work / "trial"
