@@ -152,7 +152,7 @@ class Soak:
     def run(self, kills: int) -> None:
         """Kill at least so often, over as many outputs as that takes."""
         while self.kills < kills:
-            self._one_output(self.rng.randint(1, 6))
+            self._one_output(self.rng.randint(1, min(6, kills)))
             self.runs += 1
             print(f"{self.name}: {self.kills} kills, {self.runs} outputs", file=sys.stderr, flush=True)
 
