@@ -1,30 +1,37 @@
 """Does `--dry-run` tell the time within a factor of two? Each command is planned, then run.
 
 python benchmarks/dry_run.py [-n 64]
+python benchmarks/dry_run.py --fields FIELDS --only vq --steps 60 --samples 4    # without the fit
 """
 
 import datetime
 import json
 import tempfile
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import click
 
 import nfgen
 from nfgen.fit_plan import plan_fit
 from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import plan_generate, plan_tokenize, plan_train
+from nfgen.pipeline import Run, plan_generate, plan_tokenize, plan_train
 from nfgen.plan import Plan, timed
 
+TOKENIZERS: dict[str, dict[str, Any]] = {"histogram": {}, "codebook": {"unit": "row", "depth": 4}, "vq": {}}
 RESULTS = Path(__file__).parent / "results" / "dry_run.jsonl"
 
 
 @click.command()
 @click.option("-n", "count", type=click.IntRange(8), default=64, show_default=True, help="Shapes.")
+@click.option("--fields", type=click.Path(path_type=Path), help="Take these fields; the fit is left out.")
 @click.option("--steps", type=click.IntRange(20), default=300, show_default=True, help="Of model and vq tokenizer.")
-def main(count: int, steps: int) -> None:
-    def compare(what: str, plan: Plan, real: float) -> None:
+@click.option("--samples", type=click.IntRange(1), default=16, show_default=True, help="To generate.")
+@click.option("--only", multiple=True, type=click.Choice(list(TOKENIZERS)), help="Tokenizers.  [default: all]")
+def main(count: int, fields: Path | None, steps: int, samples: int, only: tuple[str, ...]) -> None:
+    def compare(what: str, plan: Plan, work: Callable[[], Any]) -> None:
+        real = timed(work)
         line = {
             "date": datetime.date.today().isoformat(),
             "what": what,
@@ -37,30 +44,27 @@ def main(count: int, steps: int) -> None:
         with RESULTS.open("a") as file:
             file.write(json.dumps(line) + "\n")
 
+    def compare_stages(tokenizer: str, fields: Path, folder: Path) -> None:
+        tokens, run, out = (folder / f"{tokenizer}-{what}" for what in ("tokens", "run", "out"))
+        settings = TOKENIZERS[tokenizer] | ({"steps": steps} if tokenizer == "vq" else {})
+        plan = plan_tokenize(fields, tokenizer, **settings)
+        compare(f"tokenize {tokenizer}", plan, lambda: nfgen.tokenize(fields, tokens, tokenizer, **settings))
+        if tokenizer == "histogram":
+            return  # a model of so many tokens takes too long
+        plan, config = plan_train(tokens, {"steps": steps}), TrainConfig(steps=steps)
+        compare(f"train on {tokenizer}", plan, lambda: nfgen.train(tokens, run, config=config))
+        plan = plan_generate(Run.load(run), samples)
+        compare(f"generate by {tokenizer}", plan, lambda: nfgen.generate(run, samples, out))
+
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        nfgen.write_shapes("chair", count, folder / "chairs")
-        plan = plan_fit(folder / "chairs", workers=1)
-        compare("fit", plan, timed(lambda: nfgen.fit(folder / "chairs", folder / "fields", workers=1)))
-        for label, tokenizer, settings in (
-            ("tokenize histogram", "histogram", {}),
-            ("tokenize codebook", "codebook", {"unit": "row", "depth": 4}),
-            ("tokenize vq", "vq", {"steps": steps}),
-        ):
-            plan = plan_tokenize(folder / "fields", tokenizer, **settings)
-            started = time.perf_counter()
-            nfgen.tokenize(folder / "fields", folder / tokenizer, tokenizer, **settings)
-            compare(label, plan, time.perf_counter() - started)
-        for tokens in ("vq", "codebook"):
-            plan = plan_train(folder / tokens, {"steps": steps})
-            config = TrainConfig(steps=steps)
-            started = time.perf_counter()
-            run = nfgen.train(folder / tokens, folder / f"run-{tokens}", config=config)
-            compare(f"train on {tokens}", plan, time.perf_counter() - started)
-            plan = plan_generate(run, 16)
-            started = time.perf_counter()
-            nfgen.generate(run, 16, folder / f"out-{tokens}")
-            compare(f"generate by {tokens}", plan, time.perf_counter() - started)
+        if fields is None:
+            chairs, fields = folder / "chairs", folder / "fields"
+            nfgen.write_shapes("chair", count, chairs)
+            compare("fit", plan_fit(chairs, workers=1), lambda: nfgen.fit(chairs, folder / "fields", workers=1))
+        count = len(nfgen.FieldSet.load(fields))
+        for tokenizer in only or TOKENIZERS:
+            compare_stages(tokenizer, fields, folder)
 
 
 if __name__ == "__main__":

@@ -231,18 +231,24 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=20_000, help="inputs of each reader")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
+    parser.add_argument("--turn", type=int, default=2000, help="inputs until the next reader has its turn")
     parser.add_argument("--only", nargs="*", default=list(READERS), metavar="READER", help=", ".join(READERS))
     arguments = parser.parse_args()
-    total = 0
-    for name in arguments.only:
-        started = time.monotonic()
-        found = feed_apart(name, arguments.first, arguments.first + arguments.count)
-        total += len(found)
-        print(
-            f"{name}: {arguments.count} inputs, {len(found)} findings, {time.monotonic() - started:.0f} s", flush=True
-        )
-        for finding in found[:20]:
-            print(f"  {finding.index}: {finding.what[:300]}", flush=True)
+    first, end, total = arguments.first, arguments.first + arguments.count, 0
+    found, seconds = (dict.fromkeys(arguments.only, 0) for _ in range(2))
+    while first < end:
+        turn = min(arguments.turn, end - first)
+        for name in arguments.only:
+            started = time.monotonic()
+            findings = feed_apart(name, first, first + turn)
+            found[name] += len(findings)
+            seconds[name] += round(time.monotonic() - started)
+            done = first + turn - arguments.first
+            print(f"{name}: {done} inputs, {found[name]} findings, {seconds[name]} s", flush=True)
+            for finding in findings[:20]:
+                print(f"  {finding.index}: {finding.what[:300]}", flush=True)
+            total += len(findings)
+        first += turn
     return min(total, 1)
 
 

@@ -2,8 +2,9 @@
 
     python benchmarks/mutation.py --mutants 200
 
-Of tokenizers/ and the decode path. A mutant is killed if a test fails, or takes ten times its time; one that survives
-is printed, with its number, so that a test can be written for it: `--only NUMBER` runs it again and shows the tests.
+Of tokenizers/ and the decode path. The tests are run once to see which of them run which lines. A mutant is then made
+in a fork of that process, by exchanging the code of the function that it lies in, and meets the tests that run its
+line, quick ones first, until one fails. One that survives is printed with its number: `--only NUMBER` shows its tests.
 """
 
 import os
@@ -11,192 +12,223 @@ import os
 os.environ |= {"OMP_NUM_THREADS": "1", "IGL_NUM_THREADS": "1"}
 
 import argparse
-import ast
-import copy
-import importlib.abc
-import importlib.util
+import gc
+import importlib
 import random
 import resource
-import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, NamedTuple
+from types import CodeType, FunctionType, ModuleType
+from typing import NamedTuple
+
+import coverage
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from mutants import Site, changed, sites
 
 ROOT = Path(__file__).parent.parent
-
-TARGETS = {
-    "nfgen.tokenizers.histogram": ("test_tokenizers.py", "test_weight_tokenizers.py"),
-    "nfgen.tokenizers.codebook": ("test_tokenizers.py", "test_weight_tokenizers.py"),
-    "nfgen.tokenizers.identity": ("test_tokenizers.py", "test_weight_tokenizers.py"),
-    "nfgen.tokenizers.codes": ("test_tokenizers.py", "test_weight_tokenizers.py"),
-    "nfgen.tokenizers.scaling": ("test_tokenizers.py", "test_weight_tokenizers.py"),
-    "nfgen.tokenizers.units": ("test_tokenizers.py", "test_weight_tokenizers.py"),
-    "nfgen.tokenizers.base": ("test_tokenizers.py", "test_weight_tokenizers.py"),
-    "nfgen.field": ("test_field.py", "test_laws.py"),
-    "nfgen.decoding": ("test_laws.py", "test_tokenizers.py"),
-    "nfgen.vocabulary": ("test_nouns.py", "test_laws.py"),
-    "nfgen.symmetry": ("test_symmetry.py", "test_laws.py"),
-}
-"""Modules, and the tests that are to notice."""
-
-COMPARISONS: dict[type[ast.cmpop], type[ast.cmpop]] = {
-    ast.Lt: ast.LtE,
-    ast.LtE: ast.Lt,
-    ast.Gt: ast.GtE,
-    ast.GtE: ast.Gt,
-    ast.Eq: ast.NotEq,
-    ast.NotEq: ast.Eq,
-    ast.Is: ast.IsNot,
-    ast.IsNot: ast.Is,
-    ast.In: ast.NotIn,
-    ast.NotIn: ast.In,
-}
-OPERATORS: dict[type[ast.operator], type[ast.operator]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.Div,
-    ast.Div: ast.Mult,
-    ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.Mult,
-    ast.Pow: ast.Mult,
-    ast.BitOr: ast.BitAnd,
-    ast.BitAnd: ast.BitOr,
-    ast.MatMult: ast.Mult,
-}
+DECODING = (
+    "decoding",
+    "field",
+    "vocabulary",
+    "symmetry",
+    "meshing",
+    "surface_grid",
+    "bounds",
+    "restriction",
+    "regional",
+)
+MODULES = [
+    *(f"nfgen.tokenizers.{path.stem}" for path in sorted((ROOT / "tokenizers").glob("*.py"))),
+    *(f"nfgen.{name}" for name in DECODING),
+]
+TESTS = [
+    *(f"test_{name}.py" for name in ("tokenizers", "weight_tokenizers", "vq", "graph", "laws", "field", "symmetry")),
+    *(f"test_{name}.py" for name in ("vq_training", "nouns", "meshing", "surface_grid", "round_trip", "hub")),
+    *(
+        f"test_interruption.py::test_{name}"
+        for name in (
+            "a_tokenizer_goes_on_from_its_check_point_to_the_same_bits",
+            "ctrl_c_keeps_the_step_that_it_came_in",
+            "a_tokenizer_is_resumed_only_as_it_was",
+            "a_loss_that_is_not_finite_keeps_the_last_check_point_and_goes_on_from_it",
+            "weights_that_are_not_finite_never_replace_a_check_point",
+        )
+    ),
+    "test_untrusted.py::test_a_tokenizer_that_claims_other_networks_claims_no_memory",
+]
+"""What is to notice."""
+MEMORY = 16 << 30  # bytes of address space that a mutant may claim
+NOT_APPLIED = 3
 
 
 class Mutant(NamedTuple):
     module: str
-    line: int
-    what: str
-    tree: ast.Module
+    site: Site
+
+    def __str__(self) -> str:
+        return f"{self.module}:{self.site.first}: {self.site.what}"
 
 
-def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
-    """What a node may become."""
-    new: Any = copy.deepcopy(node)
-    if isinstance(new, ast.Compare):
-        other = COMPARISONS[type(new.ops[0])]
-        new.ops[0] = other()
-        yield f"a comparison becomes {other.__name__}", new
-    elif isinstance(new, ast.BinOp) and type(new.op) in OPERATORS and not isinstance(new.left, ast.JoinedStr):
-        other_operator = OPERATORS[type(new.op)]
-        new.op = other_operator()
-        yield f"an operator becomes {other_operator.__name__}", new
-    elif isinstance(new, ast.BoolOp):
-        new.op = ast.Or() if isinstance(new.op, ast.And) else ast.And()
-        yield "and becomes or, or or and", new
-    elif isinstance(new, ast.UnaryOp) and isinstance(new.op, ast.Not | ast.USub):
-        yield "a negation is dropped", new.operand
-    elif isinstance(new, ast.Constant) and type(new.value) is bool:
-        yield f"{new.value} becomes {not new.value}", ast.copy_location(ast.Constant(not new.value), node)
-    elif isinstance(new, ast.Constant) and type(new.value) in (int, float):
-        yield f"{new.value} becomes {new.value + 1}", ast.copy_location(ast.Constant(new.value + 1), node)
-    elif isinstance(new, ast.IfExp):
-        yield "both branches are the first", new.body
-        yield "both branches are the second", new.orelse
-    elif isinstance(new, ast.Return) and new.value is not None:
-        yield "None is returned", ast.copy_location(ast.Return(ast.Constant(None)), node)
-    elif isinstance(new, ast.Expr) and isinstance(new.value, ast.Call):
-        yield "a call is dropped", ast.copy_location(ast.Pass(), node)
-    elif isinstance(new, ast.Raise):
-        yield "an error is not raised", ast.copy_location(ast.Pass(), node)
-    elif isinstance(new, ast.If):
-        yield "a condition is always false", ast.copy_location(ast.If(ast.Constant(False), new.body, new.orelse), node)
+def file_of(module: str) -> Path:
+    return (ROOT / Path(*module.split(".")).with_suffix(".py")).resolve()
 
 
-def skipped(node: ast.AST) -> bool:
-    """Annotations, docstrings and messages say nothing that a test could notice."""
-    return isinstance(node, ast.JoinedStr | ast.arg | ast.AnnAssign | ast.Import | ast.ImportFrom)
+def codes(code: CodeType) -> Iterator[tuple[tuple[str, int], CodeType]]:
+    """Code of all functions below that of a module, with their names and lines."""
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield (constant.co_qualname, constant.co_firstlineno), constant
+            yield from codes(constant)
 
 
-def places(tree: ast.Module) -> Iterator[tuple[ast.AST, str, int | None, ast.AST]]:
-    """(parent, attribute, place in it, node) of all nodes that run."""
-    todo: list[ast.AST] = [tree]
-    while todo:
-        parent = todo.pop()
-        for name, value in ast.iter_fields(parent):
-            if name in ("annotation", "returns", "decorator_list", "bases", "keywords") and isinstance(
-                parent, ast.FunctionDef | ast.ClassDef | ast.AnnAssign
-            ):
+def apply(mutant: Mutant) -> bool:
+    """Change the module that is loaded already, wherever it is used; False if nothing changed."""
+    path = file_of(mutant.module)
+    source = path.read_text()
+    after = compile(changed(source, mutant.site.node, mutant.site.change), str(path), "exec")
+    before, new = dict(codes(compile(source, str(path), "exec"))), dict(codes(after))
+    new = {key: code for key, code in new.items() if key in before and code != before[key]}
+    done = False
+    for function in gc.get_objects():
+        if isinstance(function, FunctionType):
+            old = function.__code__
+            code = new.get((old.co_qualname, old.co_firstlineno))
+            if code is None or Path(old.co_filename).resolve() != path:
                 continue
-            for place, node in enumerate(value) if isinstance(value, list) else [(None, value)]:
-                if isinstance(node, ast.AST) and not skipped(node):
-                    yield parent, name, place, node
-                    todo.append(node)
+            if len(code.co_freevars) == len(old.co_freevars):
+                function.__code__ = code
+                done = True
+    return done or _apply_constant(mutant, after)
 
 
-def mutants(module: str) -> list[Mutant]:
-    source = source_of(module).read_text()
-    found = []
-    for number, (_, _, _, node) in enumerate(places(ast.parse(source))):
-        for what, new in changes(node):
-            tree = ast.parse(source)
-            parent, name, place, _ = list(places(tree))[number]
-            if place is None:
-                setattr(parent, name, new)
-            else:
-                getattr(parent, name)[place] = new
-            found.append(Mutant(module, getattr(node, "lineno", 0), what, ast.fix_missing_locations(tree)))
-    return found
+def _apply_constant(mutant: Mutant, code: CodeType) -> bool:
+    """What a module or class says once, and who has imported it from there."""
+    loaded = sys.modules[mutant.module]
+    fresh = ModuleType(mutant.module)
+    fresh.__dict__.update(__file__=loaded.__file__, __package__=loaded.__package__)
+    exec(code, fresh.__dict__)
+    done = False
+    for name, value in vars(fresh).items():
+        old = getattr(loaded, name, None)
+        if name.startswith("__") or isinstance(value, type | FunctionType | ModuleType) or _same(old, value):
+            continue
+        for user in list(sys.modules.values()):
+            if getattr(user, "__dict__", {}).get(name) is old:
+                setattr(user, name, value)
+                done = True
+    for name, value in vars(fresh).items():
+        if isinstance(value, type) and value.__module__ == mutant.module:
+            for key, own in vars(value).items():
+                old = vars(getattr(loaded, name)).get(key)
+                if isinstance(own, int | float | bool | tuple) and not key.startswith("__") and not _same(old, own):
+                    setattr(getattr(loaded, name), key, own)
+                    done = True
+    return done
 
 
-def source_of(module: str) -> Path:
-    return ROOT / Path(*module.split(".")).with_suffix(".py")
+def _same(one: object, other: object) -> bool:
+    return type(one) is type(other) and repr(one) == repr(other)
 
 
-class Loader(importlib.abc.MetaPathFinder, importlib.abc.Loader):
-    """Imports the mutant instead of the module."""
+class Mutations:
+    """A plugin of pytest that, in place of running the tests once, runs them against mutants."""
 
-    def __init__(self, mutant: Mutant) -> None:
-        self.mutant = mutant
+    def __init__(self, arguments: argparse.Namespace) -> None:
+        self.arguments = arguments
+        self.failed = False
+        self.seconds: dict[str, float] = {}
+        self.by_line: dict[str, dict[int, list[str]]] = {}
 
-    def find_spec(self, name: str, path: Any, target: Any = None) -> Any:
-        if name != self.mutant.module:
-            return None
-        return importlib.util.spec_from_file_location(name, source_of(name), loader=self)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self.failed |= report.failed
 
-    def create_module(self, spec: Any) -> None:
-        return None
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtestloop(self, session: pytest.Session) -> bool:
+        self.items = {item.nodeid: item for item in session.items}
+        self._measure(session.items)
+        if self.failed:
+            raise pytest.UsageError("the tests fail without a mutant")
+        self._keep_fields(session.items)
+        self._run()
+        return True
 
-    def exec_module(self, module: Any) -> None:
-        exec(compile(self.mutant.tree, str(source_of(self.mutant.module)), "exec"), module.__dict__)
+    def _measure(self, items: list[pytest.Item]) -> None:
+        """Which tests run which lines, and the processor time of each."""
+        looker = coverage.Coverage(data_file=None, config_file=False, include=[str(file_of(name)) for name in MODULES])
+        looker.set_option("run:disable_warnings", ["already-imported"])  # what a module says once is told apart
+        looker.start()
+        for item, following in zip(items, [*items[1:], None], strict=True):
+            looker.switch_context(item.nodeid)
+            started = time.process_time()
+            item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+            self.seconds[item.nodeid] = time.process_time() - started
+        looker.stop()
+        data = looker.get_data()
+        self.by_line = {file: data.contexts_by_lineno(file) for file in data.measured_files()}
 
+    def _keep_fields(self, items: list[pytest.Item]) -> None:
+        """Set the fields that many tests share up once, and not in each fork."""
+        shared = "tiny_fields"
+        user = next(item for item in items if shared in item.fixturenames and "fitted" not in item.fixturenames)
+        following = next(item for item in items if shared in item.fixturenames and item.path != user.path)
+        user.config.hook.pytest_runtest_protocol(item=user, nextitem=following)
 
-def run_tests(mutant: Mutant | None, tests: Sequence[str], seconds: float, quiet: bool = True) -> int:
-    """Exit status of the tests, in a forked process: 0 = all passed."""
-    child = os.fork()
-    if child == 0:
-        limit = int(seconds) + 1
-        resource.setrlimit(resource.RLIMIT_CPU, (limit, limit + 1))
-        signal.signal(signal.SIGXCPU, signal.SIG_DFL)
-        if quiet:
-            nowhere = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(nowhere, 1)
-            os.dup2(nowhere, 2)
-        if mutant is not None:
-            sys.meta_path.insert(0, Loader(mutant))
-        import pytest
+    def _tests(self, mutant: Mutant) -> list[str]:
+        lines = self.by_line.get(str(file_of(mutant.module)), {})
+        # What a module says once is used anywhere in it.
+        span = range(mutant.site.first, mutant.site.last + 1) if mutant.site.in_function else list(lines)
+        found = {test for line in span for test in lines.get(line, ())}
+        return sorted(found & self.items.keys(), key=lambda test: self.seconds[test])
 
-        files = [str(ROOT / "tests" / name) for name in tests if (ROOT / "tests" / name).exists()]
-        status = int(
-            pytest.main(
-                [
-                    "-x",
-                    "-q",
-                    "-p",
-                    "no:randomly",
-                    "--no-header",
-                    "-Wignore::pytest.PytestAssertRewriteWarning",
-                    f"--rootdir={ROOT}",
-                    *files,
-                ]
-            )
-        )
-        os._exit(status)
-    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    def _survives(self, mutant: Mutant | None, tests: list[str]) -> bool:
+        child = os.fork()
+        if child == 0:
+            limit = 20 + int(10 * sum(self.seconds[test] for test in tests))
+            resource.setrlimit(resource.RLIMIT_CPU, (limit, limit))
+            resource.setrlimit(resource.RLIMIT_AS, (MEMORY, MEMORY))
+            if self.arguments.only is None:
+                nowhere = os.open(os.devnull, os.O_WRONLY)
+                os.dup2(nowhere, 1)
+                os.dup2(nowhere, 2)
+            status = 1
+            try:
+                if mutant is not None and not apply(mutant):
+                    os._exit(NOT_APPLIED)
+                self.failed = False
+                items = [self.items[test] for test in tests]
+                for item, following in zip(items, [*items[1:], None], strict=True):
+                    item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+                    if self.failed:
+                        break
+                status = int(self.failed)
+            finally:
+                os._exit(status)
+        status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if status == NOT_APPLIED:
+            print(f"not applied: {mutant}", flush=True)
+        return status in (0, NOT_APPLIED)
+
+    def _run(self) -> None:
+        quick = [test for test, seconds in self.seconds.items() if seconds < 0.2]
+        if not self._survives(None, quick):
+            raise pytest.UsageError("the tests fail in a fork")
+        every = [Mutant(name, site) for name in self.arguments.modules for site in sites(file_of(name).read_text())]
+        order = random.Random(self.arguments.seed).sample(range(len(every)), len(every))
+        chosen = self.arguments.only if self.arguments.only is not None else order[: self.arguments.mutants]
+        survivors, started = 0, time.monotonic()
+        for done, number in enumerate(chosen, 1):
+            tests = self._tests(every[number])
+            if not tests or self._survives(every[number], tests):
+                survivors += 1
+                print(f"survives {len(tests)} tests: {number} {every[number]}", flush=True)
+            if done % 20 == 0 or done == len(chosen):
+                share, seconds = 100 * (done - survivors) / done, time.monotonic() - started
+                print(f"{done} of {len(every)} mutants: {share:.1f} % killed, {seconds:.0f} s", flush=True)
 
 
 def main() -> int:
@@ -204,36 +236,14 @@ def main() -> int:
     parser.add_argument("--mutants", type=int, default=200, help="how many, drawn at random")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--only", type=int, nargs="*", help="numbers of single mutants")
-    parser.add_argument("--modules", nargs="*", default=list(TARGETS))
+    parser.add_argument("--modules", nargs="*", default=MODULES)
     arguments = parser.parse_args()
-    all_ = [mutant for module in arguments.modules for mutant in mutants(module)]
-    order = random.Random(arguments.seed).sample(range(len(all_)), len(all_))
-    chosen = arguments.only if arguments.only is not None else order[: arguments.mutants]
-    times = {}
-    for tests in {TARGETS[all_[number].module] for number in chosen}:
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        if run_tests(None, tests, 3600, quiet=False):
-            raise SystemExit(f"{tests} fail without a mutant")
-        after = resource.getrusage(resource.RUSAGE_CHILDREN)
-        times[tests] = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    survivors, started = 0, time.monotonic()
-    for done, number in enumerate(chosen, 1):
-        mutant = all_[number]
-        tests = TARGETS[mutant.module]
-        status = run_tests(mutant, tests, 10 + 10 * times[tests], quiet=arguments.only is None)
-        if status == 0:
-            survivors += 1
-            print(f"survives: {number} {mutant.module}:{mutant.line}: {mutant.what}", flush=True)
-        if done % 20 == 0 or done == len(chosen):
-            share = 100 * (done - survivors) / done
-            print(
-                f"{done} of {len(all_)} mutants: {share:.0f} % killed, {time.monotonic() - started:.0f} s", flush=True
-            )
-    return 0
+    for name in MODULES:
+        importlib.import_module(name)
+    options = ["-q", "-s", "--no-header", "-Wignore::pytest.PytestAssertRewriteWarning", f"--rootdir={ROOT}"]
+    files = [str(ROOT / "tests" / test) for test in TESTS]
+    return int(pytest.main([*options, *files], plugins=[Mutations(arguments)]))
 
 
 if __name__ == "__main__":
-    # Loaded before any fork, all but what is mutated.
-    import vector_quantize_pytorch  # noqa: F401
-
     sys.exit(main())

@@ -2,8 +2,9 @@
 
     python benchmarks/soak.py --kills 50
 
-After every SIGKILL the output must be absent or whole; at the end it must equal, byte for byte, that of an
-uninterrupted run, but for measured times and the command line; and nothing else may lie beside it.
+Each run is the command itself, in a process of its own. After every SIGKILL the output must be absent or whole; at the
+end it must equal, byte for byte, that of an uninterrupted run, but for measured times and the command line;
+and nothing else may lie beside it.
 """
 
 import os
@@ -49,27 +50,17 @@ PREPARE = (
     "train {base} --tokenizer codebook --tokenizer-codes 64 --layers 1 --model-width 32 --heads 1 --steps 20 "
     "--batch-size 4 --sample-every 0 --heldout 0.2 -o {model}",
 )
+EARLY = 0.2
+"""Share of the kills that come before the output is begun."""
 PLACES = {"fit": "fields", "tokenize": "tokens", "train": "run", "generate": "out"}
 
 
 def start(words: list[str], log: Path) -> int:
-    """Run `nfgen WORDS` in a forked process group of its own; the libraries are loaded already."""
-    child = os.fork()
-    if child:
-        return child
-    os.setsid()
-    out = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(out, 1)
-    os.dup2(out, 2)
-    from nfgen.cli.main import main
-
-    status = 70
-    try:
-        main(words)
-    except SystemExit as end:
-        status = end.code if isinstance(end.code, int) else 0 if end.code is None else 1
-    finally:
-        os._exit(status)
+    """Start `nfgen WORDS` in a process group of its own."""
+    command = [sys.executable, "-c", "from nfgen.cli.main import main; main()", *words]
+    with log.open("ab") as said:
+        to_log = [(os.POSIX_SPAWN_DUP2, said.fileno(), number) for number in (1, 2)]
+        return os.posix_spawn(sys.executable, command, os.environ, file_actions=to_log, setpgroup=0)
 
 
 def finish(child: int) -> int:
@@ -77,15 +68,35 @@ def finish(child: int) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
-def kill_after(child: int, seconds: float) -> bool:
-    """Kill a process group at a moment; False if it had ended before."""
-    end = time.monotonic() + seconds
-    while time.monotonic() < end:
-        if os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None:
-            return False
-        time.sleep(0.002)
-    os.killpg(child, signal.SIGKILL)
-    return True
+def has_ended(child: int) -> bool:
+    return os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def used(child: int) -> float:
+    """Processor seconds of a process and its children: unlike those of a clock, what else runs here does not matter."""
+    try:
+        children = Path(f"/proc/{child}/task/{child}/children").read_text().split()
+        ended = Path(f"/proc/{child}/stat").read_text().rsplit(")", 1)[1].split()[13:15]
+        # man clock_getcpuclockid: the clock of a process.
+        alive = sum(time.clock_gettime(~int(process) << 3 | 2) for process in (child, *children))
+        return alive + sum(map(int, ended)) / os.sysconf("SC_CLK_TCK")
+    except OSError:
+        return 0.0  # it has just ended
+
+
+def kill_at(child: int, seconds: float) -> bool:
+    """Kill a process group when it has used so many processor seconds; False if it had ended before."""
+    while not has_ended(child):
+        left = seconds - used(child)
+        if left <= 0:
+            os.killpg(child, signal.SIGKILL)
+            return True
+        time.sleep(max(left / 2, 0.0005))  # to look on takes time, too
+    return False
+
+
+def partial(out: Path) -> Path:
+    return out.with_name(out.name + ".partial")
 
 
 def without_times(value: Any) -> Any:
@@ -121,18 +132,29 @@ class Soak:
         self.words = COMMANDS[name].format(work=work, **places).split()
         self.log = work / f"{name}.log"
         reference = places[PLACES[name]]
-        started = time.monotonic()
-        if finish(start([*self.words, "-o", str(reference)], self.log)):
-            raise SystemExit(f"{name} does not run: {self.log.read_text()}")
-        self.seconds = time.monotonic() - started
+        self.start_up, self.work_time = self._measure(reference)
         self.wanted = content(reference)
-        self.kills = self.resumed = self.runs = 0
+        self.kills = self.early = self.resumed = self.runs = 0
+
+    def _measure(self, out: Path) -> tuple[float, float]:
+        """Processor seconds before the output is begun, and after, of an uninterrupted run."""
+        child = start([*self.words, "-o", str(out)], self.log)
+        before = after = 0.0
+        while not has_ended(child):
+            now = used(child)
+            before = before if out.exists() or partial(out).exists() else now
+            after = max(after, now)
+            time.sleep(0.01)
+        if finish(child):
+            raise SystemExit(f"{self.name} does not run: {self.log.read_text()}")
+        return before, after - before
 
     def run(self, kills: int) -> None:
         """Kill at least so often, over as many outputs as that takes."""
         while self.kills < kills:
-            self._one_output(self.rng.randint(1, 4))
+            self._one_output(self.rng.randint(1, min(6, kills)))
             self.runs += 1
+            print(f"{self.name}: {self.kills} kills, {self.runs} outputs", file=sys.stderr, flush=True)
 
     def _one_output(self, kills: int) -> None:
         folder = self.work / "trial"
@@ -141,9 +163,13 @@ class Soak:
         words = [*self.words, "-o", str(out)]
         for _ in range(kills):
             child = start(words, self.log)
-            killed = kill_after(child, self.rng.uniform(0, self.seconds))
+            # Most of a short life is its start, when there is nothing to lose: most kills come later.
+            early = self.rng.random() < EARLY
+            span = (0.0, self.start_up) if early else (self.start_up, self.start_up + self.work_time)
+            killed = kill_at(child, self.rng.uniform(*span))
             status = finish(child)
             self.kills += killed
+            self.early += killed and early
             if not killed and status:
                 raise SystemExit(f"{self.name} failed: {self.log.read_text()[-2000:]}")
             if out.exists():
@@ -151,7 +177,7 @@ class Soak:
                 break
             words = [*self.words, "--resume", "-o", str(out)]
         if not out.exists():
-            self.resumed += (folder / "out.partial").exists()
+            self.resumed += partial(out).exists()
             if finish(start(words, self.log)):
                 raise SystemExit(f"{self.name} failed to resume: {self.log.read_text()[-2000:]}")
         self._require_whole(out, "at the end")
@@ -190,19 +216,12 @@ def main() -> None:
             if litter:
                 raise SystemExit(f"{name}: left {litter} in the cache")
             print(
-                f"{name}: {soak.kills} kills over {soak.runs} outputs, {soak.resumed} of them resumed from a partial "
-                f"folder; all equal an uninterrupted run ({soak.seconds:.1f} s); {time.monotonic() - started:.0f} s",
+                f"{name}: {soak.kills} kills ({soak.early} in {soak.start_up:.1f} s of start-up, the others in "
+                f"{soak.work_time:.1f} s of work) over {soak.runs} outputs, {soak.resumed} resumed from a partial "
+                f"folder; all equal an uninterrupted run; {time.monotonic() - started:.0f} s",
                 flush=True,
             )
 
 
 if __name__ == "__main__":
-    # Loaded once, before any fork: kills then fall on the work, not on imports.
-    import trimesh  # noqa: F401
-
-    import nfgen.cli.main
-    import nfgen.pipeline
-    import nfgen.shape_fitting
-    import nfgen.tokenizers.vq  # noqa: F401
-
     sys.exit(main())

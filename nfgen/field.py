@@ -196,9 +196,9 @@ class Field:
         return values if self.spec.output == "sdf" else -values
 
     def save(self, path: str | Path) -> None:
-        """Write a `.safetensors` file: the weights, and the spec as JSON in its metadata."""
+        """Write a `.safetensors` file, whole or not at all: the weights, and the spec as JSON in its metadata."""
         content = save({"weights": self.weights.contiguous()}, {"spec": json.dumps(self.spec.to_json())})
-        Path(path).write_bytes(content)
+        storage.write_atomically(Path(path), content)
 
     @classmethod
     def load(cls, path: str | Path) -> "Field":

@@ -89,7 +89,9 @@ def _together(turns: Sequence[list[Picture]], columns: int | None = None) -> lis
 
 
 def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float = SECONDS) -> None:
-    """Write frames [H, W, 3], uint8, as `.gif` or `.mp4` by the path's ending; a GIF begins again after its end.
+    """Write frames [H, W, 3], uint8, as `.gif` or `.mp4` by the path's ending, whole or not at all.
+
+    A GIF begins again after its end.
 
     Raises:
         ConfigError: for no frames, frames of several sizes, odd sizes of an MP4, or another ending.
@@ -100,9 +102,14 @@ def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float =
     require(path.suffix[1:])
     if len(frames) == 0 or len({frame.shape for frame in frames}) > 1:
         raise ConfigError("an animation needs frames of one size", "give at least one frame, [H, W, 3] each")
+    temporary = path.with_name(f"{path.stem}.tmp{path.suffix}")  # both writers go by the ending
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        (_save_gif if path.suffix == ".gif" else _save_mp4)(path, frames, seconds)
+        try:
+            (_save_gif if path.suffix == ".gif" else _save_mp4)(temporary, frames, seconds)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)
     except OSError as error:
         raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
 

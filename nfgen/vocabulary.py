@@ -76,7 +76,7 @@ class Vocabulary(Configuration):
 
     def starts(self, labels: Int[Tensor, "fields"]) -> Int[Tensor, "fields"]:
         """The id of each sequence's start: BOS for the label -1, else the special of that class."""
-        bos = (self.codes or 0) + 0
+        bos = self.codes or 0
         return torch.where(labels < 0, bos, bos + 3 + labels)
 
     def wrap(

@@ -1,6 +1,8 @@
 """Fields: the layout of their weights, their values, and where they are inside."""
 
+import errno
 import math
+import os
 from pathlib import Path
 
 import numpy as np
@@ -130,6 +132,21 @@ def test_a_saved_field_is_the_same_field(tmp_path: Path) -> None:
     loaded = Field.load(tmp_path / "field.safetensors")
     assert loaded.spec == field.spec
     assert torch.equal(loaded.weights, field.weights)
+
+
+def test_a_field_that_cannot_be_written_leaves_the_one_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    spec, path = PRESETS["mnist"], tmp_path / "field.safetensors"
+    first, second = (Field(spec, weights) for weights in some(spec, 2))
+    first.save(path)
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)  # what was written so far reaches the disk only then
+    with pytest.raises(OSError, match="No space"):
+        second.save(path)
+    assert torch.equal(Field.load(path).weights, first.weights)
+    assert [file.name for file in tmp_path.iterdir()] == [path.name]
 
 
 def test_what_is_not_a_field_is_refused(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+import shlex
 import signal
 import subprocess
 import sys
@@ -13,10 +14,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
+from click.testing import CliRunner
 
 from nfgen import artifact, storage
+from nfgen.cli.main import main
 from nfgen.contact_sheet import save_png
 from nfgen.determinism import make_deterministic
 from nfgen.errors import ArtifactError, NfgenError
@@ -308,22 +312,50 @@ def test_a_folder_that_may_only_be_read_is_one_error(tiny_fields: FieldSet, tmp_
         tokenize(tiny_fields, tmp_path / "disk" / "tokens", "histogram", bins=8)
 
 
-def test_ctrl_c_ends_a_command_within_two_seconds_and_says_how_to_go_on(tiny_fields: FieldSet, tmp_path: Path) -> None:
+LONG = {
+    "fit": (
+        "fit {shapes} --init random --batch 1 --steps 300 --points 64 --near 64 --uniform 64 --near-checks 16 "
+        "--uniform-checks 64 --workers 1",
+        "shard-00000.json",
+    ),
+    "tokenize": (
+        "tokenize {fields} --codes 8 --channels 32 --steps 100000 --save-every 50",
+        "training/vq.safetensors",
+    ),
+    "train": (
+        "train {tokens} --layers 1 --width 16 --heads 1 --steps 100000 --batch-size 4 --evaluate-every 20 "
+        "--sample-every 0",
+        "training/state.json",
+    ),
+    "generate": ("generate {run} -n 500 --resolution 16", JOURNAL),
+}
+"""Commands that go on for minutes, and what they keep after a moment."""
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_a_second_process_is_refused_and_ctrl_c_ends_the_first_within_two_seconds(
+    name: str, tiny_fields: FieldSet, run: Path, tmp_path: Path
+) -> None:
     tiny_fields.save(tmp_path / "fields")
-    words = ["tokenize", "fields", "--codes", "8", "--channels", "32", "--steps", "100000", "--save-every", "50"]
-    command = [sys.executable, "-m", "nfgen.cli.main", *words, "-o", "my tokens"]
-    running = "from nfgen.cli.main import main; main()"
-    command[1:3] = ["-c", running]
+    np.savez(tmp_path / "shapes.npz", voxels=np.pad(np.ones((64, 6, 6, 6), bool), ((0, 0), *[(1, 1)] * 3)))
+    command, kept = LONG[name]
+    places = {"shapes": tmp_path / "shapes.npz", "fields": tmp_path / "fields", "tokens": run.parent / "tokens"}
+    out = tmp_path / "my out"
+    words = [*(word.format(run=run, **places) for word in command.split()), "-o", str(out)]
+    running = [sys.executable, "-c", "from nfgen.cli.main import main; main()", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    child = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, text=True, env=environment)
+    child = subprocess.Popen(running, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     try:
-        kept = tmp_path / "my tokens.partial" / "training" / "vq.safetensors"
-        while not kept.exists():
+        while not (tmp_path / "my out.partial" / kept).exists():
             assert child.poll() is None
             time.sleep(0.02)
+        for more in ([], ["--resume"], ["--overwrite"]):
+            second = CliRunner().invoke(main, [*words, "--quiet", *more])
+            assert second.exit_code == 2
+            assert f"another process is writing {out}" in second.stderr
         child.send_signal(signal.SIGINT)
         used, started = cpu_seconds(child.pid), time.monotonic()
-        _, said = child.communicate(timeout=120)
+        _, said = child.communicate(timeout=600)
     finally:
         child.kill()
     # By its own clock or by the wall's: others may work on this machine.
@@ -331,9 +363,10 @@ def test_ctrl_c_ends_a_command_within_two_seconds_and_says_how_to_go_on(tiny_fie
     assert child.returncode == 130
     assert said.splitlines()[-2:] == [
         "nfgen: interrupted",
-        f"       go on with: nfgen {' '.join(words)} -o 'my tokens' --resume",
+        f"       go on with: {shlex.join(['nfgen', *words, '--resume'])}",
     ]
-    assert kept.exists()
+    assert (tmp_path / "my out.partial" / kept).exists()
+    assert not out.exists()
 
 
 def cpu_seconds(process: int) -> float:

@@ -1,6 +1,7 @@
 """Meshes found coarse to fine are those of the whole grid: what bounds promise, and that thin parts are not missed."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -9,9 +10,10 @@ from torch import Tensor
 
 from nfgen.bounds import bound_field
 from nfgen.errors import ConfigError
-from nfgen.field import Field, evaluate, flatten, initial_weights
+from nfgen.field import Field, evaluate, flatten, fourier_features, initial_weights
 from nfgen.field_set import FieldSet
 from nfgen.meshing import ON_CORNER, extract_mesh, grid_points, mesh_from_grid
+from nfgen.regional import RegionalField
 from nfgen.restriction import restrict
 from nfgen.spec import FieldSpec
 from nfgen.surface_grid import surface_grid
@@ -120,33 +122,56 @@ def test_most_of_space_is_never_evaluated(tiny_fields: FieldSet) -> None:
     assert len(grid.values) == grid.corners.sum() < 0.15 * 129**3
 
 
-def test_a_local_field_is_small_in_each_region() -> None:
-    """Tents on a line of nodes: in a region only the near ones act."""
-    nodes = 40
+def tents(nodes: int = 40) -> Field:
+    """Tents on a line of nodes: in a part of it only the near ones act."""
     at = torch.linspace(-1, 1, nodes)
     spec = FieldSpec(dims=3, frequencies=0, hidden=(nodes, nodes), activation="relu", output_bias=True)
     generator = torch.Generator().manual_seed(0)
     first = torch.zeros(nodes, 3)
     first[:, 0] = 1
     # relu(x - at) weighed so that the second layer's neurons are on in a short interval only.
-    tents = torch.zeros(nodes, nodes)
+    second = torch.zeros(nodes, nodes)
     for i in range(1, nodes - 1):
-        tents[i, i - 1 : i + 2] = torch.tensor([1.0, -2.0, 1.0]) * nodes
+        second[i, i - 1 : i + 2] = torch.tensor([1.0, -2.0, 1.0]) * nodes
     layers = [
         (first[None], -at[None]),
-        (tents[None], torch.full((1, nodes), -0.2)),
+        (second[None], torch.full((1, nodes), -0.2)),
         (torch.randn(1, 1, nodes, generator=generator), torch.tensor([[0.1]])),
     ]
-    weights = flatten(layers)[0]
-    line = torch.linspace(-0.9, 0.9, 10)
-    centres, radius = torch.stack([line, line * 0, line * 0], 1), torch.tensor([0.1, 1, 1])
-    restricted = restrict(spec, weights, centres, radius)
+    return Field(spec, flatten(layers)[0])
+
+
+LINE = torch.linspace(-0.9, 0.9, 10)
+REGION_CENTRES, REGION_RADIUS = torch.stack([LINE, LINE * 0, LINE * 0], 1), torch.tensor([0.1, 1, 1])
+
+
+def test_a_local_field_is_small_in_each_region() -> None:
+    field = tents()
+    restricted = restrict(field.spec, field.weights, REGION_CENTRES, REGION_RADIUS)
     assert restricted is not None
     small, parts = restricted
     assert small.hidden[1] < 15
-    points = centres[:, None] + (torch.rand(10, 200, 3, generator=generator) * 2 - 1) * radius
-    whole = evaluate(spec, weights[None].expand(10, -1), points)
+    generator = torch.Generator().manual_seed(1)
+    points = REGION_CENTRES[:, None] + (torch.rand(10, 200, 3, generator=generator) * 2 - 1) * REGION_RADIUS
+    whole = evaluate(field.spec, field.weights[None].expand(10, -1), points)
     torch.testing.assert_close(evaluate(small, parts, points), whole, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("make", [tents, lambda: random_field("gelu")], ids=["local", "everywhere"])
+def test_a_field_by_regions_has_the_values_and_bounds_of_the_whole(make: Callable[[], Field]) -> None:
+    field, generator = make(), torch.Generator().manual_seed(3)
+    regional = RegionalField(field, REGION_CENTRES, REGION_RADIUS)
+    # Some regions get many points, one gets none.
+    regions = (torch.rand(3000, generator=generator).square() * 9).long()
+    radius = torch.tensor([0.02, 0.1, 0.1])
+    centres = REGION_CENTRES[regions] + (torch.rand(3000, 3, generator=generator) * 2 - 1) * (REGION_RADIUS - radius)
+    values = regional.values(lambda items: fourier_features(field.spec, centres[items]), regions)
+    torch.testing.assert_close(values, field(centres), atol=1e-4, rtol=1e-4)
+    bounds = regional.bounds(centres, radius, regions)
+    within = torch.rand(3000, 20, 3, generator=generator) * 2 - 1
+    found = field((centres[:, None] + within * radius).flatten(0, 1)).unflatten(0, (3000, 20))
+    line = bounds.centre[:, None] + (within * bounds.slopes[:, None]).sum(-1)
+    assert ((found - line).abs() <= bounds.slack[:, None]).all()
 
 
 @pytest.mark.parametrize("name", ["gelu", "relu"])

@@ -1,5 +1,6 @@
 """Turntables as files: that they turn, where they are written, and what they say to what cannot be written."""
 
+import errno
 import importlib.util
 import subprocess
 from pathlib import Path
@@ -12,7 +13,7 @@ from PIL import Image
 
 from nfgen import artifact
 from nfgen.contact_sheet import save_png
-from nfgen.errors import ConfigError, NfgenError
+from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.field import Field
 from nfgen.field_set import FieldSet
 from nfgen.report import write_turntable
@@ -78,6 +79,24 @@ def test_a_gif_keeps_its_frames_time_and_begins_again(tmp_path: Path) -> None:
     with Image.open(tmp_path / "new" / "a.gif") as file:
         assert file.info["loop"] == 0
         assert file.info["duration"] == 500
+
+
+def test_an_animation_that_cannot_be_written_leaves_the_one_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shades = [np.full((10, 12, 3), shade, np.uint8) for shade in (0, 250)]
+    save_animation(tmp_path / "a.gif", shades)
+
+    def full(image: Image.Image, path: Path, **_: object) -> None:
+        path.write_bytes(b"GIF89a")
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, "save", full)
+        with pytest.raises(ArtifactError, match="No space"):
+            save_animation(tmp_path / "a.gif", shades[::-1])
+    assert [round(frame.mean()) for frame in frames_of(tmp_path / "a.gif")] == [0, 250]
+    assert [file.name for file in tmp_path.iterdir()] == ["a.gif"]
 
 
 @needs_ffmpeg

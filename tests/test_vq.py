@@ -272,7 +272,8 @@ def test_networks_treat_both_halves_alike() -> None:
 
 
 @pytest.mark.parametrize(
-    "setting", [{"codes": 0}, {"levels": (1, 5)}, {"bottleneck": "lfq", "codebook": 1000}, {"augment": 2.0}]
+    "setting",
+    [{"codes": 0}, {"levels": (1, 5)}, {"levels": (2, 5)}, {"bottleneck": "lfq", "codebook": 1000}, {"augment": 2.0}],
 )
 def test_wrong_settings_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(reversed(setting))):

@@ -83,7 +83,8 @@ class VQConfig(Configuration):
                 0 <= getattr(self, key) <= 1.5, key, "must be 0 to 1.5: beyond, space folds over", getattr(self, key)
             )
         require(self.refine >= 0, "refine", "must not be negative", self.refine)
-        require(bool(self.levels) and min(self.levels) > 1, "levels", "must be numbers of at least 2", self.levels)
+        # Rounding to two levels has no middle: the library refuses it.
+        require(bool(self.levels) and min(self.levels) > 2, "levels", "must be numbers of at least 3", self.levels)
         require(math.prod(self.levels) <= MOST_CODES, "levels", f"must multiply to {MOST_CODES} at most", self.levels)
         require(self.codebook <= MOST_CODES, "codebook", f"must be at most {MOST_CODES}", self.codebook)
         power = self.codebook & (self.codebook - 1) == 0
