@@ -126,7 +126,8 @@ class Trainer:
         model.prepare(batches.tokens)
         self.model = model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        example = batches.tokens[:1], batches.labels[:1]
+        tokens, labels = batches.at(0)
+        example = tokens[:1], labels[:1]
         self.learner, self.judge = self.engine.losses(self.model, self.average, example)
         self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
         self.peak = config.learning_rate or model.learning_rate

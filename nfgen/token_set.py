@@ -52,6 +52,14 @@ class TokenSet:
     def __len__(self) -> int:
         return len(self.ids)
 
+    def write(self, folder: Path) -> None:
+        """Write tensors and index into the folder of an artifact; the tokenizer is put beside by the caller."""
+        tensors = {"tokens": compact(self.tokens), "labels": self.labels, "heldout": self.heldout}
+        if self.views is not None:
+            tensors["views"] = compact(self.views)
+        storage.write_tensors(folder / FILE, tensors)
+        self.write_index(folder)
+
     def write_index(self, folder: Path) -> None:
         """Write all but tensors into the folder of an artifact; the tokenizer is put beside by the caller."""
         storage.write_json(folder / "report.json", self.report)
