@@ -22,6 +22,7 @@ from nfgen import FieldSet, Run, SamplingConfig, TrainConfig, fit, show_progress
 from nfgen.artifact import kind_of
 from nfgen.contact_sheet import contact_sheet, save_png
 from nfgen.decoding import decode_fields
+from nfgen.metrics.frechet import frechet_distance
 from nfgen.models.sampling import sample
 from nfgen.progress import progress
 from nfgen.round_trip import judge_fields
@@ -64,15 +65,6 @@ def train_classifier(images: Tensor, labels: Tensor, seed: int) -> Classifier:
                 optimizer.step()
                 bar.update(len(rows))
     return judge.eval()
-
-
-def frechet(ours: Tensor, theirs: Tensor) -> float:
-    """Between Gaussians fitted to two sets of features (https://arxiv.org/abs/1706.08500)."""
-    a, b = ours.double(), theirs.double()
-    one, two = torch.cov(a.T), torch.cov(b.T)
-    # The trace of the root of a product of covariances is the sum of the roots of its eigenvalues.
-    roots = torch.linalg.eigvals(one @ two).real.clamp(min=0).sqrt().sum()
-    return float((a.mean(0) - b.mean(0)).square().sum() + one.trace() + two.trace() - 2 * roots)
 
 
 def nearest(ours: Tensor, known: Tensor) -> float:
@@ -147,9 +139,9 @@ def judged(
         "accuracy": float((seen == wanted).float().mean()),
         "accuracy_of_digits": [float((seen[wanted == i] == i).float().mean()) for i in range(CLASSES)],
         "accuracy_reconstructed": float((judge.look(rebuilt)[1] == known_labels[: len(rebuilt)]).float().mean()),
-        "frechet": frechet(features, real),
-        "frechet_real": frechet(judge.look(known[: len(made)])[0], real),
-        "frechet_reconstructed": frechet(judge.look(rebuilt)[0], real),
+        "frechet": frechet_distance(features, real),
+        "frechet_real": frechet_distance(judge.look(known[: len(made)])[0], real),
+        "frechet_reconstructed": frechet_distance(judge.look(rebuilt)[0], real),
         "iou": float(iou),
         "novelty": nearest(made, known) / nearest(unseen[:1000], known),
         "seconds_a_sample": each,

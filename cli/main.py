@@ -3,7 +3,7 @@
 import shlex
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
@@ -48,34 +48,34 @@ class Group(click.Group):
         except NfgenError as error:
             if debug:
                 raise
-            if is_first_to_end():
-                click.echo(f"nfgen: {error.problem}", err=True)
-                if error.remedy:
-                    click.echo(f"       {error.remedy}", err=True)
-            sys.exit(MISTAKE)
+            _end(MISTAKE, error.problem, error.remedy)
         except Exception as error:
             if debug:
                 raise
-            if is_first_to_end():
-                click.echo(f"nfgen: unexpected {type(error).__name__}: {error}", err=True)
-                click.echo("       run it again with --debug to see where", err=True)
-            sys.exit(1)
+            _end(1, f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where")
 
     def invoke(self, ctx: click.Context) -> Any:
         # Here and not in `main`, where click has already made an "Aborted!" of it.
         try:
             return super().invoke(ctx)
         except KeyboardInterrupt:
-            if not is_first_to_end():
-                sys.exit(INTERRUPTED)
             words = self._words
             named = next((self.commands[word] for word in words if word in self.commands), None)
-            click.echo("nfgen: interrupted", err=True)
+            remedy = None
             if named is not None and any(parameter.name == "resume" for parameter in named.params):
                 again = [word for word in words if word != "--resume"]
                 launched = ", by as many processes as you like" if count() > 1 else ""
-                click.echo(f"       go on with{launched}: {shlex.join(['nfgen', *again, '--resume'])}", err=True)
-            sys.exit(INTERRUPTED)
+                remedy = f"go on with{launched}: {shlex.join(['nfgen', *again, '--resume'])}"
+            _end(INTERRUPTED, "interrupted", remedy)
+
+
+def _end(code: int, problem: str, remedy: str | None) -> NoReturn:
+    """Say why, once for all processes that train together, and end."""
+    if is_first_to_end():
+        click.echo(f"nfgen: {problem}", err=True)
+        if remedy:
+            click.echo(f"       {remedy}", err=True)
+    sys.exit(code)
 
 
 @click.group(cls=Group, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})

@@ -20,9 +20,9 @@ from nfgen import processes
 from nfgen.errors import ConfigError
 
 from .base import SequenceModel
-from .engine import Engine, Example, Loss
 from .train_config import TrainConfig
 from .transformer import Block
+from .worker import Example, Loss, Worker
 
 if TYPE_CHECKING:
     from torch.distributed.tensor import DTensor
@@ -38,7 +38,7 @@ OTHERS = {
 """Settings of accelerate's that would wrap the model in another manner, and what to do about them."""
 
 
-class Accelerated(Engine):
+class Accelerated(Worker):
     """One of several processes that train one model."""
 
     def __init__(self, config: TrainConfig) -> None:

@@ -22,10 +22,10 @@ from nfgen.vocabulary import Vocabulary
 from .base import SequenceModel
 from .batches import Augment, Batches, Pass, mixed, passes
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
-from .engine import Engine, find_engine
 from .optimisation import low_precision, optimizer, update_average
 from .registry import MODEL, create
 from .train_config import TrainConfig
+from .worker import Worker, find_worker
 
 OnLog = Callable[[dict[str, Any]], None]
 """Called with each line of the log."""
@@ -68,7 +68,7 @@ def train(
     augment: Augment | None = None,
     on_sample: OnSample | None = None,
     on_log: OnLog | None = None,
-    engine: Engine | None = None,
+    worker: Worker | None = None,
 ) -> TrainResult:
     """Train a new model and leave it, its checkpoints and its log in a folder (layout: `checkpoint.py`).
 
@@ -89,7 +89,7 @@ def train(
         augment: gives fresh tokens of the training rows (in their order) for an epoch, as a function of it alone.
         on_sample: called every `sample_every` steps.
         on_log: called with every line of the log.
-        engine: who does the work; None = all processes that a launcher started.
+        worker: who does the work; None = all processes that a launcher started.
 
     Raises:
         ConfigError: if model, data and settings do not fit each other or the interrupted training, or there are several
@@ -100,12 +100,12 @@ def train(
     """
     run, config = Path(run), config or TrainConfig()
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
-    engine = engine or find_engine(config)
-    with torch.random.fork_rng(devices=[engine.device] if engine.device.type == "cuda" else []):
+    worker = worker or find_worker(config)
+    with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
         torch.manual_seed(config.seed)
-        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, engine)
+        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, worker)
         trainer.open(resume)
-        with engine.listening():
+        with worker.listening():
             return trainer.train(on_sample)
 
 
@@ -119,16 +119,16 @@ class Trainer:
         config: TrainConfig,
         run: Path,
         on_log: OnLog | None = None,
-        engine: Engine | None = None,
+        worker: Worker | None = None,
     ) -> None:
-        self.engine = engine or Engine(config)
-        self.device = self.engine.device
+        self.worker = worker or Worker(config)
+        self.device = self.worker.device
         model.prepare(batches.tokens)
         self.model = model.to(self.device).train()
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         tokens, labels = batches.at(0)
         example = tokens[:1], labels[:1]
-        self.learner, self.judge = self.engine.losses(self.model, self.average, example)
+        self.learner, self.judge = self.worker.losses(self.model, self.average, example)
         self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
         self.peak = config.learning_rate or model.learning_rate
         self.optimizer = optimizer(self.model, config)
@@ -141,7 +141,7 @@ class Trainer:
     def open(self, resume: bool) -> None:
         """Begin in the folder, or go on with what is there."""
         try:
-            if self.engine.main:
+            if self.worker.main:
                 self.run.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise ArtifactError(
@@ -151,10 +151,10 @@ class Trainer:
             if not resume:
                 raise ArtifactError(f"{self.run} holds a training already", "say --resume, or choose another --out")
             parts = self.model, self.average, self.optimizer
-            self.state = load_state(self.run, self.about, *parts, self.engine.placed)
-            if self.engine.main:
+            self.state = load_state(self.run, self.about, *parts, self.worker.placed)
+            if self.worker.main:
                 cut_log(self.run, self.state.step)
-        elif self.engine.main:
+        elif self.worker.main:
             (self.run / LOG).unlink(missing_ok=True)
             storage.write_json(self.run / MODEL, self.model.describe())
 
@@ -177,8 +177,8 @@ class Trainer:
                     self._show(bar)
                     step = self.state.step
                     if on_sample is not None and self._sample_is_due():
-                        average = self.engine.whole_model(self.average)
-                        if average is not None and self.engine.main:
+                        average = self.worker.whole_model(self.average)
+                        if average is not None and self.worker.main:
                             on_sample(average, step)
                         self.state = replace(self.state, sampled=step)
                     due = step % config.evaluate_every == 0 or self.stopped() is not None
@@ -202,29 +202,29 @@ class Trainer:
     def step(self) -> None:
         """One step of the optimizer; what is random in a pass comes from the seed, the step and its first row."""
         started = time.monotonic()
-        config, state, engine = self.config, self.state, self.engine
+        config, state, worker = self.config, self.state, self.worker
         tokens, labels = self.batches.at(state.step)
         rate = config.rate(self.peak, state.step, state.seconds)
         self.optimizer.zero_grad()
         loss = 0.0
-        for some in passes(tokens, labels, self.rows, config.accumulate, engine.rank, engine.count):
+        for some in passes(tokens, labels, self.rows, config.accumulate, worker.rank, worker.count):
             torch.manual_seed(mixed(config.seed, state.step) + some.first)
-            with engine.adding(self.learner, some.last):
+            with worker.adding(self.learner, some.last):
                 part = self._loss(self.learner, some) * some.share
-                (part * engine.count).backward()  # gradients of passes are summed, those of processes averaged
+                (part * worker.count).backward()  # gradients of passes are summed, those of processes averaged
             loss += part.item()
-        loss, pressed = engine.total(loss, engine.pressed)
+        loss, pressed = worker.total(loss, worker.pressed)
         if pressed:
             raise KeyboardInterrupt
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        if not math.isfinite(loss) or not math.isfinite(engine.whole_number(norm)):
+        if not math.isfinite(loss) or not math.isfinite(worker.whole_number(norm)):
             raise self._diverged()
         with uninterrupted():
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
             update_average(self.average, self.model, config.average, state.step)
-            seconds = engine.of_main(time.monotonic() - started)
+            seconds = worker.of_main(time.monotonic() - started)
             self.state = replace(state, step=state.step + 1, seconds=state.seconds + seconds)
         self.losses.append(loss)
         self.seen += len(tokens) * self.model.vocabulary.length
@@ -243,8 +243,8 @@ class Trainer:
         tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
         loss = None
         if len(tokens):
-            mine = passes(tokens, labels, self.rows, 1, self.engine.rank, self.engine.count)
-            loss = self.engine.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
+            mine = passes(tokens, labels, self.rows, 1, self.worker.rank, self.worker.count)
+            loss = self.worker.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
             if not math.isfinite(loss):
                 raise self._diverged()
         best = self.state.best_loss
@@ -255,7 +255,7 @@ class Trainer:
                 self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
             else:
                 self.state = replace(self.state, stale=self.state.stale + 1)
-            seconds = self.state.seconds + self.engine.of_main(time.monotonic() - started)
+            seconds = self.state.seconds + self.worker.of_main(time.monotonic() - started)
             self.state = replace(self.state, evaluated=self.state.step, seconds=seconds)
         return loss
 
@@ -271,7 +271,7 @@ class Trainer:
             "tokens_per_second": round(self.seen / max(self.spent, 1e-9)),
             "lr": rate,
         }
-        if self.engine.main:
+        if self.worker.main:
             append_log(self.run, line)
             if self.on_log is not None:
                 self.on_log(line)
@@ -281,15 +281,15 @@ class Trainer:
         """Write a checkpoint from which the training can go on."""
         self._require_finite_weights()
         with uninterrupted():
-            tensors = self.engine.whole(state_tensors(self.model, self.average, self.optimizer))
-            if self.engine.main:
+            tensors = self.worker.whole(state_tensors(self.model, self.average, self.optimizer))
+            if self.worker.main:
                 save_state(self.run, self.state, self.about, tensors)
             if self.state.evaluated == 0:
                 self._write_best()
 
     def _write_best(self) -> None:
-        tensors = self.engine.whole(self.average.state_dict())
-        if self.engine.main:
+        tensors = self.worker.whole(self.average.state_dict())
+        if self.worker.main:
             storage.write_tensors(self.run / "best.safetensors", tensors)
 
     def result(self, stopped: str) -> TrainResult:
@@ -302,8 +302,8 @@ class Trainer:
     def _require_finite_weights(self) -> None:
         """A bad step shows in the loss of the next one only: look before the weights replace good ones."""
         with torch.no_grad():
-            finite = all(bool(torch.isfinite(self.engine.local(weights)).all()) for weights in self.model.parameters())
-        if self.engine.total(not finite)[0]:
+            finite = all(bool(torch.isfinite(self.worker.local(weights)).all()) for weights in self.model.parameters())
+        if self.worker.total(not finite)[0]:
             raise self._diverged()
 
     def _diverged(self) -> NfgenError:

@@ -1,10 +1,9 @@
 """The report of a fit, an entry a field: written entry by entry, and read only when somebody looks."""
 
 import json
-import os
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any, overload
+from typing import Any, BinaryIO, overload
 
 from . import storage
 from .errors import ArtifactError
@@ -15,25 +14,18 @@ Entry = dict[str, Any]
 
 def write_report(folder: Path, entries: Iterable[Entry], skipped: Iterable[Entry]) -> None:
     """Write `{"fields": [...], "skipped": [...]}` atomically, a line an entry, none of them kept."""
-    path, temporary = folder / FILE, folder / f"{FILE}.tmp"
-    try:
-        with temporary.open("w", encoding="utf-8") as file:
-            file.write('{"fields": [')
-            _write_lines(file, entries)
-            file.write('],\n"skipped": [')
-            _write_lines(file, skipped)
-            file.write("]}\n")
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    with storage.replacing(folder / FILE) as file:
+        file.write(b'{"fields": [')
+        _write_lines(file, entries)
+        file.write(b'],\n"skipped": [')
+        _write_lines(file, skipped)
+        file.write(b"]}\n")
 
 
-def _write_lines(file: Any, entries: Iterable[Entry]) -> None:
+def _write_lines(file: BinaryIO, entries: Iterable[Entry]) -> None:
     separator = "\n"
     for entry in entries:
-        file.write(separator + json.dumps(entry, allow_nan=False))
+        file.write(f"{separator}{json.dumps(entry, allow_nan=False)}".encode())
         separator = ",\n"
 
 

@@ -8,7 +8,7 @@ from . import storage
 from .field_set import SHARD, FieldSet, read_shard, write_entries
 from .fit_report import write_report
 from .spec import FieldSpec
-from .tensor_writer import writing_tensors
+from .tensor_writer import join_tensors
 
 PARTS = "parts"
 """Folder of the parts, while fields are fitted or encoded; it goes when all is done."""
@@ -29,12 +29,8 @@ def pack(folder: Path, count: int, spec: FieldSpec) -> FieldSet:
         skipped += entries["skipped"]
     if not used:
         return FieldSet.joined([read_shard(parts, number, spec) for number in range(count)], spec=spec)
-    first = storage.read_tensors(parts / f"{SHARD.format(used[0])}.safetensors")
-    claims = {key: (tensor.dtype, (len(ids), *tensor.shape[1:])) for key, tensor in first.items()}
-    with writing_tensors(folder / f"{SHARD.format(0)}.safetensors", claims) as writer:
-        for number in used:
-            for key, tensor in storage.read_tensors(parts / f"{SHARD.format(number)}.safetensors").items():
-                writer.append(key, tensor)
+    files = [parts / f"{SHARD.format(number)}.safetensors" for number in used]
+    join_tensors(folder / f"{SHARD.format(0)}.safetensors", files, len(ids))
     write_report(folder, _reports(parts, count), skipped)
     write_entries(folder, 0, {"ids": ids, "skipped": skipped, "reports": len(ids)})
     return read_shard(folder, 0, spec)

@@ -3,14 +3,14 @@
 import contextlib
 import json
 import math
-import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
 import torch
 from torch import Tensor
 
+from . import storage
 from .errors import ArtifactError
 
 NAMES = {
@@ -82,17 +82,33 @@ def writing_tensors(path: Path, claims: Claims) -> Iterator[TensorWriter]:
         ArtifactError: if the disk refuses.
         ValueError: if the body appends other rows than were claimed.
     """
-    temporary = path.with_name(path.name + ".tmp")
     try:
-        with temporary.open("wb") as file:
+        with storage.replacing(path) as file:
             writer = TensorWriter(file, claims)
             yield writer
             writer.check_whole()
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(path)
     except OSError as error:
         remedy = "check the disk and the folder's rights"
         raise ArtifactError(f"cannot write {path}: {error.strerror or error}", remedy) from error
-    finally:
-        temporary.unlink(missing_ok=True)
+
+
+def join_tensors(path: Path, files: Sequence[Path], count: int, whole: Mapping[str, Tensor] | None = None) -> None:
+    """Put the tensors of several safetensors files one below the other into one file; one of them is read at a time.
+
+    Args:
+        files: one at least, all with the same names, types and widths.
+        count: rows of all of them together.
+        whole: further tensors of so many rows.
+
+    Raises:
+        ArtifactError: if a file cannot be read, or the disk refuses.
+        ValueError: if the files do not go together.
+    """
+    first = storage.read_tensors(files[0]) | dict(whole or {})
+    claims = {key: (tensor.dtype, (count, *tensor.shape[1:])) for key, tensor in first.items()}
+    with writing_tensors(path, claims) as writer:
+        for key, tensor in (whole or {}).items():
+            writer.append(key, tensor)
+        for file in files:
+            for key, tensor in storage.read_tensors(file).items():
+                writer.append(key, tensor)

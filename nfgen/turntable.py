@@ -1,6 +1,7 @@
 """Turntables as files, GIF or MP4: one model, or a contact sheet on which all models turn."""
 
 import importlib.util
+import io
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
@@ -8,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from . import artifact
+from . import artifact, storage
 from .contact_sheet import Picture, contact_sheet
 from .errors import ArtifactError, ConfigError, NfgenError
 from .progress import progress
@@ -102,14 +103,10 @@ def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float =
     require(path.suffix[1:])
     if len(frames) == 0 or len({frame.shape for frame in frames}) > 1:
         raise ConfigError("an animation needs frames of one size", "give at least one frame, [H, W, 3] each")
-    temporary = path.with_name(f"{path.stem}.tmp{path.suffix}")  # both writers go by the ending
+    content = (_gif if path.suffix == ".gif" else _mp4)(frames, seconds)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            (_save_gif if path.suffix == ".gif" else _save_mp4)(temporary, frames, seconds)
-            temporary.replace(path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        storage.write_atomically(path, content)
     except OSError as error:
         raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
 
@@ -127,27 +124,31 @@ def require(format: str) -> None:
         raise NfgenError("MP4 needs imageio and its ffmpeg", "pip install 'nfgen[video]', or choose gif")
 
 
-def _save_gif(path: Path, frames: Sequence[Picture], seconds: float) -> None:
+def _gif(frames: Sequence[Picture], seconds: float) -> bytes:
     # One palette, from all frames: with one for each, colours flicker.
     some = np.concatenate([frame[::2, ::2] for frame in frames[:: max(1, len(frames) // 6)]])
     palette = Image.fromarray(some).quantize(256, method=Image.Quantize.MEDIANCUT)
     first, *rest = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
     duration = max(20, round(1000 * seconds / len(frames)))  # milliseconds; browsers slow down what is faster
-    first.save(path, save_all=True, append_images=rest, duration=duration, loop=0, optimize=False)
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=rest, duration=duration, loop=0, optimize=False)
+    return file.getvalue()
 
 
-def _save_mp4(path: Path, frames: Sequence[Picture], seconds: float) -> None:
+def _mp4(frames: Sequence[Picture], seconds: float) -> bytes:
     import imageio.v3 as imageio
 
     height, width = frames[0].shape[:2]
     if height % 2 or width % 2:
         raise ConfigError(f"an MP4 cannot be {width} by {height} pixels", "give even sizes")
-    imageio.imwrite(
-        path,
+    content: bytes = imageio.imwrite(
+        "<bytes>",
         np.stack(frames),
         plugin="FFMPEG",
+        extension=".mp4",
         fps=len(frames) / seconds,
         codec="libx264",
         quality=8,
         macro_block_size=2,
     )
+    return content

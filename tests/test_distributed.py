@@ -19,8 +19,8 @@ from nfgen.errors import ConfigError
 from nfgen.field_set import FieldSet
 from nfgen.interrupts import uninterrupted
 from nfgen.models.batches import passes
-from nfgen.models.engine import find_engine
 from nfgen.models.train_config import TrainConfig
+from nfgen.models.worker import find_worker
 from nfgen.pipeline import Run, tokenize
 
 from .together import learn
@@ -210,12 +210,12 @@ def test_without_a_meeting_point_the_main_process_speaks(monkeypatch: pytest.Mon
 @pytest.mark.parametrize(
     ("name", "said"), [("ACCELERATE_USE_FSDP", "--shard"), ("ACCELERATE_USE_DEEPSPEED", "DeepSpeed")]
 )
-def test_other_engines_of_accelerate_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
+def test_other_ways_of_accelerate_are_refused(monkeypatch: pytest.MonkeyPatch, name: str, said: str) -> None:
     monkeypatch.setenv("WORLD_SIZE", "2")
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setenv(name, "true")
     with pytest.raises(ConfigError, match=name) as caught:
-        find_engine(TrainConfig())
+        find_worker(TrainConfig())
     assert said in caught.value.remedy
 
 
@@ -224,7 +224,7 @@ def test_a_missing_accelerate_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("RANK", "0")
     monkeypatch.setitem(sys.modules, "accelerate", None)
     with pytest.raises(ConfigError, match="needs the package accelerate") as caught:
-        find_engine(TrainConfig())
+        find_worker(TrainConfig())
     assert "nfgen[accelerate]" in caught.value.remedy
 
 

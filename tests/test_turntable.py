@@ -87,12 +87,11 @@ def test_an_animation_that_cannot_be_written_leaves_the_one_before(
     shades = [np.full((10, 12, 3), shade, np.uint8) for shade in (0, 250)]
     save_animation(tmp_path / "a.gif", shades)
 
-    def full(image: Image.Image, path: Path, **_: object) -> None:
-        path.write_bytes(b"GIF89a")
+    def full(descriptor: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(Image.Image, "save", full)
+        patch.setattr("nfgen.storage.os.fsync", full)
         with pytest.raises(ArtifactError, match="No space"):
             save_animation(tmp_path / "a.gif", shades[::-1])
     assert [round(frame.mean()) for frame in frames_of(tmp_path / "a.gif")] == [0, 250]

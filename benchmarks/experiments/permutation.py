@@ -18,7 +18,7 @@ from drawing import picture_grid
 from initialisation import pairwise_cosine
 from judging import Judge
 from lab import Lab, experiment, markdown, number
-from system import SCORES, System, measure, models_option, pictures_of, tokens_of
+from system import SCORES, System, measure, models_option, take_pictures, tokens_of
 from torch import Tensor
 
 from nfgen import FieldSet
@@ -73,7 +73,7 @@ def main(lab: Lab, models: bool) -> None:
     figures = {"law": law, "systems": found, "vq": invariant, "real": judge and judge.ceiling()}
     drawn = []
     if judge is not None:
-        pictures = [(name, pictures_of(one["picture"])) for name, one in found.items()]
+        pictures = take_pictures(found)
         drawn.append(picture_grid(lab.out / "permutation.png", pictures))
     lines = [
         f"largest change of a value by permutation, float64: {law['float64']:.1e} (float32: {law['float32']:.1e})",

@@ -145,7 +145,12 @@ def save_pictures(path: Path, meshes: Sequence[trimesh.Trimesh]) -> None:
     save_png(path, contact_sheet([render_mesh(mesh, PICTURE_SIZE) for mesh in meshes], len(meshes)))
 
 
-def pictures_of(path: str) -> list[Picture]:
+def take_pictures(found: dict[str, dict[str, Any]]) -> list[tuple[str, list[Picture]]]:
+    """The pictures of systems, by name; their places are taken out of the figures, as they mean nothing elsewhere."""
+    return [(name, _cut(one.pop("picture"))) for name, one in found.items()]
+
+
+def _cut(path: str) -> list[Picture]:
     """The pictures of a contact sheet of one row."""
     sheet = np.asarray(Image.open(path).convert("RGB"))
     return [sheet[:, left : left + PICTURE_SIZE] for left in range(0, sheet.shape[1], PICTURE_SIZE)]

@@ -13,7 +13,7 @@ import click
 from drawing import picture_grid
 from judging import Judge
 from lab import Lab, experiment, markdown, number
-from system import SCORES, System, measure, pictures_of, save_pictures
+from system import SCORES, System, measure, save_pictures, take_pictures
 from tokenization import systems as tokenized
 
 from nfgen import find_shapes
@@ -57,7 +57,7 @@ def main(lab: Lab, peers: tuple[str, ...]) -> None:
         "known": len(lab.refs[0]), "unseen": len(lab.refs[1]), "samples": lab.sizes.samples,
         "budget": lab.sizes.budget, "weights": lab.sizes.spec.size, "systems": found, "real": real, "missing": missing,
     }  # fmt: skip
-    pictures = [(name, pictures_of(one["picture"])) for name, one in found.items()]
+    pictures = take_pictures(found)
     lines = [*table(found, real), *(f"left out {name}: {why}" for name, why in missing.items())]
     lab.save(figures, [picture_grid(lab.out / "systems.png", pictures)], lines)
 

@@ -16,7 +16,7 @@ from judging import Judge
 from lab import Lab, experiment, markdown, number
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
-from system import SCORES, System, measure, models_option, pictures_of
+from system import SCORES, System, measure, models_option, take_pictures
 
 
 def systems(lab: Lab) -> list[System]:
@@ -65,7 +65,7 @@ def main(lab: Lab, only: str | None, models: bool) -> None:
     }
     drawn = [rate_distortion(lab.out / "rate_distortion.png", found)]
     if models:
-        pictures = [(name, pictures_of(one["picture"])) for name, one in found.items()]
+        pictures = take_pictures(found)
         drawn.append(picture_grid(lab.out / "tokenization.png", pictures))
     lab.save(figures, drawn, [*table(found), *(f"left out {name}: {why}" for name, why in missing.items())])
 

@@ -17,7 +17,7 @@ from nfgen.packing import PARTS
 from nfgen.progress import hidden_progress, progress
 from nfgen.round_trip import token_report
 from nfgen.spec import FieldSpec
-from nfgen.tensor_writer import writing_tensors
+from nfgen.tensor_writer import join_tensors
 from nfgen.token_set import FILE, KIND, TOKENIZER, TokenSet, common_frame, compact, split
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import Tokenizer
@@ -157,11 +157,4 @@ def _join(folder: Path, others: dict[str, Tensor]) -> None:
     """All parts to the file of tokens, one at a time."""
     count = len(others["labels"])
     files = [folder / PARTS / PART.format(number) for number, _ in enumerate(batches(count, ENCODED_AT_ONCE))]
-    first = storage.read_tensors(files[0]) | others
-    claims = {key: (tensor.dtype, (count, *tensor.shape[1:])) for key, tensor in first.items()}
-    with writing_tensors(folder / FILE, claims) as writer:
-        for key, tensor in others.items():
-            writer.append(key, tensor)
-        for file in files:
-            for key, tensor in storage.read_tensors(file).items():
-                writer.append(key, tensor)
+    join_tensors(folder / FILE, files, count, others)

@@ -16,10 +16,10 @@ from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError
 from nfgen.models import registry as models
 from nfgen.models.checkpoint import STATE
-from nfgen.models.engine import Engine, find_engine
 from nfgen.models.presets import preset
 from nfgen.models.train_config import TrainConfig
 from nfgen.models.training import train as train_model
+from nfgen.models.worker import Worker, find_worker
 from nfgen.progress import progress
 from nfgen.recipes import with_recipe
 from nfgen.tensor_writer import writing_tensors
@@ -71,21 +71,21 @@ def train(
         NfgenError: if the loss stops being finite.
     """
     config = config or TrainConfig()
-    engine = find_engine(config)
+    worker = find_worker(config)
     source, out = Path(source), Path(out)
     kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
     resumable = ["training/state.json", f"{TOKENS}/config.json", f"{TOKENS}.partial/*/*", artifact.CONFIG]
     with contextlib.ExitStack() as stack:
         folder = artifact.partial_of(out)
-        if engine.main:
+        if worker.main:
             writing = artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable)
             stack.enter_context(writing)
-        engine.wait()
+        worker.wait()
         if not (folder / artifact.CONFIG).exists():
             tokens_folder = source
             if kind == "fields":
                 tokens_folder = folder / TOKENS
-                if engine.main:
+                if worker.main:
                     _tokenize_once(
                         source,
                         tokens_folder,
@@ -96,15 +96,15 @@ def train(
                         tokenizer_settings or {},
                         resume,
                     )
-                engine.wait()
+                worker.wait()
             elif tokenizer is not None or tokenizer_settings:
                 raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
-            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard, engine)
-        if engine.main:
+            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard, worker)
+        if worker.main:
             # What only an interrupted training needs; the figures of the tokens are in the config.
             for name in (STATE.parent.name, TOKENS):
                 shutil.rmtree(folder / name, ignore_errors=True)
-    engine.wait()
+    worker.wait()
     return Run.load(out)
 
 
@@ -219,14 +219,14 @@ def _train_into(
     config: TrainConfig,
     resume: bool,
     tensorboard: bool,
-    engine: Engine,
+    worker: Worker,
 ) -> None:
     tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
-    if engine.main and not (folder / TOKENIZER).exists():
+    if worker.main and not (folder / TOKENIZER).exists():
         tokenizer.save(folder / TOKENIZER)
     model = model or models.model_for(tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
-    with watching(folder, tokenizer, tensorboard and engine.main) as watcher:
+    with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,
             preset(model, size, **settings),
@@ -240,9 +240,9 @@ def _train_into(
             augment=_view_drawer(tokens, known, config.seed),
             on_sample=watcher.sample,
             on_log=watcher.log,
-            engine=engine,
+            worker=worker,
         )
-    if not engine.main:
+    if not worker.main:
         return
     _write_probes(folder / TRAIN_PROBES, tokenizer, tokens.tokens, known)
     artifact.write_config(

@@ -26,7 +26,7 @@ class Loss(nn.Module):
         return self.model.loss(tokens, labels)
 
 
-class Engine:
+class Worker:
     """One process alone. `accelerated.py` has the one for several; all of them make the same calls in the same order.
 
     Attributes:
@@ -97,14 +97,14 @@ class Engine:
         yield
 
 
-def find_engine(config: TrainConfig) -> Engine:
-    """The engine for the processes that there are.
+def find_worker(config: TrainConfig) -> Worker:
+    """This process as a worker: alone, or one of those that a launcher started.
 
     Raises:
         ConfigError: if there are several and accelerate is missing, or the device is.
     """
     if processes.count() == 1:
-        return Engine(config)
+        return Worker(config)
     from .accelerated import Accelerated
 
     return Accelerated(config)
