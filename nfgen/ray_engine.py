@@ -80,17 +80,17 @@ class RayEngine:
         import ray
 
         (done, *_), _ = ray.wait(list(running), num_returns=1)
+        number = running.pop(done)
         try:
-            result = ray.get(done)
+            return number, ray.get(done)
         except ray.exceptions.RayTaskError as error:
             cause = error.cause
             raise cause if isinstance(cause, NfgenError) else error from None
         except ray.exceptions.RayError as error:
             raise NfgenError(
-                f"task {running[done]} was lost {ATTEMPTS + 1} times: {str(error).strip().splitlines()[0]}",
+                f"task {number} was lost {ATTEMPTS + 1} times: {str(error).strip().splitlines()[0]}",
                 "is there enough memory for it? --resume goes on with the others' work",
             ) from error
-        return running.pop(done), result
 
 
 def _do(function: Callable[[Task], Result], task: Task, threads: int) -> Result:

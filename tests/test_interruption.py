@@ -316,7 +316,7 @@ LONG = {
     "fit": (
         "fit {shapes} --init random --batch 1 --steps 300 --points 64 --near 64 --uniform 64 --near-checks 16 "
         "--uniform-checks 64 --workers 1",
-        "shard-00000.json",
+        "parts/shard-00000.json",
     ),
     "tokenize": (
         "tokenize {fields} --codes 8 --channels 32 --steps 100000 --save-every 50",
