@@ -1,7 +1,6 @@
 """The report: what it shows, that it stands alone, that no text becomes markup, that small meshes are the meshes."""
 
 import base64
-import io
 import itertools
 import json
 import re
@@ -15,7 +14,6 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from PIL import Image
 
 from nfgen import artifact, storage
 from nfgen.contact_sheet import save_png
@@ -24,10 +22,7 @@ from nfgen.field import Field
 from nfgen.field_set import FieldSet
 from nfgen.metrics import comparison_summary, evaluate_clouds, validity_summary
 from nfgen.report import write_report
-from nfgen.report.charts import Axis, Series, histogram, line_chart, scatter_chart
-from nfgen.report.html import Html, tag
 from nfgen.report.models import PAGE_BYTES, POSITION_BITS, Models, clustered, pack
-from nfgen.report.pictures import COOL, WARM, code_map_uri, heat_map_uri
 from nfgen.samples import Sample, write_list
 from nfgen.shapes.shape import Transform
 from nfgen.spec import FieldSpec
@@ -488,59 +483,3 @@ def test_a_mesh_that_was_deleted_leaves_its_card(tmp_path: Path) -> None:
     page = Page(write_report([tmp_path / "samples"]))
     assert len(page.all("article")) == 3
     assert len([button for button in page.all("button") if "data-model" in button]) == 1
-
-
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.0, 7.0), (0.8, 0.8), (0.0, 0.0), (1e-6, 3e4), (1e9, 2e9)])
-@pytest.mark.parametrize("log", [False, True])
-def test_axes_hold_their_values_and_have_ticks(low: float, high: float, log: bool) -> None:
-    axis = Axis.over([low, high], 0.0, 400.0, log=log)
-    assert 0 <= axis.at(low) <= axis.at(high) <= 400
-    ticks = axis.ticks()
-    assert 2 <= len(ticks) <= 14
-    assert ticks == sorted(ticks)
-    assert all(-0.2 <= axis.at(tick) <= 400.2 for tick in ticks)
-
-
-def test_charts_bear_empty_and_single_values() -> None:
-    for series in (
-        [],
-        [Series("none", [], [])],
-        [Series("one", [3.0], [0.5])],
-        [Series("flat", [1.0, 2.0], [0.0, 0.0])],
-    ):
-        assert "<svg" in line_chart(series, "t", "x", "y", marked=None)
-        assert "<svg" in scatter_chart(series, "t", "x", "y", diagonal=True)
-
-
-def test_a_histogram_counts_every_value_once() -> None:
-    rng = np.random.default_rng(0)
-    values = [*rng.uniform(-0.2, 1.3, 500), 0.0, 1.0]
-    counts = re.findall(r"<title>[^<]* to [^<]*: (\d+)</title>", histogram(values, "t", "x", low=0.0, high=1.0))
-    assert sum(map(int, counts)) == len(values)
-
-
-def pixels(uri: str) -> np.ndarray:
-    with Image.open(io.BytesIO(base64.b64decode(uri.split(",")[1]))) as picture:
-        return np.asarray(picture)
-
-
-def test_heat_maps_are_warm_above_zero_cool_below_and_clear_at_zero() -> None:
-    shown = pixels(heat_map_uri(np.array([[2.0, 1.0, 0.0, -0.5, -9.0]]), 2.0))
-    assert shown[0, :, 3].tolist() == [255, 128, 0, 64, 255]
-    assert tuple(shown[0, 0, :3]) == WARM
-    assert tuple(shown[0, 4, :3]) == COOL
-
-
-def test_heat_maps_of_large_layers_and_of_zeros_are_bounded() -> None:
-    assert max(pixels(heat_map_uri(np.ones((3000, 700)), 1.0)).shape) <= 512
-    assert not pixels(heat_map_uri(np.zeros((3, 3)), 0.0))[..., 3].any()
-
-
-def test_codes_have_different_colours() -> None:
-    shown = pixels(code_map_uri(np.arange(12)[None], 12))[0]
-    assert len({tuple(color) for color in shown.tolist()}) == 12
-
-
-def test_elements_escape_text_and_attributes() -> None:
-    assert tag("b", HOSTILE, title=HOSTILE).count("<") == 2
-    assert tag("p", ["a", None, Html("<br>")], hidden=True, id=None) == "<p hidden>a<br></p>"
