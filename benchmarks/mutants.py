@@ -100,7 +100,7 @@ def _changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
     elif isinstance(new, ast.IfExp):
         yield "both branches are the first", new.body
         yield "both branches are the second", new.orelse
-    elif isinstance(new, ast.Return) and new.value is not None:
+    elif isinstance(new, ast.Return) and new.value is not None and ast.unparse(new.value) != "None":
         yield "None is returned", ast.copy_location(ast.Return(ast.Constant(None)), node)
     elif isinstance(new, ast.Expr) and isinstance(new.value, ast.Call):
         yield "a call is dropped", ast.copy_location(ast.Pass(), node)

@@ -33,7 +33,18 @@ from . import options
 @click.option("--prefix", help="First tokens by comma, or a field file whose first tokens are taken.")
 @click.option("--prefix-length", type=click.IntRange(1), help="How many tokens of the field file.")
 @click.option("--require-surface", is_flag=True, help="Draw again for fields without a surface.")
-@click.option("--require-body", is_flag=True, help="Draw again for those, too, that come in pieces.")
+@click.option(
+    "--require-body",
+    type=click.FloatRange(0, 1),
+    default=0.0,
+    help="Draw again for those, too, whose largest body holds less than this share of the volume, such as 0.95.",
+)
+@click.option(
+    "--thicken",
+    type=click.FloatRange(-1, 1, min_open=True, max_open=True),
+    default=0.0,
+    help="Move surfaces outwards so far, such as 0.006 (shapes are 2 wide), so that thin parts hold together.",
+)
 @click.option(
     "--resolution", type=click.IntRange(8, 1024), default=128, show_default=True, help="Marching cubes cells."
 )
@@ -74,7 +85,8 @@ def generate(
     prefix: str | None,
     prefix_length: int | None,
     require_surface: bool,
-    require_body: bool,
+    require_body: float,
+    thicken: float,
     resolution: int,
     format: str,
     turntable: str | None,
@@ -123,6 +135,7 @@ def generate(
         batch_size=batch_size,
         require_surface=require_surface,
         require_body=require_body,
+        thicken=thicken,
         resolution=resolution,
         format=format,
         engine=create_engine(engine, address),

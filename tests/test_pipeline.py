@@ -134,13 +134,36 @@ def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatc
     crumb = trimesh.util.concatenate([box, trimesh.creation.box([0.1] * 3).apply_translation([0, 0, 2])])
     meshes = iter([halves, None, crumb, box])
     monkeypatch.setattr("nfgen.pipeline.generating.surface_or_none", lambda field, resolution: next(meshes))
-    made = generate(run, 2, tmp_path / "out", require_body=True)
+    made = generate(run, 2, tmp_path / "out", require_body=0.99)
     assert [sample_.index for sample_ in made] == [2, 3]
     config = read_config(tmp_path / "out", writer.KIND)
     assert (config["empty"], config["dropped"]) == (1, 2)
     meshes = iter([halves] * 99)
     with pytest.raises(NfgenError, match="in one piece"):
-        generate(run, 2, tmp_path / "never", require_body=True)
+        generate(run, 2, tmp_path / "never", require_body=0.99)
+
+
+def test_thickened_samples_are_the_same_fields_a_little_further_out(
+    run: Path, tiny_fields: FieldSet, tmp_path: Path
+) -> None:
+    spec = replace(tiny_fields.spec, output_bias=True)
+    weights = torch.cat([tiny_fields.weights, torch.zeros(len(tiny_fields), 1)], dim=1)
+    tokenize(replace(tiny_fields, spec=spec, weights=weights, base=None), tmp_path / "tokens", "histogram", bins=64)
+    train(
+        tmp_path / "tokens", tmp_path / "run", model_settings=SMALL, config=replace(CONFIG, steps=2, evaluate_every=2)
+    )
+    points = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    values = []
+    for thicken in (0.0, 0.01):
+        (made,) = generate(tmp_path / "run", 1, tmp_path / "out", thicken=thicken, resolution=24, overwrite=True)
+        values.append(Field.load(tmp_path / "out" / made.field)(points))
+        assert read_config(tmp_path / "out")["thicken"] == thicken
+    torch.testing.assert_close(values[1], values[0] - 0.01)
+    for wrong in (0.01, 2.0):
+        with pytest.raises(ConfigError, match="cannot be thickened"):
+            generate(run if wrong < 1 else tmp_path / "run", 1, tmp_path / "never", thicken=wrong)
+    with pytest.raises(ConfigError, match="require_body"):
+        generate(run, 1, tmp_path / "never", require_body=99)
 
 
 def test_an_interrupted_training_ends_with_the_same_bits(

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen.bounds import bound_field
+from nfgen.bounds import LINES, bound_field
 from nfgen.errors import ConfigError
 from nfgen.field import Field, evaluate, flatten, fourier_features, initial_weights
 from nfgen.field_set import FieldSet
@@ -67,6 +67,22 @@ def test_no_value_of_a_box_is_beyond_its_bounds(name: str, radius: float) -> Non
     line = bounds.centre[0][:, None] + (inside * bounds.slopes[0][:, None]).sum(-1)
     assert ((values - line).abs() <= bounds.slack[0][:, None]).all()
     assert ((values - bounds.centre[0][:, None]).abs() <= bounds.reach[0][:, None]).all()
+
+
+@pytest.mark.parametrize("width", [3.0, 1.0, 0.3, 0.05])
+@pytest.mark.parametrize(("name", "loosest"), [("relu", 1.01), ("gelu", 1.3), ("silu", 1.5), ("sine", 1.7)])
+def test_lines_about_an_activation_hold_it_and_are_hardly_wider_than_it_needs(
+    name: str, loosest: float, width: float
+) -> None:
+    function, scale = (lambda x: torch.sin(30 * x), 30) if name == "sine" else (getattr(torch.nn.functional, name), 1)
+    z = torch.linspace(-6, 6, 1001) / scale
+    widths = torch.full_like(z, width / scale)
+    line = LINES[name](z.clone(), widths.clone())
+    steps = torch.linspace(-1, 1, 201) * widths[:, None]
+    off = function(z[:, None] + steps) - line.value[:, None] - line.slope[:, None] * steps
+    assert (off.abs() <= line.error[:, None] + 1e-5).all()
+    needed = (off.amax(1) - off.amin(1)) / 2
+    assert line.error.mean() <= loosest * needed.mean()
 
 
 def test_bounds_become_tight_faster_than_boxes_become_small() -> None:

@@ -22,7 +22,7 @@ from nfgen.tokenizers.box import INTERVALS, Box, extent
 from nfgen.tokenizers.local_field import LocalField, hats
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
-from nfgen.tokenizers.vq_networks import Cells, ProbeEncoder, raster
+from nfgen.tokenizers.vq_networks import Block, Cells, ProbeEncoder, raster
 from nfgen.tokenizers.vq_refinement import refine
 from nfgen.tokenizers.vq_training import find_box, probe, reconstruction_loss
 
@@ -159,8 +159,10 @@ def test_fitting_leaves_the_callers_random_numbers_alone(fields: FieldSet) -> No
     torch.manual_seed(5)
     expected = torch.rand(3)
     torch.manual_seed(5)
-    VQTokenizer(**{**QUICK, "steps": 1}).fit(fields)
+    first = VQTokenizer(**{**QUICK, "steps": 1}).fit(fields)
     assert torch.equal(torch.rand(3), expected)
+    second = VQTokenizer(**{**QUICK, "steps": 1}).fit(fields)
+    assert torch.equal(second.encode(fields.weights), first.encode(fields.weights)), "nor is it moved by them"
 
 
 def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
@@ -269,6 +271,19 @@ def test_networks_treat_both_halves_alike() -> None:
     nodes = cells.nodes(2).unflatten(0, (8, 2, 8))
     assert torch.equal(nodes[:, 0, :, 0] + nodes[:, 1, :, 0], torch.full((8, 8), 7))
     assert torch.equal(nodes[:, 0, :, 1:], nodes[:, 1, :, 1:])
+
+
+def test_beyond_the_middle_a_mirrored_cell_meets_itself() -> None:
+    near, counts = Cells((2, 3, 2), mirror=True), (4, 3, 2)
+    told = uniform(5, 12, 3, seed=1)  # of x, the fastest, only the half that is told
+    whole = told.unflatten(1, (2, 3, 2))
+    whole = torch.cat([whole.flip(3), whole], dim=3).flatten(1, 3)
+    torch.manual_seed(0)
+    mirrored = Block(near, 8)
+    both = Block(Cells(counts, mirror=False), 8)
+    heard = mirrored.neighbourhood(told).unflatten(1, (2, 3, 2))
+    wanted = both.neighbourhood(whole).unflatten(1, (2, 3, 4))[:, :, :, 2:]
+    assert torch.equal(heard, wanted)
 
 
 @pytest.mark.parametrize(

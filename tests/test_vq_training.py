@@ -90,6 +90,16 @@ def test_a_warp_with_the_other_sign_is_the_warp_of_the_mirror_image(dims: int) -
     assert torch.equal(warp(points)[some], other(points[some]))
 
 
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_warp_of_angle_alone_turns_about_the_up_axis(dims: int) -> None:
+    still = Warp.random(20, dims, generator(), strength=0.0, mirror=False)
+    points = uniform(20, 100, dims, seed=1)
+    turned = replace(still, angle=uniform(20, 1) * 3)(points)
+    torch.testing.assert_close(turned.diff(dim=1).norm(dim=-1), points.diff(dim=1).norm(dim=-1))
+    torch.testing.assert_close(turned[..., -1], points[..., -1])
+    assert (dims == 3) == (not torch.allclose(turned, points, atol=1e-2))
+
+
 def test_signals_are_positive_outside_whatever_the_output() -> None:
     distances = torch.tensor([-0.2, 0.0, 0.05, 9.0])
     torch.testing.assert_close(signal("sdf", distances, 0.1), torch.tanh(distances / 0.1))

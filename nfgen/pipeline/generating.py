@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, NamedTuple
 
 from torch import Tensor
 
@@ -28,9 +28,6 @@ DRAWN = "drawn-{}.safetensors"
 """Tokens that are not yet all meshed, from the index of the first."""
 DRAWN_AT_ONCE = 256
 TRIES = 10  # --require-surface and --require-body give up when so many times the wanted number was drawn
-WHOLE = 0.99  # of the volume: a largest body with less leaves pieces that can be seen
-
-Required = Literal["body", "surface", "nothing"]
 
 
 def generate(
@@ -44,7 +41,8 @@ def generate(
     prefix: Tensor | None = None,
     batch_size: int | None = None,
     require_surface: bool = False,
-    require_body: bool = False,
+    require_body: float = 0.0,
+    thicken: float = 0.0,
     resolution: int = 128,
     format: str = "glb",
     which: str = "best",
@@ -61,7 +59,9 @@ def generate(
         label: name of the class to generate; any if not said.
         prefix: tokens [m] that every sequence begins with.
         require_surface: draw again for fields that have no surface.
-        require_body: draw again for those, too, whose largest body holds less than 99 % of their volume.
+        require_body: draw again for those, too, whose largest body holds less than this share of their volume.
+        thicken: move each surface outwards so far, in units of the cube [-1, 1]^d: thin parts that a code breaks hold
+            together.
         resolution: marching cubes cells along each axis.
         resume: go on with the samples that an interrupted call left.
         engine: where tokens are drawn and fields are meshed, see `create_engine`.
@@ -76,6 +76,16 @@ def generate(
         raise ConfigError(f"n must be positive, not {n}", "give -n 1 or more")
     if not 8 <= resolution <= 1024:
         raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
+    if not 0 <= require_body <= 1:
+        raise ConfigError(
+            f"require_body must be 0 to 1, not {require_body}", "0.99 is what is judged to be in one piece"
+        )
+    spec = run.tokenizer.decoded_spec
+    if thicken and not (spec.output == "sdf" and spec.output_bias and abs(thicken) < 1):
+        raise ConfigError(
+            f"these fields cannot be thickened by {thicken}",
+            "give less than 1, and fields of distances with a bias at the output, such as those of vq",
+        )
     check_format(format)
     config, engine = config or SamplingConfig(), create_engine(engine)
     settings = {
@@ -86,6 +96,7 @@ def generate(
         "sampling": config.to_json(),
         "resolution": resolution,
         "frame": None if run.frame is None else run.frame.to_json(),
+        "thicken": thicken,
     }
     plan = settings | {
         "weights": storage.digest(dict(run.model.state_dict())),
@@ -98,16 +109,24 @@ def generate(
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=[JOURNAL]) as folder:
         artifact.agree_on_plan(folder, "generation", plan)
         journal = Journal(folder)
-        required: Required = "body" if require_body else "surface" if require_surface else "nothing"
+        required = Required(require_surface or require_body > 0, require_body)
         draw = partial(_drawn, run, config, seed, run.class_index(label), prefix, batch_size)
         drawn = _draw(folder, n, draw, engine)
-        make = partial(make_sample, run, required, resolution, format)
+        make = partial(make_sample, run, required, thicken, resolution, format)
         _write_samples(folder, journal, drawn, make, n, run, seed, label, required, engine)
         samples = journal.samples
         write_list(folder, samples, settings | {"empty": journal.empties, "dropped": journal.dropped})
         for used in (folder / JOURNAL, folder / artifact.PLAN, *folder.glob(DRAWN.format("*"))):
             used.unlink(missing_ok=True)
     return samples
+
+
+class Required(NamedTuple):
+    """What a sample must have, so that it is not drawn again."""
+
+    surface: bool
+    body: float
+    """Least share of the volume in the largest body."""
 
 
 @dataclass(frozen=True)
@@ -129,13 +148,15 @@ class Made:
 NAME = "sample"
 
 
-def make_sample(run: Run, required: Required, resolution: int, format: str, tokens: Tensor) -> Made:
+def make_sample(run: Run, required: Required, thicken: float, resolution: int, format: str, tokens: Tensor) -> Made:
     """Decode, mesh and picture one sample."""
     (field,) = decode_fields(run.tokenizer, tokens[None])
+    if thicken:
+        field.weights[-1] -= thicken  # the bias of the output: every distance becomes smaller by so much
     mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
     empty = mesh is None and field.spec.dims == 3
-    in_pieces = required == "body" and mesh is not None and mesh_validity(mesh).largest_share < WHOLE
-    if in_pieces or (empty and required != "nothing"):
+    in_pieces = required.body > 0 and mesh is not None and mesh_validity(mesh).largest_share < required.body
+    if in_pieces or (empty and required.surface):
         return Made(empty, False, {}, (None, "", ""), None)
     with tempfile.TemporaryDirectory() as folder:
         file, stored, picture = write_sample(Path(folder), NAME, field, mesh, run.frame, format)
@@ -161,7 +182,7 @@ def _write_samples(
     if len(journal.samples) >= n:
         return
     drawn = itertools.dropwhile(lambda one: one[0] < journal.seen, drawn)
-    if required == "nothing":
+    if not required.surface:
         drawn = itertools.islice(drawn, n - journal.seen)  # an engine that works ahead need not go beyond
     # The same sequences twice: once to be made, elsewhere perhaps, and once for whoever writes what was made of them.
     drawn, known = itertools.tee(drawn)
@@ -173,7 +194,7 @@ def _write_samples(
                 journal.add(index, None, empty=one.empty)
                 if index >= TRIES * n:
                     journal.remove()  # more of the same would not help
-                    wanted = "have a surface" if required == "surface" else "are in one piece"
+                    wanted = "are in one piece" if required.body else "have a surface"
                     raise NfgenError(
                         f"only {len(journal.samples)} of {index + 1} samples {wanted}",
                         "train for longer, or lower --temperature",
