@@ -56,8 +56,8 @@ NO_LIMIT = 1e6  # minutes
 @click.option("--dropout", default=0.2, show_default=True)
 @click.option("--weights", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Of the GPT.")
 @click.option("--temperature", default=1.0, show_default=True)
-@click.option("--require-body", default=0.0, show_default=True, help="Least share of a sample in its largest body.")
-@click.option("--thicken", default=0.0, show_default=True, help="Surfaces of samples are moved outwards so far.")
+@click.option("--require-body", default=0.95, show_default=True, help="Least share of a sample in its largest body.")
+@click.option("--thicken", default=0.006, show_default=True, help="Surfaces of samples are moved outwards so far.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(

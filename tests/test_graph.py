@@ -12,6 +12,7 @@ from nfgen.field_set import FieldSet
 from nfgen.fitting import FitConfig, fit_batch
 from nfgen.spec import FieldSpec
 from nfgen.symmetry import permute, random_orders
+from nfgen.tokenizers.augmentation import SHIFT
 from nfgen.tokenizers.graph import GraphTokenizer
 from nfgen.tokenizers.graph_networks import GraphEncoder
 from nfgen.tokenizers.movement import moved, movements
@@ -133,6 +134,12 @@ def test_moved_weights_are_the_field_seen_through_the_movement(spec: FieldSpec) 
     assert torch.equal(moved(spec, weights, None), weights)
 
 
+def test_movements_go_as_far_as_their_strength_says_and_in_all_directions_alike() -> None:
+    shift = movements(4000, 3, torch.Generator().manual_seed(0), strength=0.5, mirror=True).shift
+    assert shift.abs().amax() == pytest.approx(0.5 * SHIFT, rel=0.01)
+    assert shift.mean((0, 1)).abs().max() < 0.05 * SHIFT
+
+
 def test_views_are_moved_and_fresh(tokenizer: GraphTokenizer, fields: FieldSet) -> None:
     views = tokenizer.views(fields.weights, SPEC, 3, seed=1)
     assert views.shape == (len(fields), 3, QUICK["codes"])
@@ -145,7 +152,10 @@ def test_fields_of_another_spec_are_refused(tokenizer: GraphTokenizer) -> None:
         tokenizer.encode(torch.zeros(1, SPECS[2].size), SPECS[2])
 
 
-@pytest.mark.parametrize(("setting", "said"), [({"edge_channels": 0}, "edge_channels"), ({"channels": 36}, "channels")])
+@pytest.mark.parametrize(
+    ("setting", "said"),
+    [({"edge_channels": 0}, "edge_channels"), ({"channels": 36}, "channels"), ({"node_points": 4097}, "node_points")],
+)
 def test_wrong_settings_are_named(setting: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigError, match=said):
         GraphTokenizer(**setting)

@@ -334,7 +334,10 @@ def test_decoded_weights_are_the_local_field_exactly(dims: int, output: str) -> 
     rows, points = torch.randn(3, len(nodes), 8), uniform(3, 50, dims, seed=1)
     box = Box(0.2 * uniform(3, dims, seed=2), 0.6 + 0.3 * uniform(3, dims, seed=3))
     values = evaluate(field.spec, field.weights(rows, box), points)
-    torch.testing.assert_close(values, field(rows, box, points) * field.gain, atol=1e-4, rtol=1e-4)
+    decoded = field(rows, box, points)  # distances, whatever the output
+    torch.testing.assert_close(values, decoded * field.gain, atol=1e-4, rtol=1e-4)
+    seen = torch.tanh(values / 0.1) if output == "sdf" else 1 - 2 * torch.sigmoid(values)
+    torch.testing.assert_close(seen, torch.tanh(decoded / 0.1), atol=1e-3, rtol=1e-3)
 
 
 @pytest.mark.parametrize("dims", [2, 3])

@@ -4,7 +4,8 @@
     python benchmarks/peers/gpt2.py TOKENS --steps 300
 
 Both are trained by the loop below, in float32, with the same optimizer, learning rates and averaged weights; GPT-2
-starts each sequence with the same BOS or class, and predicts ids of the whole vocabulary, specials included.
+starts each sequence with the same BOS or class, and predicts ids of the whole vocabulary, specials included. Where the
+tokens have augmented views, both learn from those.
 """
 
 import copy
@@ -26,6 +27,7 @@ from nfgen.models.optimisation import optimizer, update_average
 from nfgen.models.presets import preset
 from nfgen.models.registry import create
 from nfgen.models.train_config import TrainConfig
+from nfgen.pipeline.training import view_drawer
 from nfgen.token_set import TokenSet
 
 RESULTS = Path(__file__).parent.parent / "results" / "gpt2.jsonl"
@@ -51,7 +53,8 @@ def main(folder: Path, size: str, dropout: float, steps: int, batch_size: int, s
         raise click.UsageError(f"{folder} holds continuous tokens; GPT-2 needs codes")
     config = TrainConfig(steps=steps, batch_size=batch_size, seed=seed)
     settings: Any = preset("gpt", size, dropout=dropout, class_dropout=0.0)
-    batches = Batches(vocabulary, tokens.tokens, tokens.labels, tokens.heldout, batch_size, seed)
+    views = view_drawer(tokens, (~tokens.heldout).nonzero()[:, 0], seed)
+    batches = Batches(vocabulary, tokens.tokens, tokens.labels, tokens.heldout, batch_size, seed, views)
     torch.manual_seed(seed)
     ours = create("gpt", vocabulary, settings)
     torch.manual_seed(seed)

@@ -237,7 +237,7 @@ def _train_into(
             folder,
             config,
             resume=resume,
-            augment=_view_drawer(tokens, known, config.seed),
+            augment=view_drawer(tokens, known, config.seed),
             on_sample=watcher.sample,
             on_log=watcher.log,
             worker=worker,
@@ -262,7 +262,7 @@ def _train_into(
     )
 
 
-def _view_drawer(tokens: TokenSet, known: Tensor, seed: int) -> Callable[[int], Tensor] | None:
+def view_drawer(tokens: TokenSet, known: Tensor, seed: int) -> Callable[[int], Tensor] | None:
     """For each epoch one sequence a field: its own, or that of an augmented copy."""
     own, views = tokens.tokens, tokens.views
     if views is None:
