@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable
 
 import torch
+from peers.operators import declare_missing_operators
 from speed import in_turns, ratio, report
 
 from nfgen.models.base import SequenceModel
@@ -31,6 +32,7 @@ ROWS = 4  # of a batch, that are checked
 
 
 def gpt2(size: str, length: int) -> torch.nn.Module:
+    declare_missing_operators()
     from transformers import GPT2Config, GPT2LMHeadModel
 
     sizes = SIZES[size]

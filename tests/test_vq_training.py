@@ -98,6 +98,8 @@ def test_a_warp_of_angle_alone_turns_about_the_up_axis(dims: int) -> None:
     torch.testing.assert_close(turned.diff(dim=1).norm(dim=-1), points.diff(dim=1).norm(dim=-1))
     torch.testing.assert_close(turned[..., -1], points[..., -1])
     assert (dims == 3) == (not torch.allclose(turned, points, atol=1e-2))
+    corners = replace(still, angle=uniform(20, 1) * 3)(torch.eye(dims).expand(20, -1, -1))
+    torch.testing.assert_close(torch.linalg.det(corners), torch.ones(20))  # and is no mirror image
 
 
 def test_signals_are_positive_outside_whatever_the_output() -> None:
