@@ -185,6 +185,21 @@ class Field:
 
         return extract_mesh(self, resolution)
 
+    def thickened(self, distance: float) -> "Field":
+        """The field whose surface lies so far outside this one's (inside, if negative): all distances are so much less.
+
+        Raises:
+            ConfigError: if it tells no distances, has no bias at the output to move them by, or is moved by 1 or more.
+        """
+        if not (self.spec.output == "sdf" and self.spec.output_bias and abs(distance) < 1):
+            raise ConfigError(
+                f"these fields cannot be thickened by {distance}",
+                "give less than 1, and fields of distances with a bias at the output, such as those of vq",
+            )
+        weights = self.weights.clone()
+        weights[-1] -= distance
+        return Field(self.spec, weights)
+
     def image(self, size: int = 64) -> Float[Tensor, "rows columns"]:
         """A 2-D field on a pixel grid: brightness in [0, 1] (1 inside for signed distance and occupancy)."""
         values = self(pixel_centres(size)).reshape(size, size)

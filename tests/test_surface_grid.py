@@ -10,7 +10,7 @@ from torch import Tensor
 
 from nfgen.bounds import LINES, bound_field
 from nfgen.errors import ConfigError
-from nfgen.field import Field, evaluate, flatten, fourier_features, initial_weights
+from nfgen.field import ACTIVATIONS, SINE_FREQUENCY, Field, evaluate, flatten, fourier_features, initial_weights
 from nfgen.field_set import FieldSet
 from nfgen.meshing import ON_CORNER, extract_mesh, grid_points, mesh_from_grid
 from nfgen.regional import RegionalField
@@ -74,7 +74,7 @@ def test_no_value_of_a_box_is_beyond_its_bounds(name: str, radius: float) -> Non
 def test_lines_about_an_activation_hold_it_and_are_hardly_wider_than_it_needs(
     name: str, loosest: float, width: float
 ) -> None:
-    function, scale = (lambda x: torch.sin(30 * x), 30) if name == "sine" else (getattr(torch.nn.functional, name), 1)
+    function, scale = ACTIVATIONS[name], SINE_FREQUENCY if name == "sine" else 1
     z = torch.linspace(-6, 6, 1001) / scale
     widths = torch.full_like(z, width / scale)
     line = LINES[name](z.clone(), widths.clone())

@@ -8,12 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import torch
 from torch import Tensor
 
 from nfgen import artifact, storage
 from nfgen.decoding import decode_fields
 from nfgen.engine import Engine, create_engine, in_order
 from nfgen.errors import ConfigError, NfgenError
+from nfgen.field import Field
 from nfgen.mesh_export import check_format
 from nfgen.metrics import mesh_validity
 from nfgen.models.draw import SamplingConfig
@@ -80,12 +82,9 @@ def generate(
         raise ConfigError(
             f"require_body must be 0 to 1, not {require_body}", "0.99 is what is judged to be in one piece"
         )
-    spec = run.tokenizer.decoded_spec
-    if thicken and not (spec.output == "sdf" and spec.output_bias and abs(thicken) < 1):
-        raise ConfigError(
-            f"these fields cannot be thickened by {thicken}",
-            "give less than 1, and fields of distances with a bias at the output, such as those of vq",
-        )
+    if thicken:  # what cannot be done is said before anything is drawn
+        spec = run.tokenizer.decoded_spec
+        Field(spec, torch.zeros(spec.size)).thickened(thicken)
     check_format(format)
     config, engine = config or SamplingConfig(), create_engine(engine)
     settings = {
@@ -152,7 +151,7 @@ def make_sample(run: Run, required: Required, thicken: float, resolution: int, f
     """Decode, mesh and picture one sample."""
     (field,) = decode_fields(run.tokenizer, tokens[None])
     if thicken:
-        field.weights[-1] -= thicken  # the bias of the output: every distance becomes smaller by so much
+        field = field.thickened(thicken)
     mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
     empty = mesh is None and field.spec.dims == 3
     in_pieces = required.body > 0 and mesh is not None and mesh_validity(mesh).largest_share < required.body

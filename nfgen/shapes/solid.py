@@ -82,13 +82,15 @@ def exposed_triangles(vertices: Floats, faces: Faces) -> Floats:
     looked = hidden.size
     hidden = np.broadcast_to(hidden, (len(corners), 3))
     kept = [unseen]
-    while len(corners) and looked < MAX_LOOKS:
+    while len(corners):
         longest = np.linalg.norm(corners - np.roll(corners, -1, axis=1), axis=2).max(axis=1)
         mixed = hidden.any(axis=1) & ~hidden.all(axis=1)
         cut = (longest > COARSE) | (mixed & (longest > FINE))
+        looked += 2 * cut.sum()  # both sides of a new corner, where any is hidden
+        if looked > MAX_LOOKS:
+            break
         kept.append(corners[~cut & ~hidden.all(axis=1)])
         corners, hidden = _halved(vertices, faces, corners[cut], hidden[cut])
-        looked += len(corners) // 2
     return np.concatenate([*kept, corners[~hidden.all(axis=1)]])
 
 
