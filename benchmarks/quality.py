@@ -57,13 +57,14 @@ NO_LIMIT = 1e6  # minutes
 @click.option("--weights", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Of the GPT.")
 @click.option("--temperature", default=1.0, show_default=True)
 @click.option("--require-body", default=0.95, show_default=True, help="Least share of a sample in its largest body.")
+@click.option("--distinct/--independent", default=True, show_default=True, help="Whether none may vary an earlier one.")
 @click.option("--thicken", default=0.006, show_default=True, help="Surfaces of samples are moved outwards so far.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, unseen: Path | None, minutes: float, reference: int, samples: int, codes: int, size: str,
     tokenizer_steps: int | None, model_steps: int | None, views: int, dropout: float, weights: str, temperature: float,
-    require_body: float, thicken: float, work: Path, seed: int,
+    require_body: float, distinct: bool, thicken: float, work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
@@ -102,7 +103,7 @@ def main(
             f"generate{name}", work / f"samples{name}",
             lambda path: generate(run, count, path, seed=seed, label=label, which=weights, resolution=96,
                                   config=SamplingConfig(temperature=temperature), require_body=require_body,
-                                  thicken=thicken),
+                                  distinct=distinct, thicken=thicken),
         )  # fmt: skip
         return evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
 

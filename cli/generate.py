@@ -39,6 +39,7 @@ from . import options
     default=0.0,
     help="Draw again for those, too, whose largest body holds less than this share of the volume, such as 0.95.",
 )
+@click.option("--distinct", is_flag=True, help="Draw again for those, too, that vary an earlier one: see the API.")
 @click.option(
     "--thicken",
     type=click.FloatRange(-1, 1, min_open=True, max_open=True),
@@ -86,6 +87,7 @@ def generate(
     prefix_length: int | None,
     require_surface: bool,
     require_body: float,
+    distinct: bool,
     thicken: float,
     resolution: int,
     format: str,
@@ -135,6 +137,7 @@ def generate(
         batch_size=batch_size,
         require_surface=require_surface,
         require_body=require_body,
+        distinct=distinct,
         thicken=thicken,
         resolution=resolution,
         format=format,

@@ -17,7 +17,7 @@ from nfgen.tokenizers.graph import GraphTokenizer
 from nfgen.tokenizers.graph_networks import GraphEncoder
 from nfgen.tokenizers.movement import moved, movements
 from nfgen.tokenizers.vq_networks import Cells
-from nfgen.tokenizers.vq_training import find_box
+from nfgen.tokenizers.vq_training import find_box, sight
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 12))
 SPECS = [
@@ -116,10 +116,12 @@ def test_tokens_tell_one_unconditioned_field_from_another(tokenizer: GraphTokeni
 def test_the_first_tokens_are_the_box_of_the_shape(tokenizer: GraphTokenizer, fields: FieldSet) -> None:
     tokens = tokenizer.encode(fields.weights)
     codes = tokenizer.networks.bottleneck.codes
-    assert torch.equal(tokens[:, :3] - codes, find_box(SPEC, fields.weights, None).tokens)
+    assert torch.equal(tokens[:, :3] - codes, find_box(SPEC, sight(SPEC, fields.weights)).tokens)
     movement = movements(len(fields), 3, torch.Generator().manual_seed(6), strength=1.0, mirror=True)
-    seen = find_box(SPEC, moved(SPEC, fields.weights, movement), None)
-    torch.testing.assert_close(seen.numbers, find_box(SPEC, fields.weights, movement).numbers, atol=0.07, rtol=0)
+    seen = find_box(SPEC, sight(SPEC, moved(SPEC, fields.weights, movement)))
+    torch.testing.assert_close(
+        seen.numbers, find_box(SPEC, sight(SPEC, fields.weights, movement)).numbers, atol=0.07, rtol=0
+    )
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: str(spec.hidden))

@@ -1,6 +1,8 @@
 """The verbs: tokens carry their split and frame, a run is all that generation needs, samples keep their promises."""
 
+import itertools
 import json
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -141,6 +143,28 @@ def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatc
     meshes = iter([halves] * 99)
     with pytest.raises(NfgenError, match="in one piece"):
         generate(run, 2, tmp_path / "never", require_body=0.99)
+
+
+def test_distinct_samples_have_nearest_training_fields_of_their_own(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loaded = Run.load(run)
+    names: Iterator[str] = iter("aabc")
+    monkeypatch.setattr(Run, "nearest", lambda self, fields: [{"id": next(names), "distance": 0.1} for _ in fields])
+    monkeypatch.setattr("nfgen.pipeline.generating.TRIES", 1)
+    assert len(loaded.train_ids) >= 6
+    made = generate(run, 3, tmp_path / "out", distinct=True, resolution=16)
+    assert [sample_.index for sample_ in made] == [0, 2, 3]
+    assert read_config(tmp_path / "out")["distinct"]
+    assert read_config(tmp_path / "out")["dropped"] == 1
+    names = itertools.repeat("a")
+    twice = generate(run, 2, tmp_path / "independent", resolution=16)
+    assert [sample_.index for sample_ in twice] == [0, 1], "unless asked for, nothing is left out"
+    with pytest.raises(NfgenError, match="differ from those before"):
+        generate(run, 3, tmp_path / "never", distinct=True, resolution=16)
+    assert not (tmp_path / "never").exists()
+    with pytest.raises(NfgenError, match="only 2 of"):  # more than half as many as training fields: two may be alike
+        generate(run, len(loaded.train_ids) // 2 + 1, tmp_path / "never", distinct=True, resolution=16)
 
 
 def test_thickened_samples_are_the_same_fields_a_little_further_out(

@@ -24,7 +24,7 @@ from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
 from nfgen.tokenizers.vq_networks import Block, Cells, ProbeEncoder, raster
 from nfgen.tokenizers.vq_refinement import refine
-from nfgen.tokenizers.vq_training import find_box, probe, reconstruction_loss
+from nfgen.tokenizers.vq_training import find_box, probe, reconstruction_loss, sight
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 FLAT = FieldSpec(dims=2, frequencies=1, hidden=(16, 16), output="brightness", output_bias=True)
@@ -178,17 +178,17 @@ def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
 def test_refinement_comes_nearer_at_points_that_it_did_not_see(tokenizer: VQTokenizer, unseen: FieldSet) -> None:
     networks, points = tokenizer.networks, uniform(4, 4000, 3, seed=4)
     targets = evaluate(SPEC, unseen.weights, points)
-    values, box = probe(SPEC, unseen.weights, networks.encoder.probe_points(), None, 0.1)
+    values, box = probe(SPEC, sight(SPEC, unseen.weights), networks.encoder.probe_points(), 0.1)
     latents = networks.encoder(values, box.numbers)
 
     def loss(latents: Tensor) -> Tensor:
         rows = networks.decoder(networks.bottleneck(latents).latents, box.numbers)
         return reconstruction_loss(networks.field(rows, box, points), targets, "sdf", 0.1).mean()
 
-    refined = refine(networks, latents, SPEC, unseen.weights, box, None, VQConfig(**QUICK, refine=8))
+    refined = refine(networks, latents, SPEC, unseen.weights, box, None, VQConfig(**QUICK, refine=32))
     assert loss(refined) < loss(latents)
     careful = copy.copy(tokenizer)
-    careful.config = replace(tokenizer.config, refine=8)
+    careful.config = replace(tokenizer.config, refine=32)
     expected = networks.bottleneck(refined).indices.flatten(1)
     assert torch.equal(careful.encode(unseen.weights)[:, 3:], expected)
 
@@ -227,7 +227,7 @@ def test_cells_are_as_many_as_there_are_tokens_for_and_nearly_cubes(tokenizer: V
 
 
 def test_boxes_hold_their_shapes_and_say_so_in_tokens(fields: FieldSet) -> None:
-    box = find_box(SPEC, fields.weights, None)
+    box = find_box(SPEC, sight(SPEC, fields.weights))
     points = uniform(len(fields), 4000, 3, seed=8)
     within = inside(SPEC, evaluate(SPEC, fields.weights, points))
     assert not (within & (box.within(points).abs().amax(-1) > 1)).any()

@@ -19,13 +19,14 @@ from nfgen.tokenizers.vq_training import (
     make_optimizers,
     probe,
     reconstruction_loss,
+    sight,
     signal,
 )
 
 # A single step teaches no codebook; what it learns from is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
-STILL = VQConfig(augment=0.0, mirror=False, batch=6, points=400)
+STILL = VQConfig(augment=0.0, cut=0.0, mirror=False, batch=6, points=400)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -161,12 +162,12 @@ def pool(tokenizer: VQTokenizer, tiny_fields: FieldSet) -> WarpedFields:
 def test_a_pool_holds_eight_warps_of_each_field_and_what_they_are_worth(
     pool: WarpedFields, tiny_fields: FieldSet
 ) -> None:
-    assert torch.bincount(pool.index).tolist() == [8] * len(tiny_fields)
-    values, box = probe(tiny_fields.spec, tiny_fields.weights, pool.probes, None, STILL.truncation)
+    assert torch.bincount(pool.index[: pool.size]).tolist() == [8] * len(tiny_fields)
+    values, box = probe(tiny_fields.spec, sight(tiny_fields.spec, tiny_fields.weights), pool.probes, STILL.truncation)
     torch.testing.assert_close(pool.values[:12].float(), values, atol=1e-3, rtol=0)
     torch.testing.assert_close(pool.boxes[slice(12)].numbers, box.numbers)
     small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.probes, replace(STILL, batch=20), generator())
-    assert len(small.index) == 20
+    assert small.size == 20
 
 
 def test_a_step_replaces_at_most_four_of_the_pool(pool: WarpedFields) -> None:
@@ -177,7 +178,33 @@ def test_a_step_replaces_at_most_four_of_the_pool(pool: WarpedFields) -> None:
     assert 1 <= made_anew.sum() <= 4
     for key, tensor in pool.tensors().items():
         if key != "values":
-            assert torch.equal(tensor[~made_anew], before[key][~made_anew]), key
+            kept = (~made_anew).repeat(len(tensor) // pool.size)
+            assert torch.equal(tensor[kept], before[key][kept]), key
+
+
+def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
+    tokenizer: VQTokenizer, tiny_fields: FieldSet
+) -> None:
+    probes = tokenizer.networks.encoder.probe_points()
+    pool = WarpedFields(tiny_fields, probes, replace(STILL, cut=0.5, mirror=True), generator())
+    pool.fill()
+    normals, offsets = pool.planes[:, :3], pool.planes[:, 3]
+    cut = torch.isfinite(offsets)
+    assert 0.3 < cut.float().mean() < 0.7
+    assert normals[:, 0].count_nonzero() == 0, "never across the mirrored axis"
+    assert set(normals[:, 1:].unique().tolist()) == {-1, 0, 1}
+    assert normals.norm(dim=1).unique().tolist() == [1]
+    assert offsets[cut].abs().max() <= 0.3
+    points = torch.rand(pool.size, 500, 3, generator=generator()) * 2 - 1
+    rows = torch.arange(pool.size)
+    sides = [
+        sight(tiny_fields.spec, tiny_fields.weights[pool.index[some]], pool.warps[some])(points)
+        for some in (rows, pool.size + rows)
+    ]
+    beyond = torch.einsum("npd,nd->np", points, normals) > offsets[:, None]
+    torch.testing.assert_close(pool.see(rows, points), torch.where(beyond, sides[1], sides[0]))
+    assert beyond[~cut].sum() == 0
+    assert 0.2 < beyond[cut].float().mean() < 0.8
 
 
 def test_points_of_the_loss_are_near_the_surface_in_the_box_and_anywhere(

@@ -23,7 +23,7 @@ from .movement import moved, movements
 from .vq import VQTokenizer
 from .vq_config import VQConfig
 from .vq_networks import Cells, Encoder
-from .vq_training import WarpedFields, find_box
+from .vq_training import WarpedFields, find_box, sight
 
 
 @dataclass(frozen=True)
@@ -39,9 +39,12 @@ class GraphConfig(VQConfig):
     """Numbers that stand for a weight between the blocks; `channels` is a multiple of it."""
     node_points: int = 64
     """Points at which a neuron's excitation is part of its node; 0 = nodes and edges know the weights alone."""
+    cut: float = 0.0
+    """No other: the weights of two fields do not make those of one that is put together."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        require(self.cut == 0, "cut", "must be 0: weights of two fields cannot be put together", self.cut)
         require(0 <= self.node_points <= 4096, "node_points", "must be 0 to 4096", self.node_points)
         for divisor, name in ((self.edge_channels, "edge_channels"), (HEADS, "heads")):
             require(divisor > 0, name, "must be positive", divisor)
@@ -71,7 +74,7 @@ class GraphTokenizer(VQTokenizer):
         return movements(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
-        return moved(spec, weights, warp), find_box(spec, weights, warp)
+        return moved(spec, weights, warp), find_box(spec, sight(spec, weights, warp))
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
         self._check_weights(weights, spec)

@@ -38,7 +38,7 @@ from .local_field import LocalField
 from .vq_config import VQConfig
 from .vq_networks import Cells, Decoder, Encoder, ProbeEncoder
 from .vq_refinement import refine
-from .vq_training import VQNetworks, WarpedFields, find_box, probe, train
+from .vq_training import VQNetworks, WarpedFields, find_box, probe, sight, train
 
 PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
 MEASURED = 64  # fields whose boxes say which cells are nearly cubes
@@ -97,7 +97,7 @@ class VQTokenizer(Tokenizer):
         most = (config.codes - dims) // config.slots
         wanted = f"must leave a token for a cell beside {dims} for the box"
         require(most > 0, "codes", wanted, config.codes)
-        sides = find_box(self.spec, fields.weights[:MEASURED], None).half.mean(0).log()
+        sides = find_box(self.spec, sight(self.spec, fields.weights[:MEASURED])).half.mean(0).log()
         if config.mirrors(dims):
             sides[0] -= math.log(2)
 
@@ -142,7 +142,7 @@ class VQTokenizer(Tokenizer):
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         """What the encoder reads of fields, and their boxes."""
-        return probe(spec, weights, self.networks.encoder.probe_points(), warp, self.config.truncation)
+        return probe(spec, sight(spec, weights, warp), self.networks.encoder.probe_points(), self.config.truncation)
 
     @property
     def networks(self) -> VQNetworks:

@@ -54,6 +54,8 @@ class VQConfig(Configuration):
     """Peak learning rate of Muon; AdamW takes half of it."""
     augment: float = 0.5
     """Strength of the random warps of space in training; 0 = none."""
+    cut: float = 0.3
+    """Share of the shapes in training that are put together from two, on either side of a plane."""
     view_augment: float = 0.4
     """The same for the views that a model learns from: milder, since it generates what it has seen (scale +-6 %)."""
     mirror: bool | None = None
@@ -82,6 +84,7 @@ class VQConfig(Configuration):
             require(
                 0 <= getattr(self, key) <= 1.5, key, "must be 0 to 1.5: beyond, space folds over", getattr(self, key)
             )
+        require(0 <= self.cut <= 1, "cut", "must be 0 to 1", self.cut)
         require(self.refine >= 0, "refine", "must not be negative", self.refine)
         # Rounding to two levels has no middle: the library refuses it.
         require(bool(self.levels) and min(self.levels) > 2, "levels", "must be numbers of at least 3", self.levels)

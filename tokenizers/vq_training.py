@@ -6,6 +6,8 @@ not needed, and a warp of the coordinates is as good as a new shape.
 
 import math
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
@@ -14,7 +16,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nfgen.field import evaluate, evaluate_in_chunks
+from nfgen.field import evaluate_in_chunks
 from nfgen.field_set import FieldSet
 from nfgen.interrupts import uninterrupted
 from nfgen.progress import progress
@@ -31,6 +33,7 @@ from .vq_networks import Decoder, Encoder, raster
 WARPED_AT_ONCE = 32
 POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
 POOL_REFRESHED = 4  # of them made anew each step: a tenth of the step's time, and none is ever seen often
+CUT_WITHIN = 0.3  # of the middle, of two shapes that are put together: then there is something on either side
 NEAR_SHARE, BOX_SHARE = 0.7, 0.2  # of the points of the loss near the surface, anywhere in the box; others anywhere
 COARSE = {2: 32, 3: 14}  # probes along each axis that find the box
 NEAR_SIGNAL = 0.6  # |signal| of a probe that counts as near the surface: within 0.7 truncations
@@ -66,72 +69,83 @@ class Batch(NamedTuple):
     targets: Float[Tensor, "batch points"]
 
 
-def find_box(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None) -> Box:
-    """Boxes of the shapes of fields, seen through warps if there are some."""
+Sight = Callable[[Tensor], Tensor]
+"""What N fields are worth, [N, n], at the same points [n, dims] or at each one's own [N, n, dims]."""
+
+
+def sight(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None = None) -> Sight:
+    """Fields, seen through warps if there are some."""
+
+    def see(points: Tensor) -> Tensor:
+        return evaluate_in_chunks(spec, weights, points if warp is None else warp(points.expand(len(weights), -1, -1)))
+
+    return see
+
+
+def find_box(spec: FieldSpec, see: Sight) -> Box:
+    """Boxes of the shapes of fields of a spec."""
     counts = (COARSE[spec.dims],) * spec.dims
     coarse = (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
-    outputs = _outputs(spec, weights, coarse, warp)
     sign = 1 if spec.output == "sdf" else -1
-    return Box.enclosing(*extent(sign * outputs, coarse, counts, distances=spec.output == "sdf"))
+    return Box.enclosing(*extent(sign * see(coarse), coarse, counts, distances=spec.output == "sdf"))
 
 
 def probe(
-    spec: FieldSpec,
-    weights: Float[Tensor, "fields weights"],
-    probes: Float[Tensor, "probes dims"],
-    warp: Warp | None,
-    truncation: float,
+    spec: FieldSpec, see: Sight, probes: Float[Tensor, "probes dims"], truncation: float
 ) -> tuple[Float[Tensor, "fields probes"], Box]:
     """Signals of fields at probes in their boxes, and the boxes: all that a probe encoder sees of them."""
-    box = find_box(spec, weights, warp)
-    return signal(spec.output, _outputs(spec, weights, box.place(probes), warp), truncation), box
-
-
-def _outputs(spec: FieldSpec, weights: Tensor, points: Tensor, warp: Warp | None) -> Tensor:
-    return evaluate_in_chunks(spec, weights, points if warp is None else warp(points.expand(len(weights), -1, -1)))
+    box = find_box(spec, see)
+    return signal(spec.output, see(box.place(probes)), truncation), box
 
 
 class WarpedFields:
-    """A pool of warped fields with their probe values, a few of which are replaced each step."""
+    """A pool of warped fields with their probe values, a few of which are replaced each step.
+
+    Some are put together from two, one on either side of a plane: where the seat of a chair may go on as the back of
+    any other, what is in a cell has to be learned by itself. Row i is cut by plane i; row `size` + i of `index` and
+    `warps` is what lies beyond.
+    """
 
     def __init__(
         self, fields: FieldSet, probes: Float[Tensor, "probes dims"], config: VQConfig, generator: torch.Generator
     ) -> None:
         self.fields, self.probes, self.config, self.generator = fields, probes, config, generator
-        size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
+        self.size = size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
         dims = fields.spec.dims
-        self.index = torch.arange(size) % len(fields)
-        self.warps = self._random_warps(size)
+        self.index = torch.cat([torch.arange(size) % len(fields), self._random(len(fields), size)])
+        self.warps = self._random_warps(2 * size)
+        self.planes = self._random_planes(size)
         self.values = torch.empty(size, len(probes), dtype=torch.float16)
         self.boxes = Box(torch.empty(size, dims), torch.empty(size, dims))
 
     def fill(self) -> None:
         """Evaluate all of the first warps."""
-        size = len(self.index)
-        with progress(size, "warp", "fields") as bar:
-            for start in range(0, size, WARPED_AT_ONCE):
-                rows = torch.arange(start, min(start + WARPED_AT_ONCE, size))
+        with progress(self.size, "warp", "fields") as bar:
+            for start in range(0, self.size, WARPED_AT_ONCE):
+                rows = torch.arange(start, min(start + WARPED_AT_ONCE, self.size))
                 self._evaluate(rows)
                 bar.update(len(rows))
 
     def tensors(self) -> dict[str, Tensor]:
         """All that changes, for a check point."""
-        return {"index": self.index, "values": self.values, **vars(self.boxes), **vars(self.warps)}
+        own = {"index": self.index, "planes": self.planes, "values": self.values}
+        return own | vars(self.boxes) | vars(self.warps)
 
     def refresh(self) -> None:
         """Replace a few by new warps of fields drawn at random."""
-        rows = self._random(len(self.index), POOL_REFRESHED)
-        self.index[rows] = self._random(len(self.fields), POOL_REFRESHED)
-        self.warps[rows] = self._random_warps(POOL_REFRESHED)
+        rows = self._random(self.size, POOL_REFRESHED)
+        both = torch.cat([rows, self.size + rows])
+        self.index[both] = self._random(len(self.fields), 2 * POOL_REFRESHED)
+        self.warps[both] = self._random_warps(2 * POOL_REFRESHED)
+        self.planes[rows] = self._random_planes(POOL_REFRESHED)
         self._evaluate(rows)
 
     def draw(self) -> Batch:
         """What the encoder reads, boxes, points, and the fields' outputs there."""
-        rows = self._random(len(self.index), self.config.batch)
+        rows = self._random(self.size, self.config.batch)
         values, box = self.values[rows].float(), self.boxes[rows]
         points = self._points(values, box)
-        spec, weights = self.fields.spec, self.fields.weights[self.index[rows]]
-        return Batch(self.read(rows), box, points, evaluate(spec, weights, self.warps[rows](points)))
+        return Batch(self.read(rows), box, points, self.see(rows, points))
 
     def read(self, rows: Int[Tensor, "chosen"]) -> Float[Tensor, "chosen read"]:
         """What the encoder reads of some of the pool: their signals at the probes."""
@@ -148,11 +162,24 @@ class WarpedFields:
         return torch.cat([placed, self._uniform(len(values), count - near - inner, dims)], dim=1)
 
     def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
-        weights = self.fields.weights[self.index[rows]]
-        values, self.boxes[rows] = probe(
-            self.fields.spec, weights, self.probes, self.warps[rows], self.config.truncation
-        )
+        see = partial(self.see, rows)
+        values, self.boxes[rows] = probe(self.fields.spec, see, self.probes, self.config.truncation)
         self.values[rows] = values.half()
+
+    def see(self, rows: Int[Tensor, "chosen"], points: Tensor) -> Float[Tensor, "chosen points"]:
+        """What some of the pool are worth, each on its side of its plane."""
+
+        def part(rows: Tensor, points: Tensor) -> Tensor:
+            return sight(self.fields.spec, self.fields.weights[self.index[rows]], self.warps[rows])(points).clone()
+
+        values = part(rows, points)
+        planes = self.planes[rows]
+        cut = torch.isfinite(planes[:, -1])
+        if cut.any():
+            own = points.expand(len(rows), -1, -1)[cut]
+            beyond = torch.einsum("npd,nd->np", own, planes[cut, :-1]) > planes[cut, -1:]
+            values[cut] = torch.where(beyond, part(self.size + rows[cut], own), values[cut])
+        return values
 
     def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
         return torch.randint(limit, (count,), generator=self.generator)
@@ -163,6 +190,19 @@ class WarpedFields:
     def _random_warps(self, count: int) -> Warp:
         dims, config = self.fields.spec.dims, self.config
         return Warp.random(count, dims, self.generator, strength=config.augment, mirror=config.mirrors(dims))
+
+    def _random_planes(self, count: int) -> Float[Tensor, "count numbers"]:
+        """Normals and offsets of planes across an axis, in a share of the rows; no plane where the offset is infinite.
+
+        The mirrored axis is left out: shapes that are symmetric stay so.
+        """
+        dims, config = self.fields.spec.dims, self.config
+        first = int(config.mirrors(dims))
+        normal = functional.one_hot(first + self._random(dims - first, count), dims).float()
+        towards = torch.where(self._uniform(count, 1) < 0, -1.0, 1.0)
+        offset = CUT_WITHIN * self._uniform(count, 1)
+        offset = torch.where((self._uniform(count, 1) + 1) / 2 < config.cut, offset, torch.inf)
+        return torch.cat([towards * normal, offset], dim=1)
 
 
 def train(

@@ -1,7 +1,9 @@
 """A run to new fields, meshes and pictures."""
 
 import itertools
+import math
 import tempfile
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -29,7 +31,8 @@ from .run import Run
 DRAWN = "drawn-{}.safetensors"
 """Tokens that are not yet all meshed, from the index of the first."""
 DRAWN_AT_ONCE = 256
-TRIES = 10  # --require-surface and --require-body give up when so many times the wanted number was drawn
+TRIES = 10  # what is required is given up when so many times the wanted number was drawn
+SPARE = 2  # training fields for each of distinct samples: with one, the last sample would be long in coming
 
 
 def generate(
@@ -44,6 +47,7 @@ def generate(
     batch_size: int | None = None,
     require_surface: bool = False,
     require_body: float = 0.0,
+    distinct: bool = False,
     thicken: float = 0.0,
     resolution: int = 128,
     format: str = "glb",
@@ -62,6 +66,9 @@ def generate(
         prefix: tokens [m] that every sequence begins with.
         require_surface: draw again for fields that have no surface.
         require_body: draw again for those, too, whose largest body holds less than this share of their volume.
+        distinct: draw again for samples that are variations of one another: whose nearest training field is that of an
+            earlier one already (of ⌈2 n / training fields⌉ earlier ones, where that is more than one). A model draws
+            what it knows with replacement, a collection holds nothing twice. So samples are no longer independent.
         thicken: move each surface outwards so far, in units of the cube [-1, 1]^d: thin parts that a code breaks hold
             together.
         resolution: marching cubes cells along each axis.
@@ -96,6 +103,7 @@ def generate(
         "resolution": resolution,
         "frame": None if run.frame is None else run.frame.to_json(),
         "thicken": thicken,
+        "distinct": distinct,
     }
     plan = settings | {
         "weights": storage.digest(dict(run.model.state_dict())),
@@ -108,7 +116,8 @@ def generate(
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=[JOURNAL]) as folder:
         artifact.agree_on_plan(folder, "generation", plan)
         journal = Journal(folder)
-        required = Required(require_surface or require_body > 0, require_body)
+        alike = math.ceil(SPARE * n / len(run.train_ids)) if distinct else None
+        required = Required(require_surface or require_body > 0, require_body, alike)
         draw = partial(_drawn, run, config, seed, run.class_index(label), prefix, batch_size)
         drawn = _draw(folder, n, draw, engine)
         make = partial(make_sample, run, required, thicken, resolution, format)
@@ -126,6 +135,12 @@ class Required(NamedTuple):
     surface: bool
     body: float
     """Least share of the volume in the largest body."""
+    alike: int | None
+    """Most samples that may have the same nearest training field; None = any number."""
+
+    def __str__(self) -> str:
+        wanted = ["are in one piece" if self.body else "have a surface"] if self.surface else []
+        return " and ".join(wanted + ([] if self.alike is None else ["differ from those before"]))
 
 
 @dataclass(frozen=True)
@@ -181,7 +196,8 @@ def _write_samples(
     if len(journal.samples) >= n:
         return
     drawn = itertools.dropwhile(lambda one: one[0] < journal.seen, drawn)
-    if not required.surface:
+    nearest = Counter(sample.nearest["id"] for sample in journal.samples if sample.nearest)
+    if not required.surface and required.alike is None:
         drawn = itertools.islice(drawn, n - journal.seen)  # an engine that works ahead need not go beyond
     # The same sequences twice: once to be made, elsewhere perhaps, and once for whoever writes what was made of them.
     drawn, known = itertools.tee(drawn)
@@ -189,16 +205,17 @@ def _write_samples(
         bar.update(len(journal.samples))
         made = in_order(engine.map(make, (tokens for _, tokens in drawn)))
         for (index, tokens), one in zip(known, made, strict=False):
-            if not one.kept:
+            known_by = one.nearest and one.nearest["id"]
+            if not one.kept or (required.alike is not None and nearest[known_by] >= required.alike):
                 journal.add(index, None, empty=one.empty)
                 if index >= TRIES * n:
                     journal.remove()  # more of the same would not help
-                    wanted = "are in one piece" if required.body else "have a surface"
                     raise NfgenError(
-                        f"only {len(journal.samples)} of {index + 1} samples {wanted}",
-                        "train for longer, or lower --temperature",
+                        f"only {len(journal.samples)} of {index + 1} samples {required}",
+                        "ask for fewer, train for longer, or change --temperature",
                     )
                 continue
+            nearest[known_by] += 1
             name = f"sample-{len(journal.samples):04d}"
             for rest, content in one.files.items():
                 storage.write_atomically(folder / f"{name}{rest}", content)
