@@ -38,7 +38,7 @@ from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.vq_config import VQConfig
 
-TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.17  # of the minutes; fitting, generating and scoring take the rest
+TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.25  # of the minutes; fitting, generating and scoring take the rest
 NO_LIMIT = 1e6  # minutes
 
 
@@ -51,7 +51,7 @@ NO_LIMIT = 1e6  # minutes
 @click.option("--codes", default=64, show_default=True, help="Tokens a field.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
 @click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
-@click.option("--model-steps", type=int, help="The same for the GPT, instead of a sixth of them.")
+@click.option("--model-steps", type=int, help="The same for the GPT, instead of a quarter of them.")
 @click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")
 @click.option("--dropout", default=0.2, show_default=True)
 @click.option("--weights", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Of the GPT.")
