@@ -39,7 +39,7 @@ from . import options
     default=0.0,
     help="Draw again for those, too, whose largest body holds less than this share of the volume, such as 0.95.",
 )
-@click.option("--distinct", is_flag=True, help="Draw again for what is nearest to the same training shape as one before.")
+@click.option("--distinct", is_flag=True, help="Draw again for a sample that another one is a variation of.")
 @click.option(
     "--thicken",
     type=click.FloatRange(-1, 1, min_open=True, max_open=True),
