@@ -54,10 +54,10 @@ class VQConfig(Configuration):
     """Peak learning rate of Muon; AdamW takes half of it."""
     augment: float = 0.5
     """Strength of the random warps of space in training; 0 = none."""
-    cut: float = 0.3
-    """Share of the shapes in training that are put together from two, on either side of a plane."""
     view_augment: float = 0.4
     """The same for the views that a model learns from: milder, since it generates what it has seen (scale +-6 %)."""
+    cut: float = 0.3
+    """Share of the shapes in training that are put together from two, on either side of a plane."""
     mirror: bool | None = None
     """Whether shapes may be mirrored along the first axis, and mostly are symmetric: then a cell and its mirror image
     share their tokens. None = in 3-D only."""

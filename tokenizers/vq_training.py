@@ -162,23 +162,24 @@ class WarpedFields:
         return torch.cat([placed, self._uniform(len(values), count - near - inner, dims)], dim=1)
 
     def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
-        see = partial(self.see, rows)
-        values, self.boxes[rows] = probe(self.fields.spec, see, self.probes, self.config.truncation)
+        spec, truncation = self.fields.spec, self.config.truncation
+        values, self.boxes[rows] = probe(spec, partial(self.see, rows), self.probes, truncation)
         self.values[rows] = values.half()
 
     def see(self, rows: Int[Tensor, "chosen"], points: Tensor) -> Float[Tensor, "chosen points"]:
         """What some of the pool are worth, each on its side of its plane."""
 
-        def part(rows: Tensor, points: Tensor) -> Tensor:
-            return sight(self.fields.spec, self.fields.weights[self.index[rows]], self.warps[rows])(points).clone()
+        def one_side(parts: Tensor, at: Tensor) -> Tensor:
+            see = sight(self.fields.spec, self.fields.weights[self.index[parts]], self.warps[parts])
+            return see(at).clone()  # what inference mode gave can neither be written to nor learned from
 
-        values = part(rows, points)
+        values = one_side(rows, points)
         planes = self.planes[rows]
         cut = torch.isfinite(planes[:, -1])
         if cut.any():
-            own = points.expand(len(rows), -1, -1)[cut]
-            beyond = torch.einsum("npd,nd->np", own, planes[cut, :-1]) > planes[cut, -1:]
-            values[cut] = torch.where(beyond, part(self.size + rows[cut], own), values[cut])
+            points = points.expand(len(rows), -1, -1)[cut]
+            beyond = torch.einsum("npd,nd->np", points, planes[cut, :-1]) > planes[cut, -1:]
+            values[cut] = torch.where(beyond, one_side(self.size + rows[cut], points), values[cut])
         return values
 
     def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
@@ -200,8 +201,8 @@ class WarpedFields:
         first = int(config.mirrors(dims))
         normal = functional.one_hot(first + self._random(dims - first, count), dims).float()
         towards = torch.where(self._uniform(count, 1) < 0, -1.0, 1.0)
-        offset = CUT_WITHIN * self._uniform(count, 1)
-        offset = torch.where((self._uniform(count, 1) + 1) / 2 < config.cut, offset, torch.inf)
+        whole = torch.rand(count, 1, generator=self.generator) >= config.cut
+        offset = (CUT_WITHIN * self._uniform(count, 1)).masked_fill(whole, torch.inf)
         return torch.cat([towards * normal, offset], dim=1)
 
 
