@@ -16,8 +16,8 @@ from nfgen.tokenizers.augmentation import SHIFT
 from nfgen.tokenizers.graph import GraphTokenizer
 from nfgen.tokenizers.graph_networks import GraphEncoder
 from nfgen.tokenizers.movement import moved, movements
+from nfgen.tokenizers.probing import find_box, sight
 from nfgen.tokenizers.vq_networks import Cells
-from nfgen.tokenizers.vq_training import find_box, sight
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 12))
 SPECS = [

@@ -20,11 +20,12 @@ from nfgen.tokenizers.augmentation import Warp
 from nfgen.tokenizers.bottleneck import Bottleneck, create_bottleneck, usage
 from nfgen.tokenizers.box import INTERVALS, Box, extent
 from nfgen.tokenizers.local_field import LocalField, hats
+from nfgen.tokenizers.probing import find_box, probe, sight
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
 from nfgen.tokenizers.vq_networks import Block, Cells, ProbeEncoder, raster
 from nfgen.tokenizers.vq_refinement import refine
-from nfgen.tokenizers.vq_training import find_box, probe, reconstruction_loss, sight
+from nfgen.tokenizers.vq_training import reconstruction_loss
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 FLAT = FieldSpec(dims=2, frequencies=1, hidden=(16, 16), output="brightness", output_bias=True)

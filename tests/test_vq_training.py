@@ -10,18 +10,12 @@ from nfgen.field import evaluate
 from nfgen.field_set import FieldSet
 from nfgen.tokenizers.augmentation import Warp
 from nfgen.tokenizers.box import STEP, Box, extent
+from nfgen.tokenizers.probing import probe, sight, signal
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
 from nfgen.tokenizers.vq_networks import raster
-from nfgen.tokenizers.vq_training import (
-    WarpedFields,
-    annealed,
-    make_optimizers,
-    probe,
-    reconstruction_loss,
-    sight,
-    signal,
-)
+from nfgen.tokenizers.vq_pool import WarpedFields
+from nfgen.tokenizers.vq_training import annealed, make_optimizers, reconstruction_loss
 
 # A single step teaches no codebook; what it learns from is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")

@@ -20,10 +20,11 @@ from .augmentation import Warp
 from .box import Box
 from .graph_networks import HEADS, GraphEncoder
 from .movement import moved, movements
+from .probing import find_box, sight
 from .vq import VQTokenizer
 from .vq_config import VQConfig
 from .vq_networks import Cells, Encoder
-from .vq_training import WarpedFields, find_box, sight
+from .vq_pool import WarpedFields
 
 
 @dataclass(frozen=True)

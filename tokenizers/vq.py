@@ -35,10 +35,12 @@ from .base import Tokenizer
 from .bottleneck import create_bottleneck, usage
 from .box import INTERVALS, Box
 from .local_field import LocalField
+from .probing import find_box, probe, sight
 from .vq_config import VQConfig
 from .vq_networks import Cells, Decoder, Encoder, ProbeEncoder
+from .vq_pool import WarpedFields
 from .vq_refinement import refine
-from .vq_training import VQNetworks, WarpedFields, find_box, probe, sight, train
+from .vq_training import VQNetworks, train
 
 PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
 MEASURED = 64  # fields whose boxes say which cells are nearly cubes
