@@ -39,12 +39,13 @@ from nfgen.tokenizers.base import Tokenizer
 
 INITS = {"unconditioned": "random", "conditioned": "first"}
 COUNTS = {"full": (1, 4, 8, 16, 32), "quick": (1, 4, 8, 16, 32), "tiny": (2,)}
+SMALL_AND_BIG = {"small": {"layers": 2, "width": 64, "heads": 2}, "big": {"layers": 4, "width": 128, "heads": 4}}
 MODELS = {
-    "full": {"small": {"layers": 4, "width": 128, "heads": 4}, "big": {"layers": 6, "width": 256, "heads": 4}},
-    "quick": {"small": {"layers": 2, "width": 64, "heads": 2}, "big": {"layers": 4, "width": 128, "heads": 4}},
+    "full": SMALL_AND_BIG,
+    "quick": SMALL_AND_BIG,
     "tiny": {"big": {"layers": 1, "width": 16, "heads": 2}},
 }
-STEPS = {"full": 2000, "quick": 300, "tiny": 4}
+STEPS = {"full": 1200, "quick": 300, "tiny": 4}
 SHOWN = {"full": 4, "quick": 4, "tiny": 1}  # looks at the fields on the way, besides the one before the first step
 DRAWN = 8  # samples without a wish
 POINTS = 4096

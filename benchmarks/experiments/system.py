@@ -44,6 +44,8 @@ class System:
     """Of the tokenizer."""
     model: str | None = None
     """None = the one that the tokenizer's vocabulary asks for."""
+    model_settings: dict[str, Any] = field(default_factory=dict)
+    """Besides those that all models share."""
     views: int = 0
     """Augmented token sequences a field."""
 
@@ -58,7 +60,7 @@ class System:
 def tokens_of(lab: Lab, system: System, fields: Path) -> Kept:
     """The tokens of a system."""
     about = {"name": system.name, "fields": fields.name, **asdict(system)}
-    about.pop("model")
+    del about["model"], about["model_settings"]
 
     def make(path: Path) -> None:
         tokenize(fields, path, system.tokenizer, seed=lab.seed, views=system.views, **system.settings)
@@ -77,16 +79,17 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge | None) -> dict
     }
     if judge is None:
         return trip
+    settings = sizes.model | system.model_settings
     about = {
-        "name": system.name, "model": system.model, "tokens": tokens.path.name, "settings": sizes.model,
+        "name": system.name, "model": system.model, "tokens": tokens.path.name, "settings": settings,
         "batch": sizes.batch, "budget": sizes.budget,
     }  # fmt: skip
 
     def learn(path: Path) -> None:
-        steps = steps_within(lab, tokens.path, system.model)
+        steps = steps_within(lab, tokens.path, system.model, settings)
         # Ten looks at the held-out loss: the best weights are kept, as small data is soon learned by heart.
         config = _config(lab, steps, max(1, steps // 10))
-        train(tokens.path, path, model=system.model, model_settings=sizes.model, config=config)
+        train(tokens.path, path, model=system.model, model_settings=settings, config=config)
 
     run = lab.kept("run", about, learn)
     picture = run.path.with_suffix(".png")
@@ -116,7 +119,7 @@ def measure(lab: Lab, system: System, fields: Path, judge: Judge | None) -> dict
     }
 
 
-def steps_within(lab: Lab, tokens: Path, model: str | None) -> int:
+def steps_within(lab: Lab, tokens: Path, model: str | None, settings: dict[str, Any]) -> int:
     """Steps that fill the budget of processor seconds, by the median of a few after the first.
 
     Steps instead of a limit of minutes: these are of the clock, and on a busy machine they would not be equal.
@@ -128,7 +131,7 @@ def steps_within(lab: Lab, tokens: Path, model: str | None) -> int:
     config = replace(_config(lab, 4, 4), sample_every=1)
     with tempfile.TemporaryDirectory() as folder:
         train_model(
-            name, preset(name, "tiny", **lab.sizes.model), found.vocabulary, found.tokens, found.labels, found.heldout,
+            name, preset(name, "tiny", **settings), found.vocabulary, found.tokens, found.labels, found.heldout,
             folder, config, on_sample=lambda model, step: stamps.append(time.process_time()),
         )  # fmt: skip
     return max(4, round(lab.sizes.budget / max(1e-3, float(np.median(np.diff(stamps))))))

@@ -25,6 +25,7 @@ def rows(lab: Lab) -> dict[str, tuple[System, Path]]:
     by_name = {one.name: one for one in tokenized(lab)}
     shared = lab.fields("shared")
     diffusion = System("identity + diffusion", "identity", model="diffusion")
+    flow = System("identity + flow", "identity", model="diffusion", model_settings={"process": "flow"})
     # NeF-GPT (Fanselau and Muschal 2024): occupancy, every fit from the first field, 127 codes for single deltas.
     nef = System("nef-gpt", "codebook", {"unit": "scalar", "codes": 127})
     named = {
@@ -34,6 +35,7 @@ def rows(lab: Lab) -> dict[str, tuple[System, Path]]:
         "graph + gpt": by_name.get("graph"),
         "identity + regression": by_name.get("identity"),
         "identity + diffusion": diffusion,
+        "identity + flow": flow,
     }
     found = {name: (one, shared) for name, one in named.items() if one is not None}
     if lab.scale != "tiny":
