@@ -11,7 +11,7 @@ from nfgen.spec import FieldSpec, Output
 
 from .augmentation import Warp
 from .box import Box, extent
-from .vq_networks import raster
+from .vq_networks import centres
 
 COARSE = {2: 32, 3: 14}  # probes along each axis that find the box
 
@@ -31,7 +31,7 @@ def sight(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp 
 def find_box(spec: FieldSpec, see: Sight) -> Box:
     """Boxes of the shapes of fields of a spec."""
     counts = (COARSE[spec.dims],) * spec.dims
-    coarse = (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
+    coarse = centres(counts)
     sign = 1 if spec.output == "sdf" else -1
     return Box.enclosing(*extent(sign * see(coarse), coarse, counts, distances=spec.output == "sdf"))
 

@@ -8,6 +8,7 @@ seen are combinations of parts that were (the inductive bias of convolutional oc
 Dimension names: `fields`, `cells`, `channels`, `dims`, `probes`, `nodes` (of all cells), `width` (of a node's row).
 """
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -24,6 +25,13 @@ NARROW = 64  # channels of what a cell tells its neighbours: 27 of them side by 
 def raster(counts: tuple[int, ...]) -> Int[Tensor, "cells dims"]:
     """Integer positions of a grid in token order: the last axis (up) slowest, from the ground; the first fastest."""
     return torch.cartesian_prod(*(torch.arange(count) for count in reversed(counts))).flip(1)
+
+
+@functools.cache
+@torch.inference_mode(mode=False)  # or what is kept could not be trained on later
+def centres(counts: tuple[int, ...]) -> Float[Tensor, "cells dims"]:
+    """Centres of the cells of a grid over [-1, 1]^d, in raster order; kept, since every field asks for them."""
+    return (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
 
 
 @dataclass(frozen=True)
@@ -112,8 +120,7 @@ class Encoder(nn.Module):
 
     def probe_points(self) -> Float[Tensor, "probes dims"]:
         """Centres of the probes' own small cells, in raster order, in the frame of the box."""
-        counts = self.cells.across(self.stride)
-        return (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
+        return centres(self.cells.across(self.stride))
 
 
 class ProbeEncoder(Encoder):
