@@ -56,7 +56,7 @@ def fit_alone(field: Field, points: Tensor, values: Tensor, config: FitConfig, b
         here = slice(offset, offset + config.points)
         for group in adam.param_groups:
             group["lr"] = config.learning_rate * group["scale"] * one_cycle(step / config.steps)
-        loss = field_loss(field.spec, model(features[here]), targets[here], config.truncation).mean()
+        loss = field_loss(field.spec, model(features[here]), targets[here], config).mean()
         pull = sum(((p - s).square().sum() for p, s in zip(model.parameters(), starts, strict=True)), torch.zeros(()))
         adam.zero_grad()
         (loss + config.pull * pull).backward()

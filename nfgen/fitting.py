@@ -13,7 +13,8 @@ from torch.nn import functional
 
 from .configuration import Configuration, require
 from .errors import ConfigError
-from .field import batches, evaluate_features, fourier_features
+from .field import batches, fourier_features
+from .field_gradient import losses_and_gradient
 from .spec import FieldSpec
 
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation
@@ -147,10 +148,11 @@ def _gradient(
     """Gradient [N, P] and fitting losses [N]; a few fields at a time, so that activations stay in the cache."""
     gradient, losses = torch.empty_like(weights), torch.empty(len(weights))
     for some in batches(len(weights), FIELDS_IN_CACHE):
-        part = weights[some].requires_grad_()
-        loss = field_loss(spec, evaluate_features(spec, part, features[some]), targets[some], config).mean(1)
-        (gradient[some],) = torch.autograd.grad(loss.sum(), part)
-        losses[some] = loss.detach()
+
+        def loss(outputs: Tensor, true: Tensor = targets[some]) -> Tensor:
+            return field_loss(spec, outputs, true, config).mean(1)
+
+        losses[some], gradient[some] = losses_and_gradient(spec, weights[some], features[some], loss)
     if base is not None and config.pull:
         gradient.add_(weights - base, alpha=2 * config.pull)
     return gradient, losses

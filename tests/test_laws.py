@@ -19,12 +19,14 @@ from nfgen.field import (
     evaluate,
     evaluate_in_chunks,
     flatten,
+    fourier_features,
     from_neuron_rows,
     initial_weights,
     inside,
     neuron_rows,
     unflatten,
 )
+from nfgen.field_gradient import losses_and_gradient
 from nfgen.shapes.shape import Transform
 from nfgen.spec import FieldSpec, Output
 from nfgen.symmetry import canonical, match, permute, random_orders
@@ -111,6 +113,23 @@ def reference(spec: FieldSpec, weights: np.ndarray, point: np.ndarray) -> tuple[
         values = z
     assert at == len(weights)
     return float(values[0]), slopes[0]
+
+
+@law
+@given(specs, SEEDS)
+def test_the_gradient_written_by_hand_is_that_of_autograd(spec: FieldSpec, seed: int) -> None:
+    generator = torch.Generator().manual_seed(seed)
+    weights = initial_weights(spec, 3, generator).double().requires_grad_()
+    points = torch.rand(3, 5, spec.dims, generator=generator, dtype=torch.float64) * 2 - 1
+
+    def loss(outputs: Tensor) -> Tensor:
+        return outputs.tanh().square().mean(1)
+
+    wanted = loss(evaluate(spec, weights, points))
+    (slope,) = torch.autograd.grad(wanted.sum(), weights)
+    losses, gradient = losses_and_gradient(spec, weights.detach(), fourier_features(spec, points), loss)
+    torch.testing.assert_close(losses, wanted.detach(), rtol=1e-10, atol=1e-14)
+    torch.testing.assert_close(gradient, slope, rtol=1e-10, atol=1e-14)
 
 
 @law

@@ -1,0 +1,61 @@
+"""The gradient of a loss in the weights of fields, written out by hand.
+
+Autograd gives the same numbers in 1.2 to 1.3 times the time: it knows neither that the gradient of all layers may be
+put together at once nor that nothing asks for the gradient in the points.
+"""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from .field import ACTIVATIONS, SINE_FREQUENCY, flatten, unflatten
+from .spec import FieldSpec
+
+_aten = torch.ops.aten
+BACKWARD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
+    "relu": lambda given, z: _aten.threshold_backward(given, z, 0),
+    "gelu": lambda given, z: _aten.gelu_backward(given, z),
+    "silu": lambda given, z: _aten.silu_backward(given, z),
+    "sine": lambda given, z: given * torch.cos(SINE_FREQUENCY * z).mul_(SINE_FREQUENCY),
+}
+"""The loss's derivative in an activation's input z, from that in its output."""
+
+
+def losses_and_gradient(
+    spec: FieldSpec,
+    weights: Float[Tensor, "fields weights"],
+    features: Float[Tensor, "fields points features"],
+    loss: Callable[[Float[Tensor, "fields points"]], Float[Tensor, "fields"]],
+) -> tuple[Float[Tensor, "fields"], Float[Tensor, "fields weights"]]:
+    """The loss of each field, and its gradient in that field's weights.
+
+    Args:
+        features: Fourier features of each field's own points.
+        loss: of the fields' outputs at them, one number a field; differentiable.
+
+    Raises:
+        ConfigError: if the weights are not of the spec's size.
+    """
+    with torch.no_grad():
+        layers = unflatten(spec, weights)
+        inputs, sums = [features], []
+        for matrix, bias in layers:
+            z = torch.bmm(inputs[-1], matrix.mT)
+            sums.append(z if bias is None else z.add_(bias[:, None]))
+            if len(sums) < len(layers):
+                inputs.append(ACTIVATIONS[spec.activation](z))
+    outputs = sums.pop()[..., 0].requires_grad_()
+    losses = loss(outputs)
+    (given,) = torch.autograd.grad(losses.sum(), outputs)
+    with torch.no_grad():
+        given, gradients = given[..., None], []
+        while layers:
+            matrix, bias = layers.pop()
+            # In this order, as the other one is slow for an odd number of features.
+            products = torch.bmm(inputs.pop().mT, given).mT
+            gradients.append((products, None if bias is None else given.sum(1)))
+            if layers:
+                given = BACKWARD[spec.activation](torch.bmm(given, matrix), sums.pop())
+        return losses.detach(), flatten(gradients[::-1])
