@@ -69,11 +69,14 @@ package: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[package]'
 	$(BIN)/python benchmarks/package.py
 
-# Made for three hours on two cores; QUICK=1 for a quarter of an hour. DATA=path takes your own shapes.
+# Two hours on two cores; QUICK=1 for a quarter of an hour. DATA=path takes your own shapes, PEER=name=folder puts meshes
+# of another program into the table of systems.
+experiments: options = $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA))
 experiments: .venv/installed
-	for name in initialisation regression permutation tokenization systems; do \
-		$(BIN)/python benchmarks/experiments/$$name.py $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA)) || exit 1; \
+	for name in initialisation regression permutation tokenization; do \
+		$(BIN)/python benchmarks/experiments/$$name.py $(options) || exit 1; \
 	done
+	$(BIN)/python benchmarks/experiments/systems.py $(options) $(if $(PEER),--peer $(PEER))
 
 clean:
 	rm -rf .venv bench demo dist build screenshots

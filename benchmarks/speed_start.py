@@ -2,6 +2,7 @@
 
 python benchmarks/speed_start.py
 python benchmarks/speed_start.py --fields FIELDS --tokenizer TOKENS/tokenizer --run RUN
+OMP_NUM_THREADS=1 python benchmarks/speed_start.py --fields FIELDS --tokenizer TOKENS/tokenizer --engine ray
 """
 
 import argparse
@@ -11,6 +12,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 
 from speed import report
@@ -42,12 +44,31 @@ def first_mesh(run: str) -> tuple[float, float]:
     return waited, spent
 
 
+def tokenizing(fields: str, tokenizer: str, count: int, engine: str) -> dict[str, object]:
+    """Fields a second, the beginning of an engine included; the fields are repeated to be so many."""
+    from nfgen.engine import create_engine
+    from nfgen.field import batches
+    from nfgen.field_set import FieldSet
+    from nfgen.pipeline.tokenizing import ENCODED_AT_ONCE, encode_part
+    from nfgen.tokenizers import registry
+
+    found = FieldSet.load(fields)
+    encode = partial(encode_part, registry.load(tokenizer), found.spec, 0, 0)
+    weights = found.weights.repeat(-(-count // len(found)), 1)[:count]
+    started = time.perf_counter()
+    tasks = ((number, weights[here].clone()) for number, here in enumerate(batches(count, ENCODED_AT_ONCE)))
+    done = sum(len(tensors["tokens"]) for _, tensors in create_engine(engine).map(encode, tasks))
+    return {"fields": done, "engine": engine, "fields_per_second": round(done / (time.perf_counter() - started))}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--fields")
     parser.add_argument("--tokenizer")
     parser.add_argument("--run", help="a trained run, for the time to its first mesh")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--count", type=int, default=10_000, help="fields to tokenize")
+    parser.add_argument("--engine", default="local", help="that tokenizes: local or ray")
     given = parser.parse_args()
     start = ["-c", "import sys; sys.argv = ['nfgen', '--help']; from nfgen.cli.main import main; main()"]
     report("speed_start", {"help_seconds": round(min(child_seconds(start) for _ in range(given.rounds)), 3)})
@@ -56,24 +77,7 @@ def main() -> None:
         waited, spent = (min(column) for column in zip(*rounds, strict=True))
         report("speed_first_mesh", {"seconds": round(waited, 2), "processor_seconds": round(spent, 2)})
     if given.fields and given.tokenizer:
-        from nfgen.field_set import FieldSet
-        from nfgen.tokenizers import registry
-
-        tokenizer, weights = registry.load(given.tokenizer), FieldSet.load(given.fields).weights
-        spent, waited = [], []
-        for _ in range(given.rounds):
-            started = time.process_time(), time.perf_counter()
-            tokenizer.encode(weights)
-            spent.append(time.process_time() - started[0])
-            waited.append(time.perf_counter() - started[1])
-        report(
-            "speed_tokenize",
-            {
-                "fields": len(weights),
-                "fields_per_processor_second": round(len(weights) / min(spent)),
-                "fields_per_second": round(len(weights) / min(waited)),
-            },
-        )
+        report("speed_tokenize", tokenizing(given.fields, given.tokenizer, given.count, given.engine))
 
 
 if __name__ == "__main__":
