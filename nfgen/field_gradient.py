@@ -53,8 +53,9 @@ def losses_and_gradient(
         given, gradients = given[..., None], []
         while layers:
             matrix, bias = layers.pop()
-            # In this order, as the other one is slow for an odd number of features.
-            products = torch.bmm(inputs.pop().mT, given).mT
+            before = inputs.pop()
+            # Both are the same; the first is slow for an odd number of inputs, the second for a single output.
+            products = torch.bmm(before.mT, given).mT if matrix.shape[1] > 1 else torch.bmm(given.mT, before)
             gradients.append((products, None if bias is None else given.sum(1)))
             if layers:
                 given = BACKWARD[spec.activation](torch.bmm(given, matrix), sums.pop())

@@ -18,7 +18,7 @@ from .field_gradient import losses_and_gradient
 from .spec import FieldSpec
 
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation
-FIELDS_IN_CACHE = 16  # at 1,024 points of 32 neurons one layer of so many fields is 2 MB: it stays in the cache
+FIELDS_IN_CACHE = 8  # at 1,024 points of 32 neurons one layer of so many fields is 1 MB
 
 
 @dataclass(frozen=True)
