@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from speed import in_turns, ratio, report
 
-from nfgen.field import Field, evaluate
+from nfgen.field import Field, batches, evaluate
 from nfgen.field_set import FieldSet
 from nfgen.meshing import extract_mesh, grid_points, mesh_from_grid
 from nfgen.tokenizers import registry
@@ -21,8 +21,11 @@ from nfgen.tokenizers import registry
 
 @torch.inference_mode()
 def dense_mesh(field: Field, resolution: int, at_once: int) -> object:
-    parts = grid_points(resolution + 1).split(at_once)
-    values = torch.cat([evaluate(field.spec, field.weights[None], part)[0] for part in parts])
+    points = grid_points(resolution + 1)
+    # Written into one array: thousands of small results, kept between large ones, leave holes of gigabytes behind.
+    values = torch.empty(len(points))
+    for part in batches(len(points), at_once):
+        values[part] = evaluate(field.spec, field.weights[None], points[part])[0]
     return mesh_from_grid(values.reshape((resolution + 1,) * 3).numpy())
 
 
