@@ -114,9 +114,9 @@ def rate_distortion(path: Path, found: dict[str, dict[str, Any]]) -> Path:
         if one.get("model_bits"):
             axes.plot([bits, one["model_bits"]], [iou, iou], "-", color=color, lw=0.8)
             axes.plot(one["model_bits"], iou, "o", color=color, mfc="white")
-        # Chunks and scalars lie beside rows and histograms: their labels go to the other side.
-        place = (0, 5) if kind in ("histogram", "chunks") else (0, -12)
-        axes.annotate(setting, (bits, iou), xytext=place, textcoords="offset points", ha="center", color=color)
+        # Chunks and scalars lie beside rows and histograms: their labels go elsewhere.
+        place, side = {"scalars": ((0, -12), "center"), "chunks": ((6, -4), "left")}.get(kind, ((0, 5), "center"))
+        axes.annotate(setting, (bits, iou), xytext=place, textcoords="offset points", ha=side, color=color)
     axes.legend(frameon=False, loc="lower right")
     if limit is not None:
         axes.axhline(limit, color="grey", lw=0.8, ls=":")
