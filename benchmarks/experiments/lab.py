@@ -71,7 +71,7 @@ SMALL = FieldSpec(hidden=(16, 16, 16))
 
 SIZES = {
     # A field of 816 weights, so that a GPT that writes each of them gets somewhere in its budget: on the 3,712 of the
-    # talk's field it makes a dozen steps of 16 fields in the time. An hour and a half on two cores.
+    # talk's field it makes a dozen steps of 16 fields in the time. Two hours on two cores.
     "full": Sizes(
         known=400, unseen=200, samples=200, spec=SMALL, fit=FitConfig(), points=SampleConfig(),
         budget=150.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=16, codebook={"codes": 256},
