@@ -69,7 +69,7 @@ package: .venv/installed
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[package]'
 	$(BIN)/python benchmarks/package.py
 
-# Two hours on two cores; QUICK=1 for a quarter of an hour. DATA=path takes your own shapes, PEER=name=folder puts meshes
+# Two hours on two cores; QUICK=1 for ten minutes. DATA=path takes your own shapes, PEER=name=folder puts meshes
 # of another program into the table of systems.
 experiments: options = $(if $(QUICK),--quick) $(if $(DATA),--data $(DATA))
 experiments: .venv/installed
