@@ -30,14 +30,14 @@ def orders(cells: Cells, seed: int) -> dict[str, Tensor]:
     if cells.mirror:
         middle[0] = -0.5  # the first axis counts from the middle outwards
     distance = (places - middle).norm(dim=1)
-    upright = (places * torch.tensor([100.0, 10.0, 1.0][: places.shape[1]])).sum(1)
+    numbers = torch.arange(cells.number)
     return {
-        "raster": torch.arange(len(places)),
-        "from the top": torch.arange(len(places)).flip(0),
-        "upright columns": upright.argsort(stable=True),
+        "raster": numbers,
+        "from the top": numbers.flip(0),
+        "upright columns": numbers.view(cells.counts[::-1]).permute(*reversed(range(len(cells.counts)))).flatten(),
         "from the middle": distance.argsort(stable=True),
         "from outside": distance.argsort(stable=True, descending=True),
-        "random": torch.randperm(len(places), generator=torch.Generator().manual_seed(seed)),
+        "random": torch.randperm(cells.number, generator=torch.Generator().manual_seed(seed)),
     }
 
 

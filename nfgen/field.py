@@ -128,13 +128,18 @@ def evaluate_features(
         hidden = rearrange(features @ rearrange(matrix, "n o i -> i (n o)"), "p (n o) -> n p o", n=len(weights))
         hidden = hidden if bias is None else hidden + bias[:, None]
     else:
-        hidden = _affine(features, matrix, bias)
+        hidden = affine(features, matrix, bias)
     for matrix, bias in layers[1:]:
-        hidden = _affine(activate(hidden), matrix, bias)
+        hidden = affine(activate(hidden), matrix, bias)
     return hidden[..., 0]
 
 
-def _affine(inputs: Tensor, matrix: Tensor, bias: Tensor | None) -> Tensor:
+def affine(
+    inputs: Float[Tensor, "fields points inputs"],
+    matrix: Float[Tensor, "fields outputs inputs"],
+    bias: Float[Tensor, "fields outputs"] | None,
+) -> Float[Tensor, "fields points outputs"]:
+    """A layer of each field, before its activation."""
     if bias is None:
         return torch.bmm(inputs, matrix.mT)
     return torch.baddbmm(bias[:, None], inputs, matrix.mT)

@@ -1,7 +1,7 @@
 """The gradient of a loss in the weights of fields, written out by hand.
 
-Autograd gives the same numbers in 1.2 to 1.3 times the time: it knows neither that the gradient of all layers may be
-put together at once nor that nothing asks for the gradient in the points.
+Autograd gives the same numbers in 1.2 to 1.3 times the time. Among other things it fills a vector as long as the
+weights for every layer's view of them, and adds all of these up.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .field import ACTIVATIONS, SINE_FREQUENCY, flatten, unflatten
+from .field import ACTIVATIONS, SINE_FREQUENCY, affine, flatten, unflatten
 from .spec import FieldSpec
 
 _aten = torch.ops.aten
@@ -42,10 +42,9 @@ def losses_and_gradient(
         layers = unflatten(spec, weights)
         inputs, sums = [features], []
         for matrix, bias in layers:
-            z = torch.bmm(inputs[-1], matrix.mT)
-            sums.append(z if bias is None else z.add_(bias[:, None]))
+            sums.append(affine(inputs[-1], matrix, bias))
             if len(sums) < len(layers):
-                inputs.append(ACTIVATIONS[spec.activation](z))
+                inputs.append(ACTIVATIONS[spec.activation](sums[-1]))
     outputs = sums.pop()[..., 0].requires_grad_()
     losses = loss(outputs)
     (given,) = torch.autograd.grad(losses.sum(), outputs)
