@@ -5,8 +5,9 @@
 
 Of one file of voxel grids the last `--reference` are held out from everything: they judge the round trip of the
 tokenizer and are what the samples are compared with. Or `--unseen` names such shapes. Where shapes have classes,
-samples of each are drawn and scored by themselves, too. Every step is kept in the work folder, so that an interrupted
-run goes on where it stopped.
+samples of each are drawn and scored by themselves, too. With `--all` the held-out shapes are learned from as well:
+what one would do with all the shapes one has; the scores then are those of shapes it knows. Every step is kept in the
+work folder, so that an interrupted run goes on where it stopped.
 """
 
 import json
@@ -32,7 +33,10 @@ from nfgen import (
     train,
 )
 from nfgen.artifact import kind_of
+from nfgen.evaluation.surfaces import sample_clouds, shape_clouds
+from nfgen.metrics import chamfer_matrix
 from nfgen.round_trip import judge_fields
+from nfgen.shapes import find_shapes
 from nfgen.storage import write_json
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
@@ -40,6 +44,7 @@ from nfgen.tokenizers.vq_config import VQConfig
 
 TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.25  # of the minutes; fitting, generating and scoring take the rest
 NO_LIMIT = 1e6  # minutes
+POINTS = 2048  # of a cloud
 
 
 @click.command()
@@ -47,6 +52,7 @@ NO_LIMIT = 1e6  # minutes
 @click.option("--unseen", type=click.Path(exists=True, path_type=Path), help="[default: the last grids of an npz]")
 @click.option("--minutes", default=60.0, show_default=True, help="For everything, on two cores.")
 @click.option("--reference", default=200, show_default=True, help="Shapes held out, from the end.")
+@click.option("--all", "every", is_flag=True, help="Learn from those held out, too.")
 @click.option("--samples", default=200, show_default=True)
 @click.option("--codes", default=64, show_default=True, help="Tokens a field.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
@@ -62,13 +68,15 @@ NO_LIMIT = 1e6  # minutes
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
-    data: Path, unseen: Path | None, minutes: float, reference: int, samples: int, codes: int, size: str,
+    data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, codes: int, size: str,
     tokenizer_steps: int | None, model_steps: int | None, views: int, dropout: float, weights: str, temperature: float,
     require_body: float, distinct: bool, thicken: float, work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
     work.mkdir(parents=True, exist_ok=True)
+    if unseen and every:
+        raise click.UsageError("--all is for shapes of one file")
     known, unseen = (data, unseen) if unseen else _split(data, reference, work)
     clock = work / "seconds.json"
     seconds: dict[str, float] = json.loads(clock.read_text()) if clock.exists() else {}
@@ -82,8 +90,9 @@ def main(
         return path
 
     fit_config = FitConfig(seed=seed)
-    fields = step("fit", work / "fields", lambda path: fit(known, path, config=fit_config))
-    step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
+    fields = step("fit", work / "fields", lambda path: fit(data if every else known, path, config=fit_config))
+    if not every:
+        step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
     settings = {"codes": codes, "steps": tokenizer_steps or VQConfig.steps}
     settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else NO_LIMIT
     tokens = step(
@@ -109,6 +118,8 @@ def main(
 
     figures = {"data": data.name, "codes": codes, "seconds": seconds, "round_trip": round_trip(work)}
     figures["scores"] = scored("", samples, unseen, None)
+    if every:
+        figures["scores"]["novelty"] = newness(work / "samples", data, seed)
     classes = Run.load(run).tokenizer.vocabulary.classes
     figures["classes"] = {
         one: scored(
@@ -136,10 +147,12 @@ def _split(data: Path, reference: int, work: Path) -> tuple[Path, Path]:
 
 
 def round_trip(work: Path) -> dict[str, Any]:
-    """IoU with the true shapes before and after tokenising, of known and unseen fields; milliseconds a field."""
+    """IoU with the true shapes before and after tokenising, of the fields that there are; milliseconds a field."""
     tokenizer = registry.load(work / "tokens" / TOKENIZER)
     figures: dict[str, Any] = {}
     for name, folder in (("known", "fields"), ("unseen", "unseen_fields")):
+        if kind_of(work / folder) is None:
+            continue
         fields = FieldSet.load(work / folder)
         started = time.perf_counter()
         tokens = tokenizer.encode(fields.weights, fields.spec)
@@ -156,16 +169,26 @@ def round_trip(work: Path) -> dict[str, Any]:
     return figures
 
 
+def newness(samples: Path, data: Path, seed: int) -> dict[str, Any]:
+    """How far samples are from all shapes of a file, by the median; 1 = as far as these are from each other."""
+    made, _ = sample_clouds(samples, POINTS, seed)
+    known, _ = shape_clouds(find_shapes(data), POINTS, seed + 1, True, "known")
+    among = chamfer_matrix(known)
+    np.fill_diagonal(among, np.inf)
+    return {"ratio": float(np.median(chamfer_matrix(made, known).min(1)) / np.median(among.min(1)))}
+
+
 def table(figures: dict[str, Any]) -> list[str]:
     """The figures as lines of text."""
     trip, scores = figures["round_trip"], figures["scores"]
     validity = scores["validity"]
     single = np.mean([mesh["largest_share"] >= 0.99 for mesh in validity["meshes"]])
+    bits = f"from {trip['bits_per_field']:.0f} bits"
+    tripped = [(name, trip[name]) for name in ("unseen", "known") if name in trip]
     rows = {
-        "IoU of the fit, unseen": f"{trip['unseen']['iou_before']:.3f}",
-        f"IoU from {trip['bits_per_field']:.0f} bits, unseen": f"{trip['unseen']['iou_after']:.3f}",
-        f"IoU from {trip['bits_per_field']:.0f} bits, known": f"{trip['known']['iou_after']:.3f}",
-        "encode, ms a field": f"{trip['unseen']['encode_ms']:.1f}",
+        **{f"IoU of the fit, {name}": f"{of['iou_before']:.3f}" for name, of in tripped},
+        **{f"IoU {bits}, {name}": f"{of['iou_after']:.3f}" for name, of in tripped},
+        "encode, ms a field": f"{tripped[0][1]['encode_ms']:.1f}",
         "1-NNA %": _pair(scores, "1_nna"),
         "COV %": _pair(scores, "cov"),
         "MMD x100": _pair(scores, "mmd"),

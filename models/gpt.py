@@ -52,10 +52,11 @@ class GPT(CausalModel):
         self.head = _head(vocabulary, config, self.embedding)
         self.ranges = allowed_ranges(vocabulary)
         self.groups = [
-            (low, high, torch.tensor([i for i, other in enumerate(self.ranges) if other == (low, high)]))
+            (low, high, [i for i, other in enumerate(self.ranges) if other == (low, high)])
             for low, high in dict.fromkeys(self.ranges)
         ]
-        self.order = torch.cat([places for _, _, places in self.groups]).argsort()
+        grouped = [place for _, _, places in self.groups for place in places]
+        self.order = sorted(range(len(grouped)), key=grouped.__getitem__)
 
     @classmethod
     def accepts(cls, vocabulary: Vocabulary) -> bool:

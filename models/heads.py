@@ -4,6 +4,7 @@ An FSQ code (https://arxiv.org/abs/2309.15505) is a number of several digits, fi
 digits mean similar things: here they share weights.
 """
 
+import functools
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -25,18 +26,14 @@ Readout = Callable[[Tensor, int, int], Tensor]
 class CodeEmbedding(nn.Module):
     """A vector for each code: its own, plus those of its digits where codes have digits."""
 
-    rows: Tensor
-
     def __init__(self, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
-        codes, levels = vocabulary.codes or 0, vocabulary.levels
-        self.factored = len(levels) > 1
-        plain = codes - math.prod(levels) if self.factored else codes
-        self.own = nn.Embedding(codes, width) if plain or codes <= OWN_VECTORS_UP_TO else None
+        codes, self.levels = vocabulary.codes or 0, vocabulary.levels
+        self.factored = len(self.levels) > 1
+        self.plain = codes - math.prod(self.levels) if self.factored else codes
+        self.own = nn.Embedding(codes, width) if self.plain or codes <= OWN_VECTORS_UP_TO else None
         # One more vector, of zeros: plain codes have that for all of their digits.
-        self.digits = nn.Embedding(sum(levels) + 1, width) if self.factored else None
-        rows = torch.cat([digit_rows(levels), torch.full((plain, len(levels)), sum(levels))])
-        self.register_buffer("rows", rows, persistent=False)
+        self.digits = nn.Embedding(sum(self.levels) + 1, width) if self.factored else None
         for table in (self.own, self.digits):
             if table is not None:
                 nn.init.normal_(table.weight, std=0.02)
@@ -46,7 +43,7 @@ class CodeEmbedding(nn.Module):
             assert self.own is not None
             plain: Tensor = self.own(codes)
             return plain
-        summed = self._summed(self.rows[codes.flatten()]).view(*codes.shape, -1)
+        summed = self._summed(self._rows()[codes.flatten()]).view(*codes.shape, -1)
         return summed if self.own is None else summed + self.own(codes)
 
     def table(self) -> Float[Tensor, "codes c"]:
@@ -54,8 +51,12 @@ class CodeEmbedding(nn.Module):
         if self.digits is None:
             assert self.own is not None
             return self.own.weight
-        summed = self._summed(self.rows)
+        summed = self._summed(self._rows())
         return summed if self.own is None else summed + self.own.weight
+
+    def _rows(self) -> Int[Tensor, "codes digits"]:
+        assert self.digits is not None
+        return digit_rows(self.levels, self.plain, self.digits.weight.device)
 
     def _summed(self, rows: Int[Tensor, "n digits"]) -> Float[Tensor, "n c"]:
         assert self.digits is not None
@@ -103,12 +104,9 @@ class DigitHead(Head):
     p(code | h) = Π_k p(digit_k | h, digit_1 … digit_{k-1}), with logits_k = W_k silu(U_k h + Σ_{j<k} E_kj[digit_j]).
     """
 
-    rows: Tensor
-
     def __init__(self, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
         self.levels = vocabulary.levels
-        self.register_buffer("rows", digit_rows(self.levels), persistent=False)
         inner = min(width, 128)  # digits have few values: more would only cost time
         self.read = nn.ModuleList(nn.Linear(width, inner) for _ in self.levels)
         self.earlier = nn.ModuleList(nn.Embedding(sum(self.levels), inner) for _ in self.levels)
@@ -125,7 +123,7 @@ class DigitHead(Head):
         return F.embedding_bag(rows[:, :k].contiguous(), weight, mode="sum")
 
     def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
-        rows = self.rows[targets]
+        rows = digit_rows(self.levels, 0, hidden.device)[targets]
         total = torch.zeros(len(hidden), device=hidden.device)
         offset = 0
         for k, level in enumerate(self.levels):
@@ -135,9 +133,10 @@ class DigitHead(Head):
         return total
 
     def readout(self) -> Readout:
+        rows = digit_rows(self.levels, 0, self.write[0].weight.device)
         earlier, prefixes = [], 1
         for k, level in enumerate(self.levels):
-            earlier.append(self._earlier(k, self.rows[:prefixes]))
+            earlier.append(self._earlier(k, rows[:prefixes]))
             prefixes *= level
 
         def read(hidden: Tensor, low: int, high: int) -> Tensor:
@@ -152,11 +151,13 @@ class DigitHead(Head):
         return read
 
 
-def digit_rows(levels: tuple[int, ...]) -> Int[Tensor, "codes digits"]:
-    """Where each code's digits stand in a table of the vectors of all values of the first digit, then the second …"""
-    if not levels:
-        return torch.zeros(0, 0, dtype=torch.int64)
+@functools.cache
+@torch.inference_mode(mode=False)  # or what is kept could not be trained with later
+def digit_rows(levels: tuple[int, ...], plain: int, device: torch.device) -> Int[Tensor, "codes digits"]:
+    """Where each code's digits stand in a table of the vectors of all values of the first digit, then the second …;
+    last the `plain` codes, which have none, at the row after these."""
     sizes = torch.tensor(levels)
     radix = torch.cat([torch.ones(1, dtype=torch.int64), sizes.cumprod(0)[:-1]])
     offsets = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)[:-1]])
-    return torch.arange(math.prod(levels))[:, None] // radix % sizes + offsets
+    rows = torch.arange(math.prod(levels))[:, None] // radix % sizes + offsets
+    return torch.cat([rows, torch.full((plain, len(levels)), sum(levels))]).to(device)

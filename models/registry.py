@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from nfgen import plugins, storage
+from nfgen.claims import check_claims
 from nfgen.configuration import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.vocabulary import Vocabulary
@@ -85,7 +86,7 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])
         config = found.Config.from_json(described["settings"])
-        storage.check_claims(lambda: found(vocabulary, config), tensors)
+        check_claims(lambda: found(vocabulary, config), tensors)
         model = found(vocabulary, config)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:

@@ -3,6 +3,7 @@
 Dimension names: b sequences, t tokens, c width, h heads, d width of a head.
 """
 
+import functools
 import math
 from dataclasses import dataclass
 from typing import Literal
@@ -62,6 +63,15 @@ class KVCache:
         held[0, :, :, self.length : end] = keys
         held[1, :, :, self.length : end] = values
         return held[0, :, :, :end], held[1, :, :, :end]
+
+
+@functools.cache
+@torch.inference_mode(mode=False)  # or what is kept could not be trained with later
+def all_turns(length: int, half: int, device: torch.device) -> Float[Tensor, "two t half"]:
+    """Cosines and sines of the angles by which `rotate` turns each place: of the first pair one radian a token, of the
+    last one turn in about 6 x length tokens."""
+    angles = torch.arange(length)[:, None] * length ** -(torch.arange(half) / half)
+    return torch.stack([angles.cos(), angles.sin()]).to(device)
 
 
 def rotate(x: Float[Tensor, "b h t d"], turns: Float[Tensor, "two t half"]) -> Float[Tensor, "b h t d"]:
@@ -146,8 +156,6 @@ class Transformer(nn.Module):
         causal: token i sees tokens 0 … i; otherwise all of them, and there is no cache.
     """
 
-    turns: Tensor
-
     def __init__(self, config: TransformerConfig, length: int, *, causal: bool = True) -> None:
         super().__init__()
         self.config, self.length = config, length
@@ -155,10 +163,6 @@ class Transformer(nn.Module):
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, causal) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, bias=False)
-        # Frequencies from one radian a token down to one turn in 6 x length tokens.
-        half = config.width // config.heads // 2
-        angles = torch.arange(length)[:, None] * length ** -(torch.arange(half) / half)
-        self.register_buffer("turns", torch.stack([angles.cos(), angles.sin()]), persistent=False)
         self.apply(_initialise)
         for name, weight in self.named_parameters():
             if name.endswith("write.weight"):
@@ -171,7 +175,10 @@ class Transformer(nn.Module):
         end = start + x.shape[1]
         if self.places is not None:
             x = x + self.places.weight[start:end]
-        turns = self.turns[:, start:end] if self.config.positions != "learned" else None
+        turns = None
+        if self.config.positions != "learned":
+            half = self.config.width // self.config.heads // 2
+            turns = all_turns(self.length, half, x.device)[:, start:end]
         x = self.dropout(x)
         for layer, block in enumerate(self.blocks):
             x = block(x, turns, cache, layer)
@@ -182,7 +189,7 @@ class Transformer(nn.Module):
 
     def cache(self, batch: int) -> KVCache:
         """An empty cache for a batch of sequences."""
-        return KVCache(self.config, batch, self.length, self.turns.device)
+        return KVCache(self.config, batch, self.length, self.norm.weight.device)
 
 
 def _initialise(module: nn.Module) -> None:

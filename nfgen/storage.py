@@ -5,14 +5,14 @@ import hashlib
 import json
 import math
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save
-from torch import Tensor, nn
+from torch import Tensor
 
 from .errors import ArtifactError, ConfigError
 
@@ -134,30 +134,6 @@ def check_finite(tensors: dict[str, Tensor]) -> None:
     wrong = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if wrong:
         raise ConfigError(f"its {wrong[0]} holds numbers that are not finite")
-
-
-def check_claims(build: Callable[[], nn.Module], tensors: dict[str, Tensor]) -> None:
-    """Refuse stored settings of networks that claim other weights than the file holds, before memory is claimed.
-
-    Args:
-        build: makes the networks from the settings; here on the meta device, where tensors have only a shape.
-        tensors: the state that is to be loaded into them.
-
-    Raises:
-        ConfigError: if names or shapes differ.
-    """
-    try:
-        with torch.device("meta"):
-            claimed = {key: tuple(value.shape) for key, value in build().state_dict().items()}
-    except (RuntimeError, OverflowError, MemoryError) as error:
-        if "meta" in str(error):
-            return  # networks that compute with values while they are built cannot be asked beforehand
-        # A shape beyond 64 bits.
-        raise ConfigError(f"its settings are impossible: {str(error).splitlines()[0]}") from error
-    held = {key: tuple(value.shape) for key, value in tensors.items()}
-    wrong = next((key for key in sorted(claimed | held) if claimed.get(key) != held.get(key)), None)
-    if wrong is not None:
-        raise ConfigError(f"its settings want {wrong} of shape {claimed.get(wrong)}, it holds {held.get(wrong)}")
 
 
 def digest(tensors: dict[str, Tensor]) -> str:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -79,6 +81,11 @@ def test_from_fields_to_meshes_by_vq(chairs: Path, tmp_path: Path) -> None:
     page = run("report", tmp_path / "out", "--quiet")
     assert "index.html" in page.output
     assert (tmp_path / "out" / "index.html").stat().st_size > 1000
+    words = ["generate", str(tmp_path / "run"), "-n", "1", "--quiet", "-o", str(tmp_path / "last")]
+    code = f"import sys; from nfgen.cli.main import main; main({words}, standalone_mode=False); "
+    code += "print([m for m in ('torch._dynamo', 'sympy', 'vector_quantize_pytorch') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]", "a first mesh waits for libraries that it does not need"
 
 
 def test_diffusion_writes_different_fields_from_graphs_or_weights(chairs: Path, tmp_path: Path) -> None:

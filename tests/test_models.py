@@ -134,7 +134,7 @@ def test_digit_head_can_say_that_digits_depend_on_each_other() -> None:
 
 
 def test_digits_count_the_first_one_fastest() -> None:
-    rows = digit_rows((4, 3, 2)) - torch.tensor([0, 4, 7])
+    rows = digit_rows((4, 3, 2), 0, torch.device("cpu")) - torch.tensor([0, 4, 7])
     counted = [(a, b, c) for c, b, a in itertools.product(range(2), range(3), range(4))]
     assert rows.tolist() == [list(digits) for digits in counted]
 

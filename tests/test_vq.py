@@ -330,9 +330,8 @@ def test_usage_and_perplexity_of_known_tokens() -> None:
 def test_decoded_weights_are_the_local_field_exactly(dims: int, output: str) -> None:
     torch.manual_seed(0)
     cells = Cells((1, 2, 3)[:dims], mirror=True)
-    nodes = cells.nodes(2)
-    field = LocalField(nodes, cells.across(2), 8, output, 0.1)  # type: ignore[arg-type]  # a plain str is one of them
-    rows, points = torch.randn(3, len(nodes), 8), uniform(3, 50, dims, seed=1)
+    field = LocalField(cells, 2, 8, output, 0.1)  # type: ignore[arg-type]  # a plain str is one of them
+    rows, points = torch.randn(3, len(cells.nodes(2)), 8), uniform(3, 50, dims, seed=1)
     box = Box(0.2 * uniform(3, dims, seed=2), 0.6 + 0.3 * uniform(3, dims, seed=3))
     values = evaluate(field.spec, field.weights(rows, box), points)
     decoded = field(rows, box, points)  # distances, whatever the output

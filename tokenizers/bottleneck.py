@@ -1,16 +1,17 @@
 """Bottlenecks: continuous latents to codebook indices and back, one interface over vector-quantize-pytorch.
 
 Every bottleneck maps latents [N, cells, slots * width] to indices [N, cells, slots] and to quantised latents of the
-shape of what went in. A slot is one token of a cell.
+shape of what went in. A slot is one token of a cell. The library is only loaded by what needs it: that takes a second.
 """
 
+import functools
+import math
 from typing import Literal, NamedTuple
 
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
-from vector_quantize_pytorch import FSQ, LFQ, ResidualVQ, VectorQuantize
 
 Kind = Literal["fsq", "vq", "residual", "lfq"]
 
@@ -65,17 +66,25 @@ class FiniteScalar(Bottleneck):
 
     def __init__(self, slots: int, levels: tuple[int, ...]) -> None:
         super().__init__()
-        self.quantizer = FSQ(levels=list(levels))
         self.slots, self.levels = slots, levels
-        self.width, self.codes = slots * len(levels), int(self.quantizer.codebook_size)
+        self.width, self.codes = slots * len(levels), math.prod(levels)
+
+    @functools.cached_property
+    def quantizer(self) -> nn.Module:
+        """Has no weights. Only what encodes waits for its library, which takes a second to load."""
+        from vector_quantize_pytorch import FSQ
+
+        return FSQ(levels=list(self.levels))
 
     def forward(self, latents: Tensor) -> Quantised:
         quantised, indices = self.quantizer(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
         return _regroup(quantised, indices, latents.new_zeros(()), self.slots)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        codes = self.quantizer.indices_to_codes(rearrange(indices, "n c s -> n (c s)"))
-        return _by_cell(codes, self.slots)
+        levels = torch.tensor(self.levels)
+        faster = torch.tensor([math.prod(self.levels[:place]) for place in range(len(levels))])
+        digits = rearrange(indices, "n c s -> n c s 1") // faster % levels
+        return rearrange((digits - levels // 2) / (levels // 2), "n c s w -> n c (s w)")
 
 
 class LearnedCodebook(Bottleneck):
@@ -84,6 +93,8 @@ class LearnedCodebook(Bottleneck):
 
     def __init__(self, slots: int, codes: int) -> None:
         super().__init__()
+        from vector_quantize_pytorch import VectorQuantize
+
         self.quantizer = VectorQuantize(
             dim=VECTOR_WIDTH, codebook_size=codes, decay=EMA_DECAY, kmeans_init=True, threshold_ema_dead_code=DEAD_BELOW
         )
@@ -104,6 +115,8 @@ class Residual(Bottleneck):
 
     def __init__(self, slots: int, codes: int) -> None:
         super().__init__()
+        from vector_quantize_pytorch import ResidualVQ
+
         self.quantizer = ResidualVQ(
             dim=VECTOR_WIDTH,
             num_quantizers=slots,
@@ -135,6 +148,8 @@ class LookupFree(Bottleneck):
 
     def __init__(self, slots: int, codes: int) -> None:
         super().__init__()
+        from vector_quantize_pytorch import LFQ
+
         self.quantizer = LFQ(codebook_size=codes, dim=(codes - 1).bit_length())
         self.slots, self.width, self.codes = slots, slots * (codes - 1).bit_length(), codes
 

@@ -9,10 +9,12 @@ So the rows are a feature grid, read by an MLP, and yet all of it is one ordinar
 approximated when a shape's rows are written into its weights. A row acts near its node only.
 """
 
+import functools
+import math
 from typing import NamedTuple
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -20,6 +22,7 @@ from nfgen.field import flatten
 from nfgen.spec import FieldSpec, Output
 
 from .box import Box
+from .vq_networks import Cells
 
 REACH = 2.2  # radius of a bump in node spacings: every point lies inside about a dozen of them
 PASS_SHIFT = 2.0  # relu(x + 2) - 2 = x wherever bumps reach: one neuron hands a coordinate on unchanged
@@ -29,32 +32,27 @@ class LocalField(nn.Module):
     """The shared part of all decoded fields.
 
     Args:
-        nodes: positions of the basis functions, integers [nodes, dims] in 0 … counts - 1.
-        counts: nodes along each axis of the box.
+        cells: how the box is cut.
+        per_cell: nodes along each axis of a cell.
         width: neurons of layers 3 and 4, hence numbers in a row.
         output: kind of field to decode to.
         truncation: distance at which signed distances saturate; scales the output of the other kinds.
     """
 
-    def __init__(self, nodes: Tensor, counts: tuple[int, ...], width: int, output: Output, truncation: float) -> None:
+    def __init__(self, cells: Cells, per_cell: int, width: int, output: Output, truncation: float) -> None:
         super().__init__()
-        number, dims = nodes.shape
+        self.cells, self.per_cell = cells, per_cell
+        counts = cells.across(per_cell)
         self.spec = FieldSpec(
-            dims=dims,
+            dims=len(counts),
             frequencies=0,
-            hidden=(sum(counts) + dims, number, width, width),
+            hidden=(sum(counts) + len(counts), math.prod(counts), width, width),
             activation="relu",
             output_bias=True,
             output=output,
         )
         # tanh(distance / truncation) and 1 - 2 sigmoid(logit) are the same signal, positive outside.
         self.gain = 1.0 if output == "sdf" else -2.0 / truncation
-        for name, tensor in hats(nodes, counts)._asdict().items():
-            self.register_buffer(name, tensor, persistent=False)
-        self.first_matrix: Tensor
-        self.first_bias: Tensor
-        self.bump_matrix: Tensor
-        self.bump_bias: Tensor
         self.sum_bias = nn.Parameter(torch.zeros(width))
         self.mix = nn.Linear(width, width)
         self.out = nn.Linear(width, 1)
@@ -63,23 +61,29 @@ class LocalField(nn.Module):
         # Most of space is outside: half a truncation is where untrained fields had better start.
         nn.init.constant_(self.out.bias, truncation / 2)
 
+    @functools.cached_property
+    @torch.inference_mode(mode=False)  # or what is kept could not be trained with later
+    def hats(self) -> "Hats":
+        """The two layers that are the same for all shapes."""
+        return hats(self.cells.nodes(self.per_cell), self.cells.across(self.per_cell))
+
     def forward(
         self, rows: Float[Tensor, "fields nodes width"], box: Box, points: Float[Tensor, "fields points dims"]
     ) -> Float[Tensor, "fields points"]:
         """Signed distances at each field's own points of space: what `weights` evaluates to, but for the gain."""
         with torch.no_grad():
-            bumps = functional.relu(functional.linear(box.within(points), self.first_matrix, self.first_bias))
-            bumps = functional.relu(functional.linear(bumps, self.bump_matrix, self.bump_bias))
+            bumps = functional.relu(functional.linear(box.within(points), self.hats.first_matrix, self.hats.first_bias))
+            bumps = functional.relu(functional.linear(bumps, self.hats.bump_matrix, self.hats.bump_bias))
         hidden = functional.relu(torch.baddbmm(self.sum_bias.to(bumps.dtype), bumps, rows.to(bumps.dtype)))
         values: Tensor = self.out(functional.relu(self.mix(hidden)))
         return values[..., 0]
 
     def weights(self, rows: Float[Tensor, "fields nodes width"], box: Box) -> Float[Tensor, "fields weights"]:
         """Flat weights of `spec`: the way into the box's frame is part of the first layer."""
-        first = self.first_matrix / box.half[:, None]
+        first = self.hats.first_matrix / box.half[:, None]
         layers = [
-            (first, self.first_bias - (first @ box.centre[..., None])[..., 0]),
-            (self.bump_matrix, self.bump_bias),
+            (first, self.hats.first_bias - (first @ box.centre[..., None])[..., 0]),
+            (self.hats.bump_matrix, self.hats.bump_bias),
             (rows.mT, self.sum_bias),
             (self.mix.weight, self.mix.bias),
             (self.out.weight * self.gain, self.out.bias * self.gain),
@@ -97,8 +101,8 @@ class Hats(NamedTuple):
     bump_bias: Float[Tensor, "nodes"]
 
 
-def hats(nodes: Tensor, counts: tuple[int, ...]) -> Hats:
-    """The layers that make bumps.
+def hats(nodes: Int[Tensor, "nodes dims"], counts: tuple[int, ...]) -> Hats:
+    """The layers that make bumps at nodes, which stand at 0 … counts - 1 along each axis of the box.
 
     Of |x - t| = 2 relu(x - t) - x + t, layer 1 computes relu(x - t) for all node positions t, and relu(x + 2) for x.
     """

@@ -22,12 +22,12 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nfgen.claims import check_claims
 from nfgen.configuration import require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
 from nfgen.spec import FieldSpec
-from nfgen.storage import check_claims
 from nfgen.vocabulary import Vocabulary
 
 from .augmentation import Warp
@@ -120,12 +120,11 @@ class VQTokenizer(Tokenizer):
         with torch.device("cpu"):
             bottleneck = create_bottleneck(config.bottleneck, config.slots, config.levels, config.codebook)
         sizes = (cells, bottleneck.width, config.channels)
-        nodes = cells.nodes(config.nodes)
         return VQNetworks(
             self._encoder(cells, bottleneck.width, probes),
             bottleneck,
             Decoder(*sizes, config.decoder_blocks, config.nodes**dims, config.width),
-            LocalField(nodes, cells.across(config.nodes), config.width, self.spec.output, config.truncation),
+            LocalField(cells, config.nodes, config.width, self.spec.output, config.truncation),
         )
 
     # Another encoder replaces the next four; all else is the same for it.

@@ -134,7 +134,7 @@ class ProbeEncoder(Encoder):
         dims = len(cells.counts)
         self.read = nn.Linear(cells.sides * (per_cell + 2) ** dims, channels)
         self.read_box = nn.Linear(2 * dims, channels)
-        self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
+        self.place = nn.Parameter(nn.init.normal_(torch.empty(cells.number, channels), std=0.02))
         self.blocks = nn.Sequential(*(Block(cells, channels) for _ in range(blocks)))
         self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, latent)
 
@@ -164,7 +164,7 @@ class Decoder(nn.Module):
         super().__init__()
         self.cells, self.width = cells, width
         self.read, self.read_box = nn.Linear(latent, channels), nn.Linear(2 * len(cells.counts), channels)
-        self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
+        self.place = nn.Parameter(nn.init.normal_(torch.empty(cells.number, channels), std=0.02))
         self.blocks = nn.Sequential(*(Block(cells, channels) for _ in range(blocks)))
         self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, cells.sides * nodes * width)
         nn.init.normal_(self.write.weight, std=0.05)
