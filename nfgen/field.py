@@ -5,7 +5,7 @@ Dimension names used in annotations: `fields` (N), `weights` (P of a spec), `poi
 
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import trimesh
 
 SINE_FREQUENCY = 30.0  # omega_0 of SIREN (Sitzmann et al. 2020, section 3.2)
-CHUNK_NUMBERS = 1 << 18  # activations of a layer held at once in evaluation: 1 MB, stays in a core's own cache
+CHUNK_NUMBERS = 1 << 17  # activations of a layer held at once in evaluation: 0.5 MB, two fit into a core's own cache
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -47,7 +47,7 @@ def unflatten(spec: FieldSpec, weights: Float[Tensor, "fields weights"]) -> list
         raise ConfigError(f"weights of shape {tuple(weights.shape)} do not fit a field of {spec.size} weights")
     return [
         (
-            rearrange(weights[:, s.start : s.bias_start], "n (o i) -> n o i", o=s.outputs),
+            weights[:, s.start : s.bias_start].unflatten(1, (s.outputs, s.inputs)),
             weights[:, s.bias_start : s.end] if s.bias else None,
         )
         for s in spec.layers
@@ -101,7 +101,7 @@ def initial_weights(spec: FieldSpec, count: int, generator: torch.Generator) -> 
 def fourier_features(spec: FieldSpec, points: Float[Tensor, "*batch dims"]) -> Float[Tensor, "*batch features"]:
     """The inputs of the first layer: raw coordinates, then all sines, then all cosines, octave by octave."""
     octaves = math.pi * 2.0 ** torch.arange(spec.frequencies, dtype=points.dtype, device=points.device)
-    angles = rearrange(points[..., None, :] * octaves[:, None], "... f d -> ... (f d)")
+    angles = (points[..., None, :] * octaves[:, None]).flatten(-2)
     parts = [points] if spec.raw_coordinates else []
     return torch.cat([*parts, torch.sin(angles), torch.cos(angles)], dim=-1)
 
@@ -120,16 +120,21 @@ def evaluate_features(
     spec: FieldSpec, weights: Float[Tensor, "fields weights"], features: Float[Tensor, "*fields points features"]
 ) -> Float[Tensor, "fields points"]:
     """`evaluate` from the Fourier features of the points, for a caller that needs them more than once."""
-    activate = ACTIVATIONS[spec.activation]
-    layers = unflatten(spec, weights)
-    matrix, bias = layers[0]
+    (matrix, bias), *others = unflatten(spec, weights)
     if features.ndim == 2:
         # One large product instead of N small ones: the points are the same for all fields.
         hidden = rearrange(features @ rearrange(matrix, "n o i -> i (n o)"), "p (n o) -> n p o", n=len(weights))
         hidden = hidden if bias is None else hidden + bias[:, None]
     else:
         hidden = affine(features, matrix, bias)
-    for matrix, bias in layers[1:]:
+    return _outputs(spec, hidden, others)
+
+
+def _outputs(
+    spec: FieldSpec, hidden: Float[Tensor, "fields points neurons"], layers: list[LayerWeights]
+) -> Float[Tensor, "fields points"]:
+    activate = ACTIVATIONS[spec.activation]
+    for matrix, bias in layers:
         hidden = affine(activate(hidden), matrix, bias)
     return hidden[..., 0]
 
@@ -160,6 +165,36 @@ def evaluate_in_chunks(
         for fields in batches(len(weights), fields_at_once):
             features = fourier_features(spec, points[fields, here]) if shared is None else shared
             values[fields, here] = evaluate_features(spec, weights[fields], features)
+    return values
+
+
+@torch.inference_mode()
+def evaluate_on_grid(
+    spec: FieldSpec, weights: Float[Tensor, "fields weights"], axes: Sequence[Float[Tensor, "fields along"]]
+) -> Float[Tensor, "fields points"]:
+    """`evaluate_in_chunks` at every point of a grid for each field, which takes two thirds of the time.
+
+    The first layer is a sum of functions of one coordinate each, so they are computed along the axes only.
+
+    Args:
+        axes: for each axis the coordinates on it, one row a field.
+
+    Returns:
+        The outputs, the point's first coordinate fastest and its last one slowest.
+    """
+    count = math.prod(axis.shape[1] for axis in axes)
+    values = torch.empty(len(weights), count, dtype=weights.dtype)
+    at_once = max(1, CHUNK_NUMBERS // max(spec.hidden))
+    for here in batches(len(weights), max(1, at_once // count)):
+        (matrix, bias), *others = unflatten(spec, weights[here])
+        parts = [
+            fourier_features(spec, axis[here, :, None]) @ matrix[..., i :: spec.dims].mT for i, axis in enumerate(axes)
+        ]
+        hidden = parts[-1] if bias is None else parts[-1] + bias[:, None]
+        for part in reversed(parts[:-1]):
+            hidden = (hidden[:, :, None] + part[:, None]).flatten(1, 2)
+        for points in batches(count, at_once):
+            values[here, points] = _outputs(spec, hidden[:, points], others)
     return values
 
 

@@ -1,5 +1,6 @@
 """`FieldSpec`: the architecture of a field, and where each weight stands in its flat vector."""
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -70,7 +71,7 @@ class FieldSpec(Configuration):
         """Inputs of the first layer."""
         return self.dims * (2 * self.frequencies + int(self.raw_coordinates))
 
-    @property
+    @functools.cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The affine layers in order."""
         widths = (self.features, *self.hidden, 1)

@@ -16,7 +16,7 @@ from nfgen.tokenizers.augmentation import SHIFT
 from nfgen.tokenizers.graph import GraphTokenizer
 from nfgen.tokenizers.graph_networks import GraphEncoder
 from nfgen.tokenizers.movement import moved, movements
-from nfgen.tokenizers.probing import find_box, sight
+from nfgen.tokenizers.probing import find_box, grid_sight
 from nfgen.tokenizers.vq_networks import Cells
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 12))
@@ -116,11 +116,11 @@ def test_tokens_tell_one_unconditioned_field_from_another(tokenizer: GraphTokeni
 def test_the_first_tokens_are_the_box_of_the_shape(tokenizer: GraphTokenizer, fields: FieldSet) -> None:
     tokens = tokenizer.encode(fields.weights)
     codes = tokenizer.networks.bottleneck.codes
-    assert torch.equal(tokens[:, :3] - codes, find_box(SPEC, sight(SPEC, fields.weights)).tokens)
+    assert torch.equal(tokens[:, :3] - codes, find_box(SPEC, grid_sight(SPEC, fields.weights)).tokens)
     movement = movements(len(fields), 3, torch.Generator().manual_seed(6), strength=1.0, mirror=True)
-    seen = find_box(SPEC, sight(SPEC, moved(SPEC, fields.weights, movement)))
+    seen = find_box(SPEC, grid_sight(SPEC, moved(SPEC, fields.weights, movement)))
     torch.testing.assert_close(
-        seen.numbers, find_box(SPEC, sight(SPEC, fields.weights, movement)).numbers, atol=0.07, rtol=0
+        seen.numbers, find_box(SPEC, grid_sight(SPEC, fields.weights, movement)).numbers, atol=0.07, rtol=0
     )
 
 

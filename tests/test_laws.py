@@ -18,6 +18,7 @@ from nfgen.field import (
     batches,
     evaluate,
     evaluate_in_chunks,
+    evaluate_on_grid,
     flatten,
     fourier_features,
     from_neuron_rows,
@@ -113,6 +114,16 @@ def reference(spec: FieldSpec, weights: np.ndarray, point: np.ndarray) -> tuple[
         values = z
     assert at == len(weights)
     return float(values[0]), slopes[0]
+
+
+@law
+@given(specs, st.lists(st.integers(1, 4), min_size=3, max_size=3), SEEDS)
+def test_a_grid_is_its_points(spec: FieldSpec, counts: list[int], seed: int) -> None:
+    weights = some(spec, 2, seed)
+    axes = [points_for(spec, 2 * count, seed + i)[:, 0].view(2, count) for i, count in enumerate(counts[: spec.dims])]
+    slowest_last = [torch.cartesian_prod(*(axis[i] for axis in reversed(axes))).flip(-1) for i in range(2)]
+    points = torch.stack(slowest_last)
+    torch.testing.assert_close(evaluate_on_grid(spec, weights, axes), evaluate(spec, weights, points))
 
 
 @law

@@ -20,10 +20,10 @@ from nfgen.tokenizers.augmentation import Warp
 from nfgen.tokenizers.bottleneck import Bottleneck, create_bottleneck, usage
 from nfgen.tokenizers.box import INTERVALS, Box, extent
 from nfgen.tokenizers.local_field import LocalField, hats
-from nfgen.tokenizers.probing import find_box, probe, sight
+from nfgen.tokenizers.probing import find_box, grid_sight, probe
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
-from nfgen.tokenizers.vq_networks import Block, Cells, ProbeEncoder, raster
+from nfgen.tokenizers.vq_networks import Block, Cells, ProbeEncoder, centres, raster
 from nfgen.tokenizers.vq_refinement import refine
 from nfgen.tokenizers.vq_training import reconstruction_loss
 
@@ -179,7 +179,7 @@ def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
 def test_refinement_comes_nearer_at_points_that_it_did_not_see(tokenizer: VQTokenizer, unseen: FieldSet) -> None:
     networks, points = tokenizer.networks, uniform(4, 4000, 3, seed=4)
     targets = evaluate(SPEC, unseen.weights, points)
-    values, box = probe(SPEC, sight(SPEC, unseen.weights), networks.encoder.probe_points(), 0.1)
+    values, box = probe(SPEC, grid_sight(SPEC, unseen.weights), networks.encoder.probes, 0.1)
     latents = networks.encoder(values, box.numbers)
 
     def loss(latents: Tensor) -> Tensor:
@@ -228,7 +228,7 @@ def test_cells_are_as_many_as_there_are_tokens_for_and_nearly_cubes(tokenizer: V
 
 
 def test_boxes_hold_their_shapes_and_say_so_in_tokens(fields: FieldSet) -> None:
-    box = find_box(SPEC, sight(SPEC, fields.weights))
+    box = find_box(SPEC, grid_sight(SPEC, fields.weights))
     points = uniform(len(fields), 4000, 3, seed=8)
     within = inside(SPEC, evaluate(SPEC, fields.weights, points))
     assert not (within & (box.within(points).abs().amax(-1) > 1)).any()
@@ -265,7 +265,7 @@ def test_networks_treat_both_halves_alike() -> None:
     """The mirror image of a symmetric shape is itself, and patches of the far half are read as in a mirror."""
     cells = Cells((2, 2, 2), mirror=True)
     encoder = ProbeEncoder(cells, 3, 16, 1, 2)
-    points = encoder.probe_points()
+    points = centres(encoder.probes)
     values = torch.tanh(points[:, 0] ** 2 + 0.3 * points[:, 1] - 0.5 * points[:, 2])
     near, far = encoder.patches(values[None]).unflatten(-1, (-1, 2)).unbind(-1)
     torch.testing.assert_close(near, far)

@@ -10,7 +10,7 @@ from nfgen.field import evaluate
 from nfgen.field_set import FieldSet
 from nfgen.tokenizers.augmentation import Warp
 from nfgen.tokenizers.box import STEP, Box, extent
-from nfgen.tokenizers.probing import probe, sight, signal
+from nfgen.tokenizers.probing import grid_sight, probe, sight, signal
 from nfgen.tokenizers.vq import VQTokenizer
 from nfgen.tokenizers.vq_config import VQConfig
 from nfgen.tokenizers.vq_networks import raster
@@ -148,7 +148,7 @@ def test_every_weight_is_trained_once_and_matrices_of_the_trunk_by_muon(tokenize
 
 @pytest.fixture
 def pool(tokenizer: VQTokenizer, tiny_fields: FieldSet) -> WarpedFields:
-    made = WarpedFields(tiny_fields, tokenizer.networks.encoder.probe_points(), STILL, generator())
+    made = WarpedFields(tiny_fields, tokenizer.networks.encoder.probes, STILL, generator())
     made.fill()
     return made
 
@@ -157,10 +157,12 @@ def test_a_pool_holds_eight_warps_of_each_field_and_what_they_are_worth(
     pool: WarpedFields, tiny_fields: FieldSet
 ) -> None:
     assert torch.bincount(pool.index[: pool.size]).tolist() == [8] * len(tiny_fields)
-    values, box = probe(tiny_fields.spec, sight(tiny_fields.spec, tiny_fields.weights), pool.probes, STILL.truncation)
+    values, box = probe(
+        tiny_fields.spec, grid_sight(tiny_fields.spec, tiny_fields.weights), pool.counts, STILL.truncation
+    )
     torch.testing.assert_close(pool.values[:12].float(), values, atol=1e-3, rtol=0)
     torch.testing.assert_close(pool.boxes[slice(12)].numbers, box.numbers)
-    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.probes, replace(STILL, batch=20), generator())
+    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.counts, replace(STILL, batch=20), generator())
     assert small.size == 20
 
 
@@ -179,7 +181,7 @@ def test_a_step_replaces_at_most_four_of_the_pool(pool: WarpedFields) -> None:
 def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
-    probes = tokenizer.networks.encoder.probe_points()
+    probes = tokenizer.networks.encoder.probes
     pool = WarpedFields(tiny_fields, probes, replace(STILL, cut=0.5, mirror=True), generator())
     pool.fill()
     normals, offsets = pool.planes[:, :3], pool.planes[:, 3]

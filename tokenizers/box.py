@@ -90,16 +90,15 @@ def extent(
     """
     dims = len(counts)
     grid = values.unflatten(1, counts[::-1])
-    spacing = torch.tensor([2 / count for count in counts])
+    spacing = [2 / count for count in counts]
     # The first axis is the fastest of the raster, hence the last one of the grid.
-    slopes = torch.stack(torch.gradient(grid, dim=list(range(dims, 0, -1))), dim=-1) / spacing
-    steep = slopes.norm(dim=-1)
-    direction = slopes / steep.clamp(min=SMALLEST_GRADIENT)[..., None]
+    slopes = torch.stack(torch.gradient(grid, spacing=spacing[::-1], dim=list(range(1, dims + 1)))[::-1], dim=1)
+    steep = slopes.square().sum(1).sqrt().clamp(min=SMALLEST_GRADIENT)
     # Where a poor fit is flat, its values are no distances: what they should be divided by tells that it is far away.
-    newton = grid / steep.clamp(min=SMALLEST_GRADIENT)
+    newton = grid / steep
     far = grid if distances else newton
-    near = (torch.maximum(far.abs(), newton.abs()) < spacing.max()) | (grid < 0)
-    step = far.clamp(-spacing.max(), spacing.max())[..., None] * direction
-    found = probes - step.flatten(1, dims)
-    near = near.flatten(1)[..., None]
-    return torch.where(near, found, 2.0).amin(1), torch.where(near, found, -2.0).amax(1)
+    near = (torch.maximum(far.abs(), newton.abs()) < max(spacing)) | (grid < 0)
+    step = far.clamp(-max(spacing), max(spacing)) / steep
+    found = probes.T - (step[:, None] * slopes).flatten(2)
+    near = near.flatten(1)[:, None]
+    return torch.where(near, found, 2.0).amin(2), torch.where(near, found, -2.0).amax(2)

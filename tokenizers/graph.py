@@ -20,7 +20,7 @@ from .augmentation import Warp
 from .box import Box
 from .graph_networks import HEADS, GraphEncoder
 from .movement import moved, movements
-from .probing import find_box, sight
+from .probing import find_box, grid_sight
 from .vq import VQTokenizer
 from .vq_config import VQConfig
 from .vq_networks import Cells, Encoder
@@ -68,14 +68,14 @@ class GraphTokenizer(VQTokenizer):
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
         if isinstance(encoder, GraphEncoder):
             encoder.learn_scale(fields.weights)
-        return MovedFields(fields, encoder.probe_points(), self.config, generator)
+        return MovedFields(fields, encoder.probes, self.config, generator)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
         config, dims = self.config, self.spec.dims
         return movements(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
-        return moved(spec, weights, warp), find_box(spec, sight(spec, weights, warp))
+        return moved(spec, weights, warp), find_box(spec, grid_sight(spec, weights, warp))
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
         self._check_weights(weights, spec)

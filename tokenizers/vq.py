@@ -9,13 +9,13 @@ The first tokens say the box, an axis each (`box.py`). Then come the cells of th
 from the ground up, and the slots of a cell side by side.
 
 Fields are encoded and decoded one at a time: in a batch, matrix products round otherwise, by its size, and a sample
-would depend on how many are made with it. One field keeps the processor as busy as sixteen do, and needs less memory.
+would depend on how many are made with it. One field keeps the processor as busy as sixteen do, and needs less memory;
+each of torch's threads encodes fields of its own.
 """
 
 import itertools
 import math
 import warnings
-from collections.abc import Iterator
 
 import torch
 from einops import rearrange
@@ -25,9 +25,11 @@ from torch import Tensor
 from nfgen.claims import check_claims
 from nfgen.configuration import require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
+from nfgen.field import batches
 from nfgen.field_set import FieldSet
 from nfgen.progress import progress
 from nfgen.spec import FieldSpec
+from nfgen.threads import in_threads
 from nfgen.vocabulary import Vocabulary
 
 from .augmentation import Warp
@@ -35,7 +37,7 @@ from .base import Tokenizer
 from .bottleneck import create_bottleneck, usage
 from .box import INTERVALS, Box
 from .local_field import LocalField
-from .probing import find_box, probe, sight
+from .probing import find_box, grid_sight, probe
 from .vq_config import VQConfig
 from .vq_networks import Cells, Decoder, Encoder, ProbeEncoder
 from .vq_pool import WarpedFields
@@ -45,6 +47,7 @@ from .vq_training import VQNetworks, train
 PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
 MEASURED = 64  # fields whose boxes say which cells are nearly cubes
 FEW = 64  # cells along all axes but the last, at most
+FIELDS_A_TASK = 8  # encoded by a thread before it asks for more
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
 
 
@@ -99,7 +102,7 @@ class VQTokenizer(Tokenizer):
         most = (config.codes - dims) // config.slots
         wanted = f"must leave a token for a cell beside {dims} for the box"
         require(most > 0, "codes", wanted, config.codes)
-        sides = find_box(self.spec, sight(self.spec, fields.weights[:MEASURED])).half.mean(0).log()
+        sides = find_box(self.spec, grid_sight(self.spec, fields.weights[:MEASURED])).half.mean(0).log()
         if config.mirrors(dims):
             sides[0] -= math.log(2)
 
@@ -134,7 +137,7 @@ class VQTokenizer(Tokenizer):
 
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
         """What to train on."""
-        return WarpedFields(fields, encoder.probe_points(), self.config, generator)
+        return WarpedFields(fields, encoder.probes, self.config, generator)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
         """Through what `encode_augmented` sees fields."""
@@ -143,7 +146,7 @@ class VQTokenizer(Tokenizer):
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         """What the encoder reads of fields, and their boxes."""
-        return probe(spec, sight(spec, weights, warp), self.networks.encoder.probe_points(), self.config.truncation)
+        return probe(spec, grid_sight(spec, weights, warp), self.networks.encoder.probes, self.config.truncation)
 
     @property
     def networks(self) -> VQNetworks:
@@ -204,21 +207,28 @@ class VQTokenizer(Tokenizer):
         generator = torch.Generator().manual_seed(seed)
         return torch.stack([self.encode_augmented(weights, generator, spec) for _ in range(count)], dim=1)
 
-    @torch.no_grad()
     def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
-        networks, spec = self.networks, spec or self.spec
+        spec = spec or self.spec
         self._check_function(weights, spec)
+        bottleneck = self.networks.bottleneck
         tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64)
-        with progress(len(weights), "encode", "fields") as bar:
-            for one in _one_by_one(len(weights)):
+
+        @torch.no_grad()  # a setting of each thread
+        def encode(some: slice) -> int:
+            for i in range(some.start, some.stop):
+                one = slice(i, i + 1)
                 here = weights[one].clone()  # aligned like any other: products may round by where memory begins
                 read, box = self._observe(spec, here, warp and warp[one])
-                latents = networks.encoder(read, box.numbers)
+                latents = self.networks.encoder(read, box.numbers)
                 if self.config.refine:
-                    latents = refine(networks, latents, spec, here, box, warp and warp[one], self.config)
-                codes = networks.bottleneck(latents).indices.flatten(1)
-                tokens[one] = torch.cat([networks.bottleneck.codes + box.tokens, codes], dim=1)
-                bar.update()
+                    latents = refine(self.networks, latents, spec, here, box, warp and warp[one], self.config)
+                codes = bottleneck(latents).indices.flatten(1)
+                tokens[one] = torch.cat([bottleneck.codes + box.tokens, codes], dim=1)
+            return some.stop - some.start
+
+        with progress(len(weights), "encode", "fields") as bar:
+            for done in in_threads(encode, batches(len(weights), FIELDS_A_TASK), torch.get_num_threads()):
+                bar.update(done)
         return tokens
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
@@ -248,7 +258,7 @@ class VQTokenizer(Tokenizer):
         boxes = Box.from_tokens(tokens[:, :dims] - bottleneck.codes)
         cells = rearrange(tokens[:, dims:], "n (c s) -> n c s", s=self.config.slots)
         weights = torch.empty(len(tokens), self.decoded_spec.size)
-        for one in _one_by_one(len(tokens)):
+        for one in batches(len(tokens), 1):
             decoded = networks.decoder(bottleneck.lookup(cells[one]), boxes[one].numbers)
             weights[one] = networks.field.weights(decoded, boxes[one])
         return weights
@@ -274,7 +284,3 @@ class VQTokenizer(Tokenizer):
         self._networks = networks.eval().requires_grad_(False)
         self.codebook_usage = tensors["figures.codebook_usage"].item()
         self.perplexity = tensors["figures.perplexity"].item()
-
-
-def _one_by_one(count: int) -> Iterator[slice]:
-    return (slice(i, i + 1) for i in range(count))

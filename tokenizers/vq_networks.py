@@ -9,7 +9,6 @@ Dimension names: `fields`, `cells`, `channels`, `dims`, `probes`, `nodes` (of al
 """
 
 import functools
-import itertools
 import math
 from dataclasses import dataclass
 
@@ -24,7 +23,8 @@ NARROW = 64  # channels of what a cell tells its neighbours: 27 of them side by 
 
 def raster(counts: tuple[int, ...]) -> Int[Tensor, "cells dims"]:
     """Integer positions of a grid in token order: the last axis (up) slowest, from the ground; the first fastest."""
-    return torch.cartesian_prod(*(torch.arange(count) for count in reversed(counts))).flip(1)
+    positions = torch.cartesian_prod(*(torch.arange(count) for count in reversed(counts)))
+    return positions.view(-1, len(counts)).flip(1)  # of one axis, torch gives a plain line
 
 
 @functools.cache
@@ -71,6 +71,20 @@ class Cells:
         return torch.cat([near, far], dim=1).flatten(0, 2)
 
 
+@functools.cache
+@torch.inference_mode(mode=False)
+def neighbours(cells: Cells) -> Int[Tensor, "around"]:
+    """For each cell the places of the 3^d cells around it, itself among them, one after the other; beyond the mirror a
+    cell meets itself, and what lies outside the box is at the place after the last cell."""
+    counts = torch.tensor(cells.counts)
+    around = raster(cells.counts)[:, None] + raster((3,) * len(counts)) - 1
+    if cells.mirror:
+        around[..., 0].clamp_(min=0)
+    within = ((around >= 0) & (around < counts)).all(-1)
+    step = torch.cat([counts.new_ones(1), counts.cumprod(0)[:-1]])
+    return torch.where(within, (around * step).sum(-1), cells.number).flatten()
+
+
 class Block(nn.Module):
     """A residual block: each cell hears its neighbours, then thinks for itself."""
 
@@ -87,21 +101,9 @@ class Block(nn.Module):
         return cells + self.think(self.think_norm(cells))
 
     def neighbourhood(self, told: Float[Tensor, "fields cells narrow"]) -> Float[Tensor, "fields cells heard"]:
-        """What the 3^d cells around each one tell."""
-        counts = self.cells.counts
-        dims = len(counts)
-        grid = told.unflatten(1, counts[::-1])
-        # The first axis of space is the fastest of the raster, hence the last one of the grid.
-        if self.cells.mirror:  # beyond the middle a cell meets itself
-            grid = torch.cat([grid.narrow(dims, 0, 1), functional.pad(grid, (0, 0, 0, 1))], dim=dims)
-            padded = functional.pad(grid, (0, 0, 0, 0) + (1, 1) * (dims - 1))
-        else:
-            padded = functional.pad(grid, (0, 0) + (1, 1) * dims)
-        heard = [
-            padded[(slice(None), *(slice(step, step + n) for step, n in zip(steps, counts[::-1], strict=True)))]
-            for steps in itertools.product(range(3), repeat=dims)
-        ]
-        return torch.cat(heard, dim=-1).flatten(1, dims)
+        """What the 3^d cells around each one tell; there is silence outside the box."""
+        everything = functional.pad(told, (0, 0, 0, 1))
+        return everything.index_select(1, neighbours(self.cells)).unflatten(1, (self.cells.number, -1)).flatten(2)
 
 
 class Encoder(nn.Module):
@@ -118,9 +120,10 @@ class Encoder(nn.Module):
         super().__init__()
         self.cells, self.stride = cells, per_cell
 
-    def probe_points(self) -> Float[Tensor, "probes dims"]:
-        """Centres of the probes' own small cells, in raster order, in the frame of the box."""
-        return centres(self.cells.across(self.stride))
+    @property
+    def probes(self) -> tuple[int, ...]:
+        """How many probes there are along each axis of the box: they stand in the middle of equal small cells."""
+        return self.cells.across(self.stride)
 
 
 class ProbeEncoder(Encoder):

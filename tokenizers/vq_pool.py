@@ -17,8 +17,9 @@ from nfgen.progress import progress
 
 from .augmentation import Warp
 from .box import Box
-from .probing import probe, sight
+from .probing import on_grid, probe, sight
 from .vq_config import VQConfig
+from .vq_networks import centres
 
 WARPED_AT_ONCE = 32
 POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
@@ -47,16 +48,16 @@ class WarpedFields:
     `warps` is what lies beyond.
     """
 
-    def __init__(
-        self, fields: FieldSet, probes: Float[Tensor, "probes dims"], config: VQConfig, generator: torch.Generator
-    ) -> None:
-        self.fields, self.probes, self.config, self.generator = fields, probes, config, generator
+    def __init__(self, fields: FieldSet, counts: tuple[int, ...], config: VQConfig, generator: torch.Generator) -> None:
+        """`counts` of probes along each axis."""
+        self.fields, self.counts, self.config, self.generator = fields, counts, config, generator
+        self.probes = centres(counts)
         self.size = size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
         dims = fields.spec.dims
         self.index = torch.cat([torch.arange(size) % len(fields), self._random(len(fields), size)])
         self.warps = self._random_warps(2 * size)
         self.planes = self._random_planes(size)
-        self.values = torch.empty(size, len(probes), dtype=torch.float16)
+        self.values = torch.empty(size, len(self.probes), dtype=torch.float16)
         self.boxes = Box(torch.empty(size, dims), torch.empty(size, dims))
 
     def fill(self) -> None:
@@ -104,7 +105,7 @@ class WarpedFields:
 
     def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
         spec, truncation = self.fields.spec, self.config.truncation
-        values, self.boxes[rows] = probe(spec, partial(self.see, rows), self.probes, truncation)
+        values, self.boxes[rows] = probe(spec, on_grid(partial(self.see, rows)), self.counts, truncation)
         self.values[rows] = values.half()
 
     def see(self, rows: Int[Tensor, "chosen"], points: Tensor) -> Float[Tensor, "chosen points"]:

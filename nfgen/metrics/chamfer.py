@@ -7,10 +7,8 @@ look, and only the blocks whose boxes are closer than that are compared next. A 
 groups that need it is one matrix product.
 """
 
-import contextlib
 import os
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
@@ -21,6 +19,7 @@ from torch import Tensor
 
 from nfgen.metrics.clouds import Floats, as_clouds
 from nfgen.progress import progress
+from nfgen.threads import in_threads
 
 BLOCK_POINTS, GROUP_POINTS = 32, 64  # smaller ones prune more but make the products slow: measured 16 to 128 of both
 PRODUCT_GROUPS = 64  # groups in one product: 0.5 MB of distances, which stays in the cache of a core
@@ -84,16 +83,16 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
     x, y = (torch.from_numpy((clouds - centre).astype(np.float32)) for clouds in (first, second))
     workers = workers or len(os.sched_getaffinity(0))
     steps = len(first) + (0 if b is None else len(second))
-    with progress(steps, "compare", "cloud") as bar, _one_thread_each(), ThreadPoolExecutor(workers) as pool:
+    with progress(steps, "compare", "cloud") as bar:
         out = np.zeros((len(first), len(second)))
-        for row, distances in enumerate(_from_all(pool, y, x)):
+        for row, distances in enumerate(_from_all(y, x, workers)):
             out[row] = distances
             bar.update()
         if b is None:
             out += out.T.copy()
             np.fill_diagonal(out, 0)
         else:
-            for column, distances in enumerate(_from_all(pool, x, y)):
+            for column, distances in enumerate(_from_all(x, y, workers)):
                 out[:, column] += distances
                 bar.update()
     radius_x, radius_y = (points.norm(dim=2).amax(1).double().numpy() for points in (x, y))
@@ -106,27 +105,15 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
     return out
 
 
-@contextlib.contextmanager
-def _one_thread_each() -> Iterator[None]:
-    """Keep torch from starting threads inside the workers, where they would fight for the same cores."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def _from_all(pool: ThreadPoolExecutor, asking: Tensor, answering: Tensor) -> Iterator[Matrix]:
+def _from_all(asking: Tensor, answering: Tensor, workers: int) -> Iterator[Matrix]:
     """For each cloud that answers, mean squared distances [asking] of the asking clouds' points to it."""
     blocks = _blocks(answering)
     parts = [(_groups(part), len(part)) for part in asking.split(CLOUDS)]
 
     def answer(row: int) -> Matrix:
-        torch.set_num_threads(1)  # the setting is each thread's own
         return np.concatenate([_distances(blocks, row, groups, clouds) for groups, clouds in parts])
 
-    return pool.map(answer, range(len(answering)))
+    return in_threads(answer, range(len(answering)), workers)
 
 
 def _blocks(clouds: Tensor) -> _Blocks:
