@@ -66,7 +66,7 @@ class GPT(CausalModel):
     def learning_rate(self) -> float:
         # Best held-out nats a token on 64 codes of a chair, width 128, dropout 0.2: 4.23 by 1e-3, 4.13 by 6e-3, 4.14 by
         # 12e-3. Wider layers want smaller steps (muP, https://arxiv.org/abs/2203.03466).
-        return 6e-3 * 128 / self.config.width
+        return 6e-3 * min(1.0, 128 / self.config.width)
 
     def embed(self, tokens: Tensor) -> Float[Tensor, "b t c"]:
         embedded: Tensor = self.embedding(tokens)

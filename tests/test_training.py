@@ -233,7 +233,7 @@ def test_the_log_has_its_lines(tmp_path: Path) -> None:
 def test_time_ends_training(tmp_path: Path) -> None:
     result = learn(tmp_path, steps=None, minutes=0.01, patience=0)
     assert (result.stopped, result.seconds > 0.6) == ("minutes", True)
-    assert log(tmp_path)[-1]["lr"] < 0.2 * 2e-3
+    assert log(tmp_path)[-1]["lr"] < 0.2 * 6e-3
 
 
 @pytest.mark.parametrize("name", ["regression", "diffusion"])
