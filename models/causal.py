@@ -1,6 +1,5 @@
 """What the regression transformer and GPT share: a start vector, embedded tokens, a causal transformer."""
 
-import math
 from abc import abstractmethod
 
 import torch
@@ -46,11 +45,6 @@ class CausalModel(SequenceModel):
         """Start vectors and those of the given first tokens: what generation begins with."""
         first = self.starts(labels + 1)[:, None]
         return first if prefix is None or prefix.shape[1] == 0 else torch.cat([first, self.embed(prefix)], dim=1)
-
-    @property
-    def learning_rate(self) -> float:
-        # 1e-3 is good at width 128; wider layers want smaller steps.
-        return 1e-3 * math.sqrt(128 / self.config.width)
 
     @property
     def bytes_per_sample(self) -> int:

@@ -175,7 +175,7 @@ class DiffusionTransformer(SequenceModel):
 
     @property
     def learning_rate(self) -> float:
-        # As for the causal models: 1e-3 is good at width 128; wider layers want smaller steps.
+        # As for regression: 1e-3 is good at width 128; wider layers want smaller steps.
         return 1e-3 * math.sqrt(128 / self.config.width)
 
     @property

@@ -14,7 +14,7 @@ import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.vocabulary import Vocabulary
+from nfgen.vocabulary import Vocabulary, digits
 
 OWN_VECTORS_UP_TO = 4096
 """Most codes that have a vector of their own beside their digits' ones: beyond, most codes are too rare to learn it."""
@@ -156,8 +156,6 @@ class DigitHead(Head):
 def digit_rows(levels: tuple[int, ...], plain: int, device: torch.device) -> Int[Tensor, "codes digits"]:
     """Where each code's digits stand in a table of the vectors of all values of the first digit, then the second …;
     last the `plain` codes, which have none, at the row after these."""
-    sizes = torch.tensor(levels)
-    radix = torch.cat([torch.ones(1, dtype=torch.int64), sizes.cumprod(0)[:-1]])
-    offsets = torch.cat([torch.zeros(1, dtype=torch.int64), sizes.cumsum(0)[:-1]])
-    rows = torch.arange(math.prod(levels))[:, None] // radix % sizes + offsets
+    offsets = torch.tensor([sum(levels[:place]) for place in range(len(levels))])
+    rows = digits(torch.arange(math.prod(levels)), levels) + offsets
     return torch.cat([rows, torch.full((plain, len(levels)), sum(levels))]).to(device)

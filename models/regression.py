@@ -1,5 +1,6 @@
 """`regression`: the talk's transformer over continuous tokens, with the L1 norm as its loss."""
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -53,6 +54,11 @@ class RegressionTransformer(CausalModel):
     @classmethod
     def accepts(cls, vocabulary: Vocabulary) -> bool:
         return vocabulary.continuous
+
+    @property
+    def learning_rate(self) -> float:
+        # 1e-3 is good at width 128; wider layers want smaller steps.
+        return 1e-3 * math.sqrt(128 / self.config.width)
 
     def embed(self, tokens: Tensor) -> Float[Tensor, "b t c"]:
         if self.training and self.config.input_noise:

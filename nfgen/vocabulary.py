@@ -1,5 +1,6 @@
 """The token vocabulary: what tokenizers and models know of each other."""
 
+import math
 from dataclasses import dataclass
 
 import torch
@@ -134,3 +135,13 @@ class Vocabulary(Configuration):
     def allowed_mask(self) -> Bool[Tensor, "sequence vocabulary"]:
         """`allowed` of every position of a sequence."""
         return torch.stack([self.allowed(position) for position in range(self.sequence_length)])
+
+
+def place_values(levels: tuple[int, ...]) -> Int[Tensor, "digits"]:
+    """What one step of each digit of a mixed-radix number is worth; the first digit is the fastest."""
+    return torch.tensor([math.prod(levels[:place]) for place in range(len(levels))])
+
+
+def digits(numbers: Int[Tensor, "*numbers"], levels: tuple[int, ...]) -> Int[Tensor, "*numbers digits"]:
+    """Digits of mixed-radix numbers, those of FSQ codes (https://arxiv.org/abs/2309.15505) among them."""
+    return numbers[..., None] // place_values(levels) % torch.tensor(levels)

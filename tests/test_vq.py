@@ -179,7 +179,7 @@ def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
 def test_refinement_comes_nearer_at_points_that_it_did_not_see(tokenizer: VQTokenizer, unseen: FieldSet) -> None:
     networks, points = tokenizer.networks, uniform(4, 4000, 3, seed=4)
     targets = evaluate(SPEC, unseen.weights, points)
-    values, box = probe(SPEC, grid_sight(SPEC, unseen.weights), networks.encoder.probes, 0.1)
+    values, box = probe(SPEC, grid_sight(SPEC, unseen.weights), networks.encoder.probe_counts, 0.1)
     latents = networks.encoder(values, box.numbers)
 
     def loss(latents: Tensor) -> Tensor:
@@ -265,7 +265,7 @@ def test_networks_treat_both_halves_alike() -> None:
     """The mirror image of a symmetric shape is itself, and patches of the far half are read as in a mirror."""
     cells = Cells((2, 2, 2), mirror=True)
     encoder = ProbeEncoder(cells, 3, 16, 1, 2)
-    points = centres(encoder.probes)
+    points = centres(encoder.probe_counts)
     values = torch.tanh(points[:, 0] ** 2 + 0.3 * points[:, 1] - 0.5 * points[:, 2])
     near, far = encoder.patches(values[None]).unflatten(-1, (-1, 2)).unbind(-1)
     torch.testing.assert_close(near, far)

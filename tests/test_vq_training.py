@@ -148,7 +148,7 @@ def test_every_weight_is_trained_once_and_matrices_of_the_trunk_by_muon(tokenize
 
 @pytest.fixture
 def pool(tokenizer: VQTokenizer, tiny_fields: FieldSet) -> WarpedFields:
-    made = WarpedFields(tiny_fields, tokenizer.networks.encoder.probes, STILL, generator())
+    made = WarpedFields(tiny_fields, tokenizer.networks.encoder.probe_counts, STILL, generator())
     made.fill()
     return made
 
@@ -181,7 +181,7 @@ def test_a_step_replaces_at_most_four_of_the_pool(pool: WarpedFields) -> None:
 def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
-    probes = tokenizer.networks.encoder.probes
+    probes = tokenizer.networks.encoder.probe_counts
     pool = WarpedFields(tiny_fields, probes, replace(STILL, cut=0.5, mirror=True), generator())
     pool.fill()
     normals, offsets = pool.planes[:, :3], pool.planes[:, 3]

@@ -13,6 +13,8 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
+from nfgen.vocabulary import digits
+
 Kind = Literal["fsq", "vq", "residual", "lfq"]
 
 VECTOR_WIDTH = 8  # learned codebooks live in few dimensions: high ones leave codes unused (Yu et al. 2022, ViT-VQGAN)
@@ -81,10 +83,8 @@ class FiniteScalar(Bottleneck):
         return _regroup(quantised, indices, latents.new_zeros(()), self.slots)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        levels = torch.tensor(self.levels)
-        faster = torch.tensor([math.prod(self.levels[:place]) for place in range(len(levels))])
-        digits = rearrange(indices, "n c s -> n c s 1") // faster % levels
-        return rearrange((digits - levels // 2) / (levels // 2), "n c s w -> n c (s w)")
+        middle = torch.tensor(self.levels) // 2
+        return rearrange((digits(indices, self.levels) - middle) / middle, "n c s w -> n c (s w)")
 
 
 class LearnedCodebook(Bottleneck):

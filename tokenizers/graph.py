@@ -68,7 +68,7 @@ class GraphTokenizer(VQTokenizer):
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
         if isinstance(encoder, GraphEncoder):
             encoder.learn_scale(fields.weights)
-        return MovedFields(fields, encoder.probes, self.config, generator)
+        return MovedFields(fields, encoder.probe_counts, self.config, generator)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
         config, dims = self.config, self.spec.dims

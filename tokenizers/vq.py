@@ -137,7 +137,7 @@ class VQTokenizer(Tokenizer):
 
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
         """What to train on."""
-        return WarpedFields(fields, encoder.probes, self.config, generator)
+        return WarpedFields(fields, encoder.probe_counts, self.config, generator)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
         """Through what `encode_augmented` sees fields."""
@@ -146,7 +146,7 @@ class VQTokenizer(Tokenizer):
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         """What the encoder reads of fields, and their boxes."""
-        return probe(spec, grid_sight(spec, weights, warp), self.networks.encoder.probes, self.config.truncation)
+        return probe(spec, grid_sight(spec, weights, warp), self.networks.encoder.probe_counts, self.config.truncation)
 
     @property
     def networks(self) -> VQNetworks:

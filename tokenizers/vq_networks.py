@@ -18,13 +18,14 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nfgen.vocabulary import digits, place_values
+
 NARROW = 64  # channels of what a cell tells its neighbours: 27 of them side by side are wide enough
 
 
 def raster(counts: tuple[int, ...]) -> Int[Tensor, "cells dims"]:
     """Integer positions of a grid in token order: the last axis (up) slowest, from the ground; the first fastest."""
-    positions = torch.cartesian_prod(*(torch.arange(count) for count in reversed(counts)))
-    return positions.view(-1, len(counts)).flip(1)  # of one axis, torch gives a plain line
+    return digits(torch.arange(math.prod(counts)), counts)
 
 
 @functools.cache
@@ -72,17 +73,15 @@ class Cells:
 
 
 @functools.cache
-@torch.inference_mode(mode=False)
+@torch.inference_mode(mode=False)  # as above
 def neighbours(cells: Cells) -> Int[Tensor, "around"]:
     """For each cell the places of the 3^d cells around it, itself among them, one after the other; beyond the mirror a
     cell meets itself, and what lies outside the box is at the place after the last cell."""
-    counts = torch.tensor(cells.counts)
-    around = raster(cells.counts)[:, None] + raster((3,) * len(counts)) - 1
+    around = raster(cells.counts)[:, None] + raster((3,) * len(cells.counts)) - 1
     if cells.mirror:
         around[..., 0].clamp_(min=0)
-    within = ((around >= 0) & (around < counts)).all(-1)
-    step = torch.cat([counts.new_ones(1), counts.cumprod(0)[:-1]])
-    return torch.where(within, (around * step).sum(-1), cells.number).flatten()
+    within = ((around >= 0) & (around < torch.tensor(cells.counts))).all(-1)
+    return torch.where(within, (around * place_values(cells.counts)).sum(-1), cells.number).flatten()
 
 
 class Block(nn.Module):
@@ -121,7 +120,7 @@ class Encoder(nn.Module):
         self.cells, self.stride = cells, per_cell
 
     @property
-    def probes(self) -> tuple[int, ...]:
+    def probe_counts(self) -> tuple[int, ...]:
         """How many probes there are along each axis of the box: they stand in the middle of equal small cells."""
         return self.cells.across(self.stride)
 

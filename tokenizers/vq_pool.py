@@ -46,10 +46,15 @@ class WarpedFields:
     Some are put together from two, one on either side of a plane: where the seat of a chair may go on as the back of
     any other, what is in a cell has to be learned by itself. Row i is cut by plane i; row `size` + i of `index` and
     `warps` is what lies beyond.
+
+    Args:
+        fields: what is warped.
+        counts: of probes along each axis.
+        config: how, and how many at a time.
+        generator: of all that is random.
     """
 
     def __init__(self, fields: FieldSet, counts: tuple[int, ...], config: VQConfig, generator: torch.Generator) -> None:
-        """`counts` of probes along each axis."""
         self.fields, self.counts, self.config, self.generator = fields, counts, config, generator
         self.probes = centres(counts)
         self.size = size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
