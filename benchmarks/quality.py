@@ -40,10 +40,9 @@ from nfgen.shapes import find_shapes
 from nfgen.storage import write_json
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
-from nfgen.tokenizers.vq_config import VQConfig
 
-TOKENIZER_SHARE, MODEL_SHARE = 0.5, 0.25  # of the minutes; fitting, generating and scoring take the rest
-NO_LIMIT = 1e6  # minutes
+TOKENIZER_SHARE, MODEL_SHARE = 0.48, 0.25  # of the minutes; fitting, generating and scoring take the rest
+NO_LIMIT = 10**6  # minutes, steps
 POINTS = 2048  # of a cloud
 
 
@@ -93,7 +92,7 @@ def main(
     fields = step("fit", work / "fields", lambda path: fit(data if every else known, path, config=fit_config))
     if not every:
         step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
-    settings = {"codes": codes, "steps": tokenizer_steps or VQConfig.steps}
+    settings = {"codes": codes, "steps": tokenizer_steps or NO_LIMIT}
     settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else NO_LIMIT
     tokens = step(
         "tokenizer", work / "tokens",

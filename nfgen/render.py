@@ -1,7 +1,8 @@
 """Pictures of meshes and 2-D fields without a screen, a graphics card or a graphics library."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
 from scipy.ndimage import map_coordinates
 
@@ -9,6 +10,9 @@ from nfgen.errors import ConfigError
 from nfgen.lighting import perpendicular, sun_visibility
 from nfgen.rasterise import NOTHING, rasterise
 from nfgen.scene import GROUND_REACH, GROUND_STEPS, Scene, lit_scene, unit
+
+if TYPE_CHECKING:
+    import trimesh
 
 Floats = NDArray[np.floating]
 Picture = NDArray[np.uint8]
@@ -28,7 +32,7 @@ GAMMA = 2.2  # between light and sRGB, near enough
 
 
 def render_mesh(
-    mesh: trimesh.Trimesh,
+    mesh: "trimesh.Trimesh",
     size: int = 256,
     azimuth: float = 30.0,
     elevation: float = 25.0,
@@ -63,7 +67,7 @@ def render_mesh(
 
 
 def turntable(
-    mesh: trimesh.Trimesh,
+    mesh: "trimesh.Trimesh",
     frames: int = 24,
     size: int = 256,
     elevation: float = 25.0,

@@ -1,14 +1,16 @@
 """A mesh made ready for pictures: cut fine, with normals, standing on a ground, with the light of the sky upon both."""
 
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
-import trimesh
 from numpy.typing import NDArray
 from scipy.ndimage import gaussian_filter
 
 from nfgen.errors import ConfigError
 from nfgen.lighting import sky_visibility
+
+if TYPE_CHECKING:
+    import trimesh
 
 Floats = NDArray[np.floating]
 
@@ -36,7 +38,7 @@ class Scene(NamedTuple):
     """[GROUND_STEPS + 1, GROUND_STEPS + 1] over x and y from -GROUND_REACH to GROUND_REACH: the same for the ground."""
 
 
-def lit_scene(mesh: trimesh.Trimesh, up: str) -> Scene:
+def lit_scene(mesh: "trimesh.Trimesh", up: str) -> Scene:
     """Make a scene of a mesh whose up axis is "z" (front -y) or "y" (front +z).
 
     Raises:

@@ -118,6 +118,17 @@ def test_the_loss_is_least_where_the_field_is_right(output: str) -> None:
     assert loss(true).shape == (5,)
 
 
+@pytest.mark.parametrize(("output", "leans"), [("sdf", True), ("occupancy", True), ("brightness", False)])
+def test_what_is_nearly_as_often_inside_as_outside_counts_as_inside_of_a_solid(output: str, leans: bool) -> None:
+    true = torch.cat([torch.full((1, 48), -0.05), torch.full((1, 52), 0.05)], dim=1)
+    targets = true if output == "sdf" else -2 * true / 0.1
+    inside, outside = (
+        reconstruction_loss(torch.full((1, 100), side), targets, output, 0.1)  # type: ignore[arg-type]  # one of them
+        for side in (-0.002, 0.002)
+    )
+    assert (inside < outside) == leans
+
+
 def test_the_learning_rate_warms_up_and_falls_to_its_end() -> None:
     rates = [annealed(i / 1000) for i in range(1001)]
     assert rates[0] == pytest.approx(0.01, abs=1e-3)
@@ -215,9 +226,9 @@ def test_points_of_the_loss_are_near_the_surface_in_the_box_and_anywhere(
     ]
     own = evaluate(tiny_fields.spec, tiny_fields.weights[fields], batch.points)
     torch.testing.assert_close(batch.targets, own, atol=1e-5, rtol=1e-5)
-    near, inner, anywhere = (batch.targets[:, some].abs() for some in (slice(280), slice(280, 360), slice(360, 400)))
+    near, inner, anywhere = (batch.targets[:, some].abs() for some in (slice(340), slice(340, 380), slice(380, 400)))
     assert near.mean() < 0.8 * inner.mean(), "most are drawn near the surface"
-    assert batch.box.within(batch.points)[:, 280:360].abs().max() <= 1 + 1e-5
-    assert (batch.box.within(batch.points)[:, 360:].abs().amax(-1) > 1).any()
+    assert batch.box.within(batch.points)[:, 340:380].abs().max() <= 1 + 1e-5
+    assert (batch.box.within(batch.points)[:, 380:].abs().amax(-1) > 1).any()
     assert anywhere.mean() > inner.mean()
-    assert batch.points[:, 360:].abs().amax((0, 1)).min() > 0.95
+    assert batch.points[:, 380:].abs().amax((0, 1)).min() > 0.95

@@ -25,8 +25,8 @@ WARPED_AT_ONCE = 32
 POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,000 probes are 33 MB in half precision
 POOL_REFRESHED = 4  # of them made anew each step: a tenth of the step's time, and none is ever seen often
 CUT_WITHIN = 0.3  # of the middle, of two shapes that are put together: then there is something on either side
-NEAR_SHARE, BOX_SHARE = 0.7, 0.2  # of the points of the loss near the surface, anywhere in the box; others anywhere
-NEAR_SIGNAL = 0.6  # |signal| of a probe that counts as near the surface: within 0.7 truncations
+NEAR_SHARE, BOX_SHARE = 0.85, 0.1  # of the points of the loss near the surface, anywhere in the box; others anywhere
+NEAR_SIGNAL = 0.4  # |signal| of a probe that counts as near the surface: within 0.42 truncations
 FAR_WEIGHT = 1e-4  # so that a field without a surface can be drawn from, too
 
 
