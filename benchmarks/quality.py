@@ -28,6 +28,7 @@ from nfgen import (
     evaluate,
     fit,
     generate,
+    keep_freed_memory,
     show_progress,
     tokenize,
     train,
@@ -73,6 +74,7 @@ def main(
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
+    keep_freed_memory()
     work.mkdir(parents=True, exist_ok=True)
     if unseen and every:
         raise click.UsageError("--all is for shapes of one file")

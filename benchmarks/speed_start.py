@@ -49,9 +49,11 @@ def tokenizing(fields: str, tokenizer: str, count: int, engine: str) -> dict[str
     from nfgen.engine import create_engine
     from nfgen.field import batches
     from nfgen.field_set import FieldSet
+    from nfgen.memory import keep_freed_memory
     from nfgen.pipeline.tokenizing import ENCODED_AT_ONCE, encode_part
     from nfgen.tokenizers import registry
 
+    keep_freed_memory()  # as the command does
     found = FieldSet.load(fields)
     encode = partial(encode_part, registry.load(tokenizer), found.spec, 0, 0)
     weights = found.weights.repeat(-(-count // len(found)), 1)[:count]

@@ -9,6 +9,7 @@ import click
 
 from nfgen import __version__
 from nfgen.errors import NfgenError
+from nfgen.memory import keep_freed_memory
 from nfgen.processes import count, is_first_to_end
 from nfgen.provenance import made_by
 
@@ -55,6 +56,7 @@ class Group(click.Group):
             _end(1, f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where")
 
     def invoke(self, ctx: click.Context) -> Any:
+        keep_freed_memory()
         # Here and not in `main`, where click has already made an "Aborted!" of it.
         try:
             return super().invoke(ctx)

@@ -41,6 +41,7 @@ _HOMES = {
     "ArtifactError": "errors",
     "ConfigError": "errors",
     "show_progress": "progress",
+    "keep_freed_memory": "memory",
 }
 
 

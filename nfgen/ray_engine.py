@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import torch
 
 from .errors import ConfigError, NfgenError
+from .memory import keep_freed_memory
 
 Task = TypeVar("Task")
 Result = TypeVar("Result")
@@ -95,4 +96,5 @@ class RayEngine:
 
 def _do(function: Callable[[Task], Result], task: Task, threads: int) -> Result:
     torch.set_num_threads(threads)
+    keep_freed_memory()
     return function(task)
