@@ -56,7 +56,7 @@ CASES = [
     Case("codebook", {"codes": 64, "steps": 5, "unit": "chunk", "chunk": 5, "depth": 2}, iou=0.7, idempotent=False),
     Case("codebook", {"codes": 127, "steps": 5, "unit": "scalar", "normalise": "none"}, iou=0.95),
     Case("vq", VQ, iou=0.4, idempotent=False),
-    Case("graph", {**VQ, "encoder_blocks": 1, "edge_channels": 4}, iou=0.4, idempotent=False),
+    Case("graph", {**VQ, "steps": 120, "encoder_blocks": 1, "edge_channels": 4}, iou=0.4, idempotent=False),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
 discrete_case = pytest.mark.parametrize("case", [case for case in CASES if case.name != "identity"], ids=str)
