@@ -57,10 +57,9 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         keep_freed_memory()
-        # Here and not in `main`, where click has already made an "Aborted!" of it.
         try:
             return super().invoke(ctx)
-        except KeyboardInterrupt:
+        except KeyboardInterrupt:  # here and not in `main`, where click has already made an "Aborted!" of it
             words = self._words
             named = next((self.commands[word] for word in words if word in self.commands), None)
             remedy = None

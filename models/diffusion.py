@@ -1,6 +1,5 @@
 """`diffusion`: a transformer that denoises all continuous tokens of a field at once, in HyperDiffusion's manner."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Literal
@@ -16,7 +15,7 @@ from nfgen.vocabulary import Vocabulary
 
 from .base import SequenceModel
 from .draw import SamplingConfig
-from .transformer import Transformer, TransformerConfig
+from .transformer import Transformer, TransformerConfig, learning_rate_at
 
 FIRST_VARIANCE, LAST_VARIANCE = (
     0.1,
@@ -175,8 +174,7 @@ class DiffusionTransformer(SequenceModel):
 
     @property
     def learning_rate(self) -> float:
-        # As for regression: 1e-3 is good at width 128; wider layers want smaller steps.
-        return 1e-3 * math.sqrt(128 / self.config.width)
+        return learning_rate_at(self.config.width)
 
     @property
     def bytes_per_sample(self) -> int:

@@ -1,6 +1,5 @@
 """`regression`: the talk's transformer over continuous tokens, with the L1 norm as its loss."""
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,7 +13,7 @@ from nfgen.vocabulary import Vocabulary
 
 from .causal import CausalModel
 from .draw import SamplingConfig
-from .transformer import TransformerConfig
+from .transformer import TransformerConfig, learning_rate_at
 
 
 @dataclass(frozen=True)
@@ -57,8 +56,7 @@ class RegressionTransformer(CausalModel):
 
     @property
     def learning_rate(self) -> float:
-        # 1e-3 is good at width 128; wider layers want smaller steps.
-        return 1e-3 * math.sqrt(128 / self.config.width)
+        return learning_rate_at(self.config.width)
 
     def embed(self, tokens: Tensor) -> Float[Tensor, "b t c"]:
         if self.training and self.config.input_noise:

@@ -48,6 +48,11 @@ class TransformerConfig(Configuration):
         require(0 <= self.class_dropout <= 1, "class_dropout", "must lie in [0, 1]", self.class_dropout)
 
 
+def learning_rate_at(width: int) -> float:
+    """A peak learning rate for AdamW: 1e-3 is good at width 128; wider layers want smaller steps."""
+    return 1e-3 * math.sqrt(128 / width)
+
+
 class KVCache:
     """Keys and values of all blocks for the tokens seen so far, in memory that is taken once."""
 

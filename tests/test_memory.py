@@ -33,7 +33,7 @@ def page_faults(*words: str) -> tuple[str, int]:
 
 
 @pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="a setting of glibc")
-def test_results_of_megabytes_ask_the_system_for_no_page_twice() -> None:
+def test_results_of_megabytes_do_not_ask_the_system_for_their_pages_again() -> None:
     kept, faults = page_faults("keep")
     assert kept == "True"
     # None, as a rule; but a system short of memory takes pages away for reasons of its own.
