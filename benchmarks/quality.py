@@ -54,23 +54,29 @@ POINTS = 2048  # of a cloud
 @click.option("--reference", default=200, show_default=True, help="Shapes held out, from the end.")
 @click.option("--all", "every", is_flag=True, help="Learn from those held out, too.")
 @click.option("--samples", default=200, show_default=True)
+@click.option("--fit-steps", default=2400, show_default=True, help="Of each field.")
+@click.option("--fit-points", default=512, show_default=True, help="Of a shape in each of them.")
 @click.option("--codes", default=64, show_default=True, help="Tokens a field.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
 @click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
 @click.option("--model-steps", type=int, help="The same for the GPT, instead of a quarter of them.")
+@click.option("--augment", default=0.75, show_default=True, help="Strength of the warps the tokenizer learns from.")
+@click.option("--cut", default=0.5, show_default=True, help="Share of its shapes that are put together from two.")
 @click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")
 @click.option("--dropout", default=0.1, show_default=True)
 @click.option("--weights", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Of the GPT.")
 @click.option("--temperature", default=0.9, show_default=True)
+@click.option("--contrast", default=0.5, show_default=True, help="Of the last weights with the best ones.")
 @click.option("--require-body", default=0.95, show_default=True, help="Least share of a sample in its largest body.")
 @click.option("--distinct/--independent", default=True, show_default=True, help="Whether none may vary an earlier one.")
 @click.option("--thicken", default=0.006, show_default=True, help="Surfaces of samples are moved outwards so far.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
-    data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, codes: int, size: str,
-    tokenizer_steps: int | None, model_steps: int | None, views: int, dropout: float, weights: str, temperature: float,
-    require_body: float, distinct: bool, thicken: float, work: Path, seed: int,
+    data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, fit_steps: int,
+    fit_points: int, codes: int, size: str, tokenizer_steps: int | None, model_steps: int | None, augment: float,
+    cut: float, views: int, dropout: float, weights: str, temperature: float, contrast: float, require_body: float,
+    distinct: bool, thicken: float, work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
@@ -90,11 +96,11 @@ def main(
             write_json(clock, seconds)
         return path
 
-    fit_config = FitConfig(seed=seed)
+    fit_config = FitConfig(steps=fit_steps, points=fit_points, seed=seed)
     fields = step("fit", work / "fields", lambda path: fit(data if every else known, path, config=fit_config))
     if not every:
         step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
-    settings = {"codes": codes, "steps": tokenizer_steps or NO_LIMIT}
+    settings = {"codes": codes, "steps": tokenizer_steps or NO_LIMIT, "augment": augment, "cut": cut}
     settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else NO_LIMIT
     tokens = step(
         "tokenizer", work / "tokens",
@@ -108,12 +114,13 @@ def main(
         lambda path: train(tokens, path, size=size, model_settings={"dropout": dropout}, config=config),
     )  # fmt: skip
 
+    sampling = SamplingConfig(temperature=temperature, contrast=contrast if weights == "last" else 0.0)
+
     def scored(name: str, count: int, real: Path, label: str | None) -> dict[str, Any]:
         made = step(
             f"generate{name}", work / f"samples{name}",
             lambda path: generate(run, count, path, seed=seed, label=label, which=weights, resolution=96,
-                                  config=SamplingConfig(temperature=temperature), require_body=require_body,
-                                  distinct=distinct, thicken=thicken),
+                                  config=sampling, require_body=require_body, distinct=distinct, thicken=thicken),
         )  # fmt: skip
         return evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
 
@@ -207,7 +214,8 @@ def table(figures: dict[str, Any]) -> list[str]:
 def _pair(scores: dict[str, Any], key: str) -> str:
     ours, real = scores[key], scores["ceiling"] and scores["ceiling"][key]
     ceiling = f" (real: {100 * real['value']:.2f})" if real else ""
-    return f"{100 * ours['value']:.2f} [{100 * ours['low']:.2f}, {100 * ours['high']:.2f}]{ceiling}"
+    interval = "" if ours["low"] is None else f" [{100 * ours['low']:.2f}, {100 * ours['high']:.2f}]"
+    return f"{100 * ours['value']:.2f}{interval}{ceiling}"
 
 
 if __name__ == "__main__":

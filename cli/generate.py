@@ -29,6 +29,13 @@ from . import options
 @click.option(
     "--guidance", type=click.FloatRange(0), default=1.0, show_default=True, help="Weight of the class; 1 = none."
 )
+@click.option(
+    "--contrast",
+    type=click.FloatRange(0),
+    default=0.0,
+    show_default=True,
+    help="With --weights last: weight of what was learned since the lowest held-out loss, such as 0.5; 0 = none.",
+)
 @click.option("--class", "label", help="Name of the class. [default: any]")
 @click.option("--prefix", help="First tokens by comma, or a field file whose first tokens are taken.")
 @click.option("--prefix-length", type=click.IntRange(1), help="How many tokens of the field file.")
@@ -82,6 +89,7 @@ def generate(
     top_p: float,
     min_p: float,
     guidance: float,
+    contrast: float,
     label: str | None,
     prefix: str | None,
     prefix_length: int | None,
@@ -121,9 +129,13 @@ def generate(
         require(turntable)
     loaded = Run.load(run, which, device)
     first = None if prefix is None else read_prefix(loaded, prefix, prefix_length)
-    config = SamplingConfig(temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance)
+    config = SamplingConfig(
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance, contrast=contrast
+    )
     if dry_run:
-        plan = plan_generate(loaded, count, config=config, resolution=resolution, format=format, batch_size=batch_size)
+        plan = plan_generate(
+            loaded, count, config=config, label=label, resolution=resolution, format=format, batch_size=batch_size
+        )
         click.echo("\n".join(plan.lines()))
         return
     samples = generate(

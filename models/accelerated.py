@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import threading
+import time
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import TYPE_CHECKING, TypeGuard
@@ -29,6 +30,9 @@ if TYPE_CHECKING:
 
 PATIENCE = timedelta(days=2)
 """How long a process waits for another one that lives: the main one may fit a tokenizer meanwhile."""
+
+LETTING_GO = 0.1
+"""Seconds at the end of the process for the threads that talked to the others."""
 
 OTHERS = {
     "ACCELERATE_USE_FSDP": "say --shard instead",
@@ -60,7 +64,7 @@ class Accelerated(Worker):
             mixed_precision="no",
             kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
-        atexit.register(self.accelerator.end_training)
+        atexit.register(self._leave)
         self.device, self.shard = self.accelerator.device, config.shard
         self.rank, self.count = self.accelerator.process_index, self.accelerator.num_processes
         if self.device.type != kind or self.count != processes.count():
@@ -68,6 +72,12 @@ class Accelerated(Worker):
                 f"accelerate offers {self.count} processes on {self.device.type}, not {processes.count()} on {kind}",
                 f"say --device {self.device.type}",
             )
+
+    def _leave(self) -> None:
+        self.accelerator.end_training()
+        # A thread of gloo's that still lets go of its last tensors when the interpreter ends aborts the process
+        # (https://github.com/pytorch/pytorch/issues/190489). Nothing waits for it, as DDP keeps the group alive.
+        time.sleep(LETTING_GO)
 
     def losses(self, model: SequenceModel, average: SequenceModel, example: Example) -> tuple[nn.Module, nn.Module]:
         from accelerate.utils import DistributedDataParallelKwargs

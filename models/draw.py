@@ -25,6 +25,10 @@ class SamplingConfig(Configuration):
     """Keep tokens at least this share as likely as the likeliest one (https://arxiv.org/abs/2407.01082)."""
     guidance: float = 1.0
     """Weight of the class: logits are those of any class + guidance x (those of the class - those of any); 1 = none."""
+    contrast: float = 0.0
+    """Weight of what a GPT learned since its lowest held-out loss: log-probabilities are its last ones + contrast x
+    (its last ones - those from back then); 0 = none. What both find likely is what any chair has; what only the last
+    ones do makes one (contrastive decoding, https://arxiv.org/abs/2210.15097; https://arxiv.org/abs/2406.02507)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -33,6 +37,7 @@ class SamplingConfig(Configuration):
         require(0 < self.top_p <= 1, "top_p", "must lie in (0, 1]", self.top_p)
         require(0 <= self.min_p <= 1, "min_p", "must lie in [0, 1]", self.min_p)
         require(self.guidance >= 0, "guidance", "must not be negative", self.guidance)
+        require(self.contrast >= 0, "contrast", "must not be negative", self.contrast)
 
 
 def generators(seed: int, indices: range) -> list[np.random.Generator]:

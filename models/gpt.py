@@ -101,29 +101,48 @@ class GPT(CausalModel):
         settings: SamplingConfig,
         prefix: Tensor | None = None,
         advance: Callable[[], None] | None = None,
+        earlier: "GPT | None" = None,
     ) -> Int[Tensor, "fields tokens"]:
+        """As any model does; `settings.contrast` compares with the model of `earlier` weights."""
         count, given = len(labels), 0 if prefix is None else prefix.shape[1]
         numbers = uniforms(randoms, self.vocabulary.length).to(labels.device)
         tokens = labels.new_empty(count, self.vocabulary.length)
-        x = self.opening(labels, prefix)
-        guided = settings.guidance != 1
-        if guided:
-            x = torch.cat([x, self.opening(torch.full_like(labels, -1), prefix)])
+        writers = [_Writer(model, labels, prefix, settings.guidance) for model in (self, earlier) if model is not None]
         if prefix is not None:
             tokens[:, :given] = prefix
-        cache, read = self.transformer.cache(len(x)), self.head.readout()
         for place in range(given, self.vocabulary.length):
             low, high = self.ranges[place]
-            logits = read(self.transformer(x, cache)[:, -1], low, high)
-            if guided:
-                of_class, of_any = logits.log_softmax(dim=-1).chunk(2)
-                logits = of_any + settings.guidance * (of_class - of_any)
+            logits, *others = (writer.logits(low, high) for writer in writers)
+            for other in others:
+                logits = logits + settings.contrast * (logits.log_softmax(dim=-1) - other.log_softmax(dim=-1))
             tokens[:, place] = low + draw(logits, numbers[place], settings)
-            x = self.embed(tokens[:, place : place + 1])
-            x = torch.cat([x, x]) if guided else x
+            for writer in writers:
+                writer.hear(tokens[:, place : place + 1])
             if advance is not None:
                 advance()
         return tokens
+
+
+class _Writer:
+    """A GPT in the middle of a sentence: what it has heard is in its cache."""
+
+    def __init__(self, model: GPT, labels: Int[Tensor, "fields"], prefix: Tensor | None, guidance: float) -> None:
+        self.model, self.guidance = model, guidance
+        self.next = model.opening(labels, prefix)
+        if guidance != 1:
+            self.next = torch.cat([self.next, model.opening(torch.full_like(labels, -1), prefix)])
+        self.cache, self.read = model.transformer.cache(len(self.next)), model.head.readout()
+
+    def logits(self, low: int, high: int) -> Float[Tensor, "fields codes"]:
+        logits = self.read(self.model.transformer(self.next, self.cache)[:, -1], low, high)
+        if self.guidance == 1:
+            return logits
+        of_class, of_any = logits.log_softmax(dim=-1).chunk(2)
+        return of_any + self.guidance * (of_class - of_any)
+
+    def hear(self, tokens: Int[Tensor, "fields 1"]) -> None:
+        x = self.model.embed(tokens)
+        self.next = x if self.guidance == 1 else torch.cat([x, x])
 
 
 def _head(vocabulary: Vocabulary, config: GPTConfig, embedding: CodeEmbedding) -> Head:

@@ -1,5 +1,7 @@
 """Samples of a model, and how likely it finds given tokens."""
 
+from functools import partial
+
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
@@ -29,6 +31,7 @@ def sample(
     label: int | Int[Tensor, "samples"] | None = None,
     prefix: Tensor | None = None,
     batch_size: int | None = None,
+    earlier: SequenceModel | None = None,
 ) -> Tensor:
     """Draw new token sequences; all of them decode.
 
@@ -43,12 +46,14 @@ def sample(
         label: class of all samples, or of each [n]; None = any class (BOS).
         prefix: first tokens [m (, width)] of all samples, or of each [n, m (, width)].
         batch_size: samples at once; None = as many as fit 1 GiB of cache.
+        earlier: the same model with the weights of its lowest held-out loss, for `settings.contrast`.
 
     Returns:
         Tokens [n, length], int64, or [n, length, width], float32, if the vocabulary is continuous.
 
     Raises:
-        ConfigError: on a wrong label, prefix or number, or guidance without a class.
+        ConfigError: on a wrong label, prefix or number, guidance without a class, or contrast without a GPT
+            and its earlier weights.
     """
     settings = settings or SamplingConfig()
     require(n >= 0, "n", "must not be negative", n)
@@ -57,7 +62,15 @@ def sample(
     if settings.guidance != 1 and label is None:
         raise ConfigError("guidance needs a class to guide towards", "give a class, or guidance 1")
     labels, given = _conditions(model, n, label, prefix)
-    size = batch_size or max(1, min(LARGEST_BATCH, CACHE_BYTES // (2 * model.bytes_per_sample)))
+    generate, models = model.generate, 1
+    if settings.contrast:
+        if not (isinstance(model, GPT) and isinstance(earlier, GPT)):
+            raise ConfigError(
+                "contrast compares the last weights of a gpt with those of its lowest held-out loss",
+                "take the last weights of such a run (--weights last), or contrast 0",
+            )
+        generate, models = partial(model.generate, earlier=earlier.eval()), 2
+    size = batch_size or max(1, min(LARGEST_BATCH, CACHE_BYTES // (2 * models * model.bytes_per_sample)))
     was_training = model.training
     model.eval()
     batches = []
@@ -68,7 +81,7 @@ def sample(
                 end = min(start + size, n)
                 randoms = generators(seed, range(first + start, first + end))
                 part = None if given is None else given[start:end]
-                batches.append(model.generate(labels[start:end], randoms, settings, part, bar.update).cpu())
+                batches.append(generate(labels[start:end], randoms, settings, part, bar.update).cpu())
     finally:
         model.train(was_training)
     if batches:

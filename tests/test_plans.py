@@ -9,9 +9,11 @@ from click.testing import CliRunner, Result
 import nfgen
 from nfgen import plan
 from nfgen.cli.main import main
+from nfgen.errors import ConfigError
 from nfgen.field_set import FieldSet
+from nfgen.models.draw import SamplingConfig
 from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import plan_generate, plan_tokenize, plan_train
+from nfgen.pipeline import Run, plan_generate, plan_tokenize, plan_train
 
 MODEL = {"layers": 1, "width": 16, "heads": 1}
 
@@ -53,7 +55,14 @@ def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: P
         "parameters": run.model.parameter_count,
         "tokens a sample": run.model.vocabulary.length,
     }
-    for one in (few, many, small, large):
+    label, last = run.model.vocabulary.classes[0], Run.load(tmp_path / "run", "last")
+    guided = plan_generate(run, 1, config=SamplingConfig(guidance=2.0), label=label, resolution=8)
+    both = plan_generate(last, 1, config=SamplingConfig(guidance=2.0, contrast=0.5), label=label, resolution=8)
+    assert small.memory_bytes < guided.memory_bytes < both.memory_bytes, "several models read, or one reads twice"
+    for wrong in (SamplingConfig(guidance=2.0), SamplingConfig(contrast=0.5)):
+        with pytest.raises(ConfigError, match=r"guidance|contrast"):
+            plan_generate(run, 1, config=wrong, resolution=8)
+    for one in (few, many, small, large, guided, both):
         assert all(seconds >= 0 for seconds in one.seconds.values())
         assert 1e7 < one.memory_bytes < 1e11
 

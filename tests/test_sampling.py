@@ -4,6 +4,7 @@ import itertools
 
 import pytest
 import torch
+from torch import Tensor
 
 from nfgen.errors import ConfigError
 from nfgen.models.draw import SamplingConfig, draw
@@ -18,8 +19,8 @@ NUMBERS = Vocabulary(length=7, width=3, classes=("cup", "vase"))
 LOGITS = torch.tensor([0.4, 0.1, 0.3, 0.2]).log()
 
 
-def shaken(name: str, vocabulary: Vocabulary, **settings: object) -> GPT:
-    torch.manual_seed(0)
+def shaken(name: str, vocabulary: Vocabulary, seed: int = 0, **settings: object) -> GPT:
+    torch.manual_seed(seed)
     model = create(name, vocabulary, layers=2, width=32, heads=2, **settings)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -142,6 +143,29 @@ def test_guidance_leads_from_any_class_to_one() -> None:
     assert preference(3.0) > preference(1.0) > preference(0.0)
 
 
+def test_contrast_leads_away_from_earlier_weights() -> None:
+    for vocabulary in (PLAIN, PLACES):
+        model, earlier = shaken("gpt", vocabulary), shaken("gpt", vocabulary, seed=1).train()
+        plain = sample(model, 8)
+        assert torch.equal(sample(model, 8, SamplingConfig(contrast=1e-7), earlier=earlier), plain)
+        assert torch.equal(sample(model, 8, SamplingConfig(contrast=3.0), earlier=model), plain)
+        assert torch.equal(sample(model, 8, earlier=earlier), plain), "no contrast, no comparison"
+        of_any = torch.full((200,), -1)
+
+        def preference(contrast: float, model: GPT = model, earlier: GPT = earlier, of_any: Tensor = of_any) -> float:
+            tokens = sample(model, 200, SamplingConfig(contrast=contrast), earlier=earlier)
+            likelihoods = (log_likelihood(one, tokens, of_any) for one in (model, earlier))
+            return float((next(likelihoods) - next(likelihoods)).mean())
+
+        assert preference(2.0) > preference(0.5) > preference(0.0)
+    model, earlier = shaken("gpt", PLAIN), shaken("gpt", PLAIN, seed=1)
+    both = SamplingConfig(contrast=0.5, guidance=2.0)
+    drawn = sample(model, 4, both, label=1, earlier=earlier)
+    assert torch.equal(sample(model, 1, both, first=3, label=1, earlier=earlier), drawn[3:]), (
+        "whatever is drawn with it"
+    )
+
+
 def test_labels_may_differ_in_a_batch() -> None:
     for model in (shaken("gpt", PLAIN), shaken("diffusion", NUMBERS)):
         mixed = sample(model, 4, seed=2, label=torch.tensor([0, 1, 0, -1]))
@@ -186,6 +210,7 @@ def test_no_samples_are_an_empty_batch() -> None:
         ({"n": 1, "prefix": torch.zeros(2)}, "codes"),
         ({"n": 3, "prefix": torch.zeros(2, 4, dtype=torch.int64)}, "prefix"),
         ({"n": 1, "settings": SamplingConfig(guidance=2.0)}, "guidance"),
+        ({"n": 1, "settings": SamplingConfig(contrast=0.5)}, "contrast"),
         ({"n": 1, "batch_size": 0}, "batch_size"),
     ],
 )
@@ -196,7 +221,15 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], said: str) -> N
 
 @pytest.mark.parametrize(
     "settings",
-    [{"temperature": -1.0}, {"top_k": 0}, {"top_p": 0.0}, {"top_p": 1.5}, {"min_p": 2.0}, {"guidance": -1.0}],
+    [
+        {"temperature": -1.0},
+        {"top_k": 0},
+        {"top_p": 0.0},
+        {"top_p": 1.5},
+        {"min_p": 2.0},
+        {"guidance": -1.0},
+        {"contrast": -1.0},
+    ],
 )
 def test_wrong_settings_are_named(settings: dict[str, float]) -> None:
     with pytest.raises(ConfigError, match=next(iter(settings))):

@@ -105,8 +105,9 @@ def generate(
         "thicken": thicken,
         "distinct": distinct,
     }
+    models = [run.model] if run.earlier is None else [run.model, run.earlier]
     plan = settings | {
-        "weights": storage.digest(dict(run.model.state_dict())),
+        "weights": [storage.digest(dict(model.state_dict())) for model in models],
         "prefix": None if prefix is None else prefix.tolist(),
         "require_surface": require_surface,
         "require_body": require_body,
@@ -257,4 +258,7 @@ def _drawn(
     task: tuple[int, int],
 ) -> Tensor:
     first, count = task
-    return sample(run.model, count, config, seed=seed, first=first, label=label, prefix=prefix, batch_size=batch_size)
+    return sample(
+        run.model, count, config,
+        seed=seed, first=first, label=label, prefix=prefix, batch_size=batch_size, earlier=run.earlier,
+    )  # fmt: skip

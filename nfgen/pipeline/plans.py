@@ -110,16 +110,22 @@ def plan_train(
 
 
 def plan_generate(
-    run: Run, n: int, *, config: SamplingConfig | None = None, resolution: int = 128, format: str = "glb",
-    batch_size: int | None = None,
+    run: Run, n: int, *, config: SamplingConfig | None = None, label: str | None = None, resolution: int = 128,
+    format: str = "glb", batch_size: int | None = None,
 ) -> Plan:  # fmt: skip
-    """What `generate` with these arguments would take, if no sample is drawn again for want of a surface."""
-    vocabulary = run.model.vocabulary
+    """What `generate` with these arguments would take, if no sample is drawn again for want of a surface.
+
+    Raises:
+        ConfigError: as `generate` does.
+    """
+    vocabulary, config = run.model.vocabulary, config or SamplingConfig()
+    times = (2 if config.guidance != 1 else 1) * (2 if config.contrast else 1)
     with silent(), tempfile.TemporaryDirectory() as name:
-        seconds = {"tokens": sampling_cost(run.model, n, batch_size)}
+        seconds = {"tokens": times * sampling_cost(run.model, n, batch_size)}
         few = min(n, WRITTEN)
         quick = sampling_cost(run.model, few) < SHORT
-        tokens = sample(run.model, few, config) if quick else middle_tokens(vocabulary, few)
+        drawn = sample(run.model, few if quick else 0, config, label=run.class_index(label), earlier=run.earlier)
+        tokens = drawn if quick else middle_tokens(vocabulary, few)
         fields: list[Any] = []
         pictures: list[Any] = []
 
@@ -140,7 +146,7 @@ def plan_generate(
         pictures += [np.asarray(Image.open(file).convert("RGB")) for file in sorted(Path(name).glob("probe-?.png"))]
         seconds["contact sheet"] = timed(sheet) / few * n
     counts = {"samples": n, "parameters": run.model.parameter_count, "tokens a sample": vocabulary.length}
-    return Plan(counts, seconds, peak_memory() + min(n, 256) * run.model.bytes_per_sample)
+    return Plan(counts, seconds, peak_memory() + times * min(n, 256) * run.model.bytes_per_sample)
 
 
 def _try_tokenizer(

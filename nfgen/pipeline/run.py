@@ -43,6 +43,8 @@ class Run:
     """How the training ended."""
     config: dict[str, Any]
     """All of the run's `config.json`: what it was made of, and how."""
+    earlier: SequenceModel | None = None
+    """With the weights of its lowest held-out loss, if `model` has the last ones."""
 
     @property
     def summary(self) -> str:
@@ -65,11 +67,12 @@ class Run:
         config = artifact.read_config(path, KIND)
         if which not in ("best", "last"):
             raise ConfigError(f"there are no {which!r} weights", "choose best or last")
-        model = models.load_model(path, "best" if which == "best" else "last", device)
+        best = models.load_model(path, "best", device)
         tokenizer = tokenizers.load(path / TOKENIZER)
         try:
             found = cls(
-                model=model,
+                model=best if which == "best" else models.load_model(path, "last", device),
+                earlier=None if which == "best" else best,
                 tokenizer=tokenizer,
                 frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
                 train_ids=tuple(config["train_ids"]),
