@@ -74,6 +74,8 @@ class Accelerated(Worker):
             )
 
     def _leave(self) -> None:
+        if not torch.distributed.is_initialized():
+            return  # another training of this process has left already
         self.accelerator.end_training()
         # A thread of gloo's that still lets go of its last tensors when the interpreter ends aborts the process
         # (https://github.com/pytorch/pytorch/issues/190489). Nothing waits for it, as DDP keeps the group alive.

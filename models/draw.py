@@ -39,6 +39,11 @@ class SamplingConfig(Configuration):
         require(self.guidance >= 0, "guidance", "must not be negative", self.guidance)
         require(self.contrast >= 0, "contrast", "must not be negative", self.contrast)
 
+    @property
+    def passes(self) -> int:
+        """How many times a model reads each token: for the class and for any, with its own and with earlier weights."""
+        return (1 + (self.guidance != 1)) * (1 + (self.contrast != 0))
+
 
 def generators(seed: int, indices: range) -> list[np.random.Generator]:
     """A generator for each sample that depends on the seed and its index alone (Philox, keyed by both)."""

@@ -107,42 +107,40 @@ class GPT(CausalModel):
         count, given = len(labels), 0 if prefix is None else prefix.shape[1]
         numbers = uniforms(randoms, self.vocabulary.length).to(labels.device)
         tokens = labels.new_empty(count, self.vocabulary.length)
-        writers = [_Writer(model, labels, prefix, settings.guidance) for model in (self, earlier) if model is not None]
+        # A weighted sum of logits: its weights add up to 1, so that what each softmax divides by changes nothing.
+        models = ((self, 1 + settings.contrast), (earlier, -settings.contrast))
+        classes = ((labels, settings.guidance), (torch.full_like(labels, -1), 1 - settings.guidance))
+        readers = [
+            (_Reader(model, of, prefix), share * weight)
+            for model, share in models
+            for of, weight in classes
+            if model is not None and share * weight != 0
+        ]
         if prefix is not None:
             tokens[:, :given] = prefix
         for place in range(given, self.vocabulary.length):
             low, high = self.ranges[place]
-            logits, *others = (writer.logits(low, high) for writer in writers)
-            for other in others:
-                logits = logits + settings.contrast * (logits.log_softmax(dim=-1) - other.log_softmax(dim=-1))
+            logits = torch.stack([weight * reader.logits(low, high) for reader, weight in readers]).sum(0)
             tokens[:, place] = low + draw(logits, numbers[place], settings)
-            for writer in writers:
-                writer.hear(tokens[:, place : place + 1])
+            for reader, _ in readers:
+                reader.hear(tokens[:, place : place + 1])
             if advance is not None:
                 advance()
         return tokens
 
 
-class _Writer:
-    """A GPT in the middle of a sentence: what it has heard is in its cache."""
+class _Reader:
+    """A GPT in the middle of a sequence: what it has heard is in its cache."""
 
-    def __init__(self, model: GPT, labels: Int[Tensor, "fields"], prefix: Tensor | None, guidance: float) -> None:
-        self.model, self.guidance = model, guidance
-        self.next = model.opening(labels, prefix)
-        if guidance != 1:
-            self.next = torch.cat([self.next, model.opening(torch.full_like(labels, -1), prefix)])
-        self.cache, self.read = model.transformer.cache(len(self.next)), model.head.readout()
+    def __init__(self, model: GPT, labels: Int[Tensor, "fields"], prefix: Tensor | None) -> None:
+        self.model, self.next = model, model.opening(labels, prefix)
+        self.cache, self.read = model.transformer.cache(len(labels)), model.head.readout()
 
     def logits(self, low: int, high: int) -> Float[Tensor, "fields codes"]:
-        logits = self.read(self.model.transformer(self.next, self.cache)[:, -1], low, high)
-        if self.guidance == 1:
-            return logits
-        of_class, of_any = logits.log_softmax(dim=-1).chunk(2)
-        return of_any + self.guidance * (of_class - of_any)
+        return self.read(self.model.transformer(self.next, self.cache)[:, -1], low, high)
 
     def hear(self, tokens: Int[Tensor, "fields 1"]) -> None:
-        x = self.model.embed(tokens)
-        self.next = x if self.guidance == 1 else torch.cat([x, x])
+        self.next = self.model.embed(tokens)
 
 
 def _head(vocabulary: Vocabulary, config: GPTConfig, embedding: CodeEmbedding) -> Head:

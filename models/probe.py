@@ -19,7 +19,7 @@ from .batches import Batches
 from .causal import CausalModel
 from .draw import SamplingConfig, generators
 from .registry import create
-from .sampling import CACHE_BYTES, LARGEST_BATCH
+from .sampling import fitting_batch
 from .train_config import TrainConfig
 from .training import Trainer
 
@@ -77,9 +77,12 @@ class _Enough(Exception):
     """Ends a generation that has been measured."""
 
 
-def sampling_cost(model: SequenceModel, n: int, batch_size: int | None = None) -> float:
+def sampling_cost(
+    model: SequenceModel, n: int, batch_size: int | None = None, settings: SamplingConfig | None = None
+) -> float:
     """Seconds that n sequences take, from one batch of them; long ones are cut off, and extrapolated."""
-    size = min(n, batch_size or max(1, min(LARGEST_BATCH, CACHE_BYTES // (2 * model.bytes_per_sample))))
+    settings = settings or SamplingConfig()
+    size = min(n, batch_size or fitting_batch(model, settings))
     vocabulary = model.vocabulary
     model.eval()
     done, seconds = _generated(model, size)
@@ -91,7 +94,7 @@ def sampling_cost(model: SequenceModel, n: int, batch_size: int | None = None) -
         # The cost of a token grows about linearly with those before it.
         growth = (late_seconds / max(late, 1)) / (early_seconds / max(early, 1))
         a_batch *= max(1.0, (1 + growth) / 2)
-    return a_batch * n / size
+    return settings.passes * a_batch * n / size
 
 
 def _generated(

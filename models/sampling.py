@@ -62,15 +62,15 @@ def sample(
     if settings.guidance != 1 and label is None:
         raise ConfigError("guidance needs a class to guide towards", "give a class, or guidance 1")
     labels, given = _conditions(model, n, label, prefix)
-    generate, models = model.generate, 1
+    generate = model.generate
     if settings.contrast:
         if not (isinstance(model, GPT) and isinstance(earlier, GPT)):
             raise ConfigError(
                 "contrast compares the last weights of a gpt with those of its lowest held-out loss",
                 "take the last weights of such a run (--weights last), or contrast 0",
             )
-        generate, models = partial(model.generate, earlier=earlier.eval()), 2
-    size = batch_size or max(1, min(LARGEST_BATCH, CACHE_BYTES // (2 * models * model.bytes_per_sample)))
+        generate = partial(model.generate, earlier=earlier.eval())
+    size = batch_size or fitting_batch(model, settings)
     was_training = model.training
     model.eval()
     batches = []
@@ -92,6 +92,11 @@ def sample(
         if vocabulary.continuous
         else torch.empty(0, vocabulary.length, dtype=torch.int64)
     )
+
+
+def fitting_batch(model: SequenceModel, settings: SamplingConfig) -> int:
+    """As many samples at once as fit 1 GiB of cache."""
+    return max(1, min(LARGEST_BATCH, CACHE_BYTES // (settings.passes * model.bytes_per_sample)))
 
 
 def _conditions(

@@ -4,7 +4,6 @@ import itertools
 
 import pytest
 import torch
-from torch import Tensor
 
 from nfgen.errors import ConfigError
 from nfgen.models.draw import SamplingConfig, draw
@@ -143,21 +142,23 @@ def test_guidance_leads_from_any_class_to_one() -> None:
     assert preference(3.0) > preference(1.0) > preference(0.0)
 
 
-def test_contrast_leads_away_from_earlier_weights() -> None:
-    for vocabulary in (PLAIN, PLACES):
-        model, earlier = shaken("gpt", vocabulary), shaken("gpt", vocabulary, seed=1).train()
-        plain = sample(model, 8)
-        assert torch.equal(sample(model, 8, SamplingConfig(contrast=1e-7), earlier=earlier), plain)
-        assert torch.equal(sample(model, 8, SamplingConfig(contrast=3.0), earlier=model), plain)
-        assert torch.equal(sample(model, 8, earlier=earlier), plain), "no contrast, no comparison"
-        of_any = torch.full((200,), -1)
+@pytest.mark.parametrize("vocabulary", [PLAIN, PLACES], ids=["one range", "several"])
+def test_contrast_leads_away_from_earlier_weights(vocabulary: Vocabulary) -> None:
+    model, earlier = shaken("gpt", vocabulary), shaken("gpt", vocabulary, seed=1).train()
+    plain = sample(model, 8)
+    assert torch.equal(sample(model, 8, SamplingConfig(contrast=1e-7), earlier=earlier), plain)
+    assert torch.equal(sample(model, 8, SamplingConfig(contrast=3.0), earlier=model), plain)
+    assert torch.equal(sample(model, 8, earlier=earlier), plain), "no contrast, no comparison"
+    of_any = torch.full((200,), -1)
 
-        def preference(contrast: float, model: GPT = model, earlier: GPT = earlier, of_any: Tensor = of_any) -> float:
-            tokens = sample(model, 200, SamplingConfig(contrast=contrast), earlier=earlier)
-            likelihoods = (log_likelihood(one, tokens, of_any) for one in (model, earlier))
-            return float((next(likelihoods) - next(likelihoods)).mean())
+    def preference(contrast: float) -> float:
+        tokens = sample(model, 200, SamplingConfig(contrast=contrast), earlier=earlier)
+        return float((log_likelihood(model, tokens, of_any) - log_likelihood(earlier, tokens, of_any)).mean())
 
-        assert preference(2.0) > preference(0.5) > preference(0.0)
+    assert preference(2.0) > preference(0.5) > preference(0.0)
+
+
+def test_contrast_and_guidance_go_together() -> None:
     model, earlier = shaken("gpt", PLAIN), shaken("gpt", PLAIN, seed=1)
     both = SamplingConfig(contrast=0.5, guidance=2.0)
     drawn = sample(model, 4, both, label=1, earlier=earlier)

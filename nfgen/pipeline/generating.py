@@ -105,7 +105,7 @@ def generate(
         "thicken": thicken,
         "distinct": distinct,
     }
-    models = [run.model] if run.earlier is None else [run.model, run.earlier]
+    models = [run.model] if run.earlier is None or not config.contrast else [run.model, run.earlier]
     plan = settings | {
         "weights": [storage.digest(dict(model.state_dict())) for model in models],
         "prefix": None if prefix is None else prefix.tolist(),

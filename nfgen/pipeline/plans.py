@@ -119,9 +119,8 @@ def plan_generate(
         ConfigError: as `generate` does.
     """
     vocabulary, config = run.model.vocabulary, config or SamplingConfig()
-    times = (2 if config.guidance != 1 else 1) * (2 if config.contrast else 1)
     with silent(), tempfile.TemporaryDirectory() as name:
-        seconds = {"tokens": times * sampling_cost(run.model, n, batch_size)}
+        seconds = {"tokens": sampling_cost(run.model, n, batch_size, config)}
         few = min(n, WRITTEN)
         quick = sampling_cost(run.model, few) < SHORT
         drawn = sample(run.model, few if quick else 0, config, label=run.class_index(label), earlier=run.earlier)
@@ -146,7 +145,7 @@ def plan_generate(
         pictures += [np.asarray(Image.open(file).convert("RGB")) for file in sorted(Path(name).glob("probe-?.png"))]
         seconds["contact sheet"] = timed(sheet) / few * n
     counts = {"samples": n, "parameters": run.model.parameter_count, "tokens a sample": vocabulary.length}
-    return Plan(counts, seconds, peak_memory() + times * min(n, 256) * run.model.bytes_per_sample)
+    return Plan(counts, seconds, peak_memory() + config.passes * min(n, 256) * run.model.bytes_per_sample)
 
 
 def _try_tokenizer(
