@@ -57,6 +57,9 @@ POINTS = 2048  # of a cloud
 @click.option("--fit-steps", default=2400, show_default=True, help="Of each field.")
 @click.option("--fit-points", default=512, show_default=True, help="Of a shape in each of them.")
 @click.option("--codes", default=64, show_default=True, help="Tokens a field.")
+@click.option("--levels", default="12,10,10", show_default=True, help="Of a token: what 640 bits a field allow.")
+@click.option("--slots", default=1, show_default=True, help="Tokens of a cell.")
+@click.option("--nodes", default=2, show_default=True, help="Basis functions along each axis of a cell.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
 @click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
 @click.option("--model-steps", type=int, help="The same for the GPT, instead of a quarter of them.")
@@ -74,9 +77,9 @@ POINTS = 2048  # of a cloud
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, fit_steps: int,
-    fit_points: int, codes: int, size: str, tokenizer_steps: int | None, model_steps: int | None, augment: float,
-    cut: float, views: int, dropout: float, weights: str, temperature: float, contrast: float, require_body: float,
-    distinct: bool, thicken: float, work: Path, seed: int,
+    fit_points: int, codes: int, levels: str, slots: int, nodes: int, size: str, tokenizer_steps: int | None,
+    model_steps: int | None, augment: float, cut: float, views: int, dropout: float, weights: str, temperature: float,
+    contrast: float, require_body: float, distinct: bool, thicken: float, work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
@@ -100,7 +103,8 @@ def main(
     fields = step("fit", work / "fields", lambda path: fit(data if every else known, path, config=fit_config))
     if not every:
         step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
-    settings = {"codes": codes, "steps": tokenizer_steps or NO_LIMIT, "augment": augment, "cut": cut}
+    settings: dict[str, Any] = {"codes": codes, "slots": slots, "nodes": nodes, "augment": augment, "cut": cut}
+    settings |= {"levels": tuple(map(int, levels.split(","))), "steps": tokenizer_steps or NO_LIMIT}
     settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else NO_LIMIT
     tokens = step(
         "tokenizer", work / "tokens",

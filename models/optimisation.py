@@ -4,6 +4,7 @@ import torch
 from torch import nn
 
 from nfgen.errors import ConfigError
+from nfgen.precision import bfloat16_pays
 
 from .base import SequenceModel
 from .train_config import TrainConfig
@@ -25,12 +26,7 @@ def low_precision(model: SequenceModel, config: TrainConfig, device: torch.devic
         return config.precision == "bfloat16"
     if not model.low_precision:
         return False
-    if device.type != "cpu":
-        return True
-    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not say
-    # Tiles make bfloat16 several times faster than float32; vector instructions alone (avx512_bf16) leave it slower, by
-    # 1.2 times at width 128 and 1.5 times at 384.
-    return bool(able.get("amx_bf16"))
+    return device.type != "cpu" or bfloat16_pays()
 
 
 def device_of(name: str) -> torch.device:

@@ -19,7 +19,7 @@ class TrainConfig(Configuration):
     """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
     batch_size: int = 64
     """Sequences a step, of all processes together."""
-    tokens_per_pass: int = 16384
+    tokens_per_pass: int = 8192
     """Most tokens that go through the model at once: larger batches are split and their gradients added."""
     accumulate: int = 1
     """Passes, at least, into which each process splits its share of the batch, adding their gradients: less memory, the
@@ -49,7 +49,7 @@ class TrainConfig(Configuration):
     patience: int = 20
     """Stop after this many evaluations without a lower held-out loss; 0 = never."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Of matrix products; auto = bfloat16 where the processor has it and the model bears it."""
+    """Of matrix products; auto = bfloat16 where it is much the faster here and the model bears it."""
     seed: int = 0
     """Of initial weights, order and dropout."""
     device: str = "cpu"

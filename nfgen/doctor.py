@@ -4,7 +4,6 @@ import os
 import platform
 import shutil
 import tempfile
-import time
 from importlib.metadata import PackageNotFoundError, requires, version
 from pathlib import Path
 from typing import Any
@@ -21,7 +20,6 @@ EXTRAS = {
 }
 """Extras that a user may want, and the packages that each brings."""
 
-SIDE = 1024  # of the matrices by whose product precision is judged: 2 GFLOP
 GIGABYTE = 1e9
 LITTLE_DISK, LITTLE_MEMORY = 2 * GIGABYTE, 2 * GIGABYTE
 
@@ -29,7 +27,7 @@ LITTLE_DISK, LITTLE_MEMORY = 2 * GIGABYTE, 2 * GIGABYTE
 def examine() -> dict[str, Any]:
     """Versions, extras, plug-ins, devices, precision, threads, memory and disk; `warnings`, `errors` say what to mend.
 
-    Sizes are in bytes, speeds in floating-point operations a second, measured by one small matrix product.
+    Sizes are in bytes, speeds in floating-point operations a second, measured by small matrix products.
     """
     import torch
 
@@ -144,15 +142,10 @@ def _devices() -> list[str]:
 def _precision() -> dict[str, Any]:
     import torch
 
-    able: dict[str, bool] = getattr(torch.cpu, "get_capabilities", dict)()  # older torch does not say
-    speeds = {}
-    for name in ("float32", "bfloat16"):
-        matrix = torch.ones(SIDE, SIDE, dtype=getattr(torch, name))
-        matrix @ matrix  # the first product pays for the start of the threads
-        started = time.perf_counter()
-        matrix @ matrix
-        speeds[f"{name}_flops"] = 2 * SIDE**3 / (time.perf_counter() - started)
-    return {"bfloat16_used": bool(able.get("avx512_bf16") or able.get("amx_bf16")), **speeds}
+    from .precision import bfloat16_pays, product_speed
+
+    speeds = {f"{name}_flops": product_speed(getattr(torch, name)) for name in ("float32", "bfloat16")}
+    return {"bfloat16_used": bfloat16_pays(), **speeds}
 
 
 def _processors() -> int:

@@ -214,6 +214,35 @@ def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
     assert 0.2 < beyond[cut].float().mean() < 0.8
 
 
+def test_towards_the_end_of_a_training_shapes_are_left_more_and_more_as_they_are(
+    tokenizer: VQTokenizer, tiny_fields: FieldSet
+) -> None:
+    probes = tokenizer.networks.encoder.probe_counts
+    pool = WarpedFields(tiny_fields, probes, replace(STILL, augment=1.0, cut=1.0), generator())
+    pool.fill()
+
+    def renewed(done: float) -> tuple[float, float]:
+        """Of a few new ones: the largest change of scale, and the share that is cut."""
+        pool.values.fill_(7)
+        for _ in range(10):
+            pool.refresh(done)
+        rows = (pool.values != 7).any(1).nonzero()[:, 0]
+        assert len(rows) > 20
+        cut = torch.isfinite(pool.planes[rows, 3]).float().mean()
+        return pool.warps.scale[rows].log().abs().max().item(), cut.item()
+
+    for done in (0.0, 0.7):
+        scale, cut = renewed(done)
+        assert 0.11 < scale <= 0.15
+        assert cut == 1
+    scale, cut = renewed(0.85)
+    assert 0.08 < scale <= 0.7 * 0.15
+    assert 0.2 < cut < 0.8
+    scale, cut = renewed(1.0)
+    assert 0.04 < scale <= 0.4 * 0.15
+    assert cut == 0
+
+
 def test_points_of_the_loss_are_near_the_surface_in_the_box_and_anywhere(
     pool: WarpedFields, tiny_fields: FieldSet
 ) -> None:

@@ -88,5 +88,5 @@ class MovedFields(WarpedFields):
         return moved(self.fields.spec, self.fields.weights[self.index[rows]], self.warps[rows])
 
     def _random_warps(self, count: int) -> Warp:
-        config, dims = self.config, self.fields.spec.dims
-        return movements(count, dims, self.generator, strength=config.augment, mirror=config.mirrors(dims))
+        dims = self.fields.spec.dims
+        return movements(count, dims, self.generator, strength=self.augment, mirror=self.config.mirrors(dims))

@@ -53,11 +53,11 @@ class VQConfig(Configuration):
     learning_rate: float = 3e-3
     """Peak learning rate of Muon; AdamW takes half of it."""
     augment: float = 0.5
-    """Strength of the random warps of space in training; 0 = none."""
+    """Strength of the random warps of space in training; 0 = none. They become milder in its last third."""
     view_augment: float = 0.4
     """The same for the views that a model learns from: milder, since it generates what it has seen (scale +-6 %)."""
     cut: float = 0.3
-    """Share of the shapes in training that are put together from two, on either side of a plane."""
+    """Share of the shapes in training that are put together from two, on either side of a plane; it ends with none."""
     mirror: bool | None = None
     """Whether shapes may be mirrored along the first axis, and mostly are symmetric: then a cell and its mirror image
     share their tokens. None = in 3-D only."""

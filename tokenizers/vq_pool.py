@@ -28,6 +28,8 @@ CUT_WITHIN = 0.3  # of the middle, of two shapes that are put together: then the
 NEAR_SHARE, BOX_SHARE = 0.85, 0.1  # of the points of the loss near the surface, anywhere in the box; others anywhere
 NEAR_SIGNAL = 0.4  # |signal| of a probe that counts as near the surface: within 0.42 truncations
 FAR_WEIGHT = 1e-4  # so that a field without a surface can be drawn from, too
+# At the end of a training shapes had better be as they will be met: warps become milder, fewer shapes are cut.
+SETTLES, SETTLED = 0.7, 0.4  # from this share of the training on; to this share of the warps' strength, and no cuts
 
 
 class Batch(NamedTuple):
@@ -57,6 +59,7 @@ class WarpedFields:
     def __init__(self, fields: FieldSet, counts: tuple[int, ...], config: VQConfig, generator: torch.Generator) -> None:
         self.fields, self.counts, self.config, self.generator = fields, counts, config, generator
         self.probes = centres(counts)
+        self.augment, self.cut = config.augment, config.cut
         self.size = size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
         dims = fields.spec.dims
         self.index = torch.cat([torch.arange(size) % len(fields), self._random(len(fields), size)])
@@ -78,8 +81,11 @@ class WarpedFields:
         own = {"index": self.index, "planes": self.planes, "values": self.values}
         return own | vars(self.boxes) | vars(self.warps)
 
-    def refresh(self) -> None:
-        """Replace a few by new warps of fields drawn at random."""
+    def refresh(self, done: float = 0.0) -> None:
+        """Replace a few by new warps of fields drawn at random; `done` is the share of the training that is over."""
+        unsettled = min(1.0, (1 - done) / (1 - SETTLES))
+        self.augment = self.config.augment * (SETTLED + (1 - SETTLED) * unsettled)
+        self.cut = self.config.cut * unsettled
         rows = self._random(self.size, POOL_REFRESHED)
         both = torch.cat([rows, self.size + rows])
         self.index[both] = self._random(len(self.fields), 2 * POOL_REFRESHED)
@@ -136,18 +142,18 @@ class WarpedFields:
         return torch.rand(shape, generator=self.generator) * 2 - 1
 
     def _random_warps(self, count: int) -> Warp:
-        dims, config = self.fields.spec.dims, self.config
-        return Warp.random(count, dims, self.generator, strength=config.augment, mirror=config.mirrors(dims))
+        dims = self.fields.spec.dims
+        return Warp.random(count, dims, self.generator, strength=self.augment, mirror=self.config.mirrors(dims))
 
     def _random_planes(self, count: int) -> Float[Tensor, "count numbers"]:
         """Normals and offsets of planes across an axis, in a share of the rows; no plane where the offset is infinite.
 
         The mirrored axis is left out: shapes that are symmetric stay so.
         """
-        dims, config = self.fields.spec.dims, self.config
-        first = int(config.mirrors(dims))
+        dims = self.fields.spec.dims
+        first = int(self.config.mirrors(dims))
         normal = functional.one_hot(first + self._random(dims - first, count), dims).float()
         towards = torch.where(self._uniform(count, 1) < 0, -1.0, 1.0)
-        whole = torch.rand(count, 1, generator=self.generator) >= config.cut
+        whole = torch.rand(count, 1, generator=self.generator) >= self.cut
         offset = (CUT_WITHIN * self._uniform(count, 1)).masked_fill(whole, torch.inf)
         return torch.cat([towards * normal, offset], dim=1)

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nfgen.interrupts import uninterrupted
+from nfgen.precision import bfloat16_pays
 from nfgen.progress import progress
 from nfgen.spec import Output
 
@@ -75,7 +76,7 @@ def train(
                 if step % config.save_every == 0 and step > first:
                     kept.save(step, time.monotonic() - started)
                 with uninterrupted():
-                    loss = _step(networks, pool, optimizers, config)
+                    loss = _step(networks, pool, optimizers, config, done)
                     if loss is None:
                         raise kept.diverged(step)
                     reached = step + 1
@@ -90,10 +91,14 @@ def train(
 
 
 def _step(
-    networks: VQNetworks, pool: WarpedFields, optimizers: list[torch.optim.Optimizer], config: VQConfig
+    networks: VQNetworks,
+    pool: WarpedFields,
+    optimizers: list[torch.optim.Optimizer],
+    config: VQConfig,
+    done: float,
 ) -> float | None:
     """One step of the optimizers, and its loss; None, and nothing done to the weights, if that is not finite."""
-    pool.refresh()
+    pool.refresh(done)
     loss = function_loss(networks, pool.draw(), config.truncation)
     for optimizer in optimizers:
         optimizer.zero_grad()
@@ -108,11 +113,10 @@ def _step(
 
 def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Float[Tensor, ""]:
     """L1 of the signal, cross-entropy of inside and outside, and the bottleneck's own term."""
-    # Half-width products run about four times faster on processors that have them.
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
         latents = networks.encoder(batch.read, batch.box.numbers)
     quantised = networks.bottleneck(latents.float())
-    with torch.autocast("cpu", torch.bfloat16):
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
         rows = networks.decoder(quantised.latents, batch.box.numbers)
         distances = networks.field(rows, batch.box, batch.points)
     loss = reconstruction_loss(distances.float(), batch.targets, networks.field.spec.output, truncation)
