@@ -42,7 +42,7 @@ from nfgen.storage import write_json
 from nfgen.token_set import TOKENIZER
 from nfgen.tokenizers import registry
 
-TOKENIZER_SHARE, MODEL_SHARE = 0.48, 0.25  # of the minutes; fitting, generating and scoring take the rest
+TOKENIZER_SHARE, MODEL_SHARE = 0.48, 0.15  # of the minutes; fitting, generating and scoring take the rest
 NO_LIMIT = 10**6  # minutes, steps
 POINTS = 2048  # of a cloud
 
@@ -62,7 +62,7 @@ POINTS = 2048  # of a cloud
 @click.option("--nodes", default=2, show_default=True, help="Basis functions along each axis of a cell.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
 @click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
-@click.option("--model-steps", type=int, help="The same for the GPT, instead of a quarter of them.")
+@click.option("--model-steps", type=int, help="The same for the GPT, instead of a seventh of them.")
 @click.option("--augment", default=0.75, show_default=True, help="Strength of the warps the tokenizer learns from.")
 @click.option("--cut", default=0.5, show_default=True, help="Share of its shapes that are put together from two.")
 @click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")

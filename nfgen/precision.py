@@ -28,4 +28,9 @@ def product_speed(dtype: torch.dtype, side: int = SIDE) -> float:
 @functools.cache
 def bfloat16_pays() -> bool:
     """Whether products are so much faster in bfloat16 than in float32 here; measured once in a process."""
-    return product_speed(torch.bfloat16) >= PAYS * product_speed(torch.float32)
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)  # several would wait for each other where the machine is busy, and hide the difference
+    try:
+        return product_speed(torch.bfloat16) >= PAYS * product_speed(torch.float32)
+    finally:
+        torch.set_num_threads(threads)

@@ -38,6 +38,12 @@ def test_bfloat16_has_to_be_much_the_faster(monkeypatch: pytest.MonkeyPatch, spe
     assert doctor.examine()["precision"]["bfloat16_used"] == pays
 
 
+def test_the_threads_are_as_many_as_before() -> None:
+    before = torch.get_num_threads()
+    precision.bfloat16_pays()
+    assert torch.get_num_threads() == before
+
+
 def test_one_look_a_process_decides(monkeypatch: pytest.MonkeyPatch) -> None:
     set_speed(monkeypatch, 3.0)
     assert precision.bfloat16_pays()
