@@ -109,7 +109,9 @@ def content(folder: Path) -> dict[str, Any]:
     """Everything in a folder, by relative path."""
     found: dict[str, Any] = {}
     for path in sorted(folder.rglob("*")):
-        if path.is_dir() or path.name == "index.html":  # the page tells when and how it was made
+        # The page tells when and how it was made. It is written into the finished folder, so that a kill may leave a
+        # part of it there; `nfgen report` makes it again.
+        if path.is_dir() or path.name in ("index.html", "index.html.tmp"):
             continue
         data: Any = path.read_bytes()
         if path.suffix == ".json":
