@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from nfgen.field import Field, evaluate_in_chunks, fourier_features, inside, unflatten
 from nfgen.field_set import FieldSet
 from nfgen.fitting import FitConfig, field_loss, fit_batch, loss_target, one_cycle
+from nfgen.precision import product_speed
 from nfgen.spec import FieldSpec
 
 
@@ -70,17 +71,6 @@ def agreement(spec: FieldSpec, weights: Tensor, points: Tensor, values: Tensor) 
     return float(((own & true).sum(1) / (own | true).sum(1).clamp(min=1)).mean())
 
 
-def peak(size: int = 1024, rounds: int = 5) -> float:
-    """Float32 operations a processor second of a square matrix product."""
-    a, b = torch.randn(2, size, size)
-    best = float("inf")
-    for _ in range(rounds):
-        started = time.process_time()
-        a @ b
-        best = min(best, time.process_time() - started)
-    return 2 * size**3 / best
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("fields")
@@ -109,7 +99,7 @@ def main() -> None:
     some = slice(0, given.peer_fields)
     judges = rearrange(torch.rand(given.peer_fields * 4096, 3) * 2 - 1, "(n p) d -> n p d", p=4096)
     true = evaluate_in_chunks(spec, truth.weights[some], judges)
-    highest = peak()
+    highest = product_speed(torch.float32, 1024)
     report(
         "speed_fit",
         {

@@ -10,7 +10,7 @@ Dimension names: s sequences times heads, t tokens, d width of a head.
 """
 
 import functools
-import math
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -60,10 +60,11 @@ class _Attend(torch.autograd.Function):
         return of_queries, of_keys.to(keys.dtype), of_values.to(values.dtype), None
 
 
-def _blocks(length: int, causal: bool) -> list[tuple[slice, slice]]:
+def _blocks(length: int, causal: bool) -> Iterator[tuple[slice, slice]]:
     """Blocks of queries, each with the keys that they see."""
-    ends = [min(length, (i + 1) * BLOCK) for i in range(math.ceil(length / BLOCK))]
-    return [(slice(i * BLOCK, end), slice(0, end if causal else length)) for i, end in enumerate(ends)]
+    for start in range(0, length, BLOCK):
+        end = min(start + BLOCK, length)
+        yield slice(start, end), slice(0, end if causal else length)
 
 
 @functools.cache

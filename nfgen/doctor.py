@@ -27,7 +27,7 @@ LITTLE_DISK, LITTLE_MEMORY = 2 * GIGABYTE, 2 * GIGABYTE
 def examine() -> dict[str, Any]:
     """Versions, extras, plug-ins, devices, precision, threads, memory and disk; `warnings`, `errors` say what to mend.
 
-    Sizes are in bytes, speeds in floating-point operations a second, measured by small matrix products.
+    Sizes are in bytes, speeds in floating-point operations a second, measured by small matrix products on one thread.
     """
     import torch
 
@@ -93,8 +93,8 @@ def lines(found: dict[str, Any]) -> list[str]:
         "tokenizers": ", ".join(found["components"]["tokenizers"]),
         "models": ", ".join(found["components"]["models"]),
         "devices": ", ".join(found["devices"]),
-        "bfloat16": f"{'used' if precision['bfloat16_used'] else 'not used'} in training; matrix products at "
-        f"{precision['bfloat16_flops'] / 1e9:.0f} GFLOP/s, in float32 at {precision['float32_flops'] / 1e9:.0f}",
+        "bfloat16": f"{'used' if precision['bfloat16_used'] else 'not used'} in training; matrix products of a thread "
+        f"at {precision['bfloat16_flops'] / 1e9:.0f} GFLOP/s, in float32 at {precision['float32_flops'] / 1e9:.0f}",
         "threads": f"{threads['torch']} of {threads['processors']} processors",
         "memory": f"{gigabytes['available']} free of {gigabytes['total']}",
         "disk": ", ".join(f"{free / GIGABYTE:.1f} GB free ({name})" for name, free in found["disk_free"].items()),

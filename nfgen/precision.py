@@ -15,22 +15,24 @@ PAYS = 1.5  # times as fast: numbers are converted back and forth
 
 
 def product_speed(dtype: torch.dtype, side: int = SIDE) -> float:
-    """Floating-point operations a second of a product of two square matrices, by the best of a few looks."""
-    one = torch.ones(side, side, dtype=dtype)
-    best = float("inf")
-    for _ in range(LOOKS + 1):  # the first one also starts the threads
-        started = time.perf_counter()
-        one @ one
-        best = min(best, time.perf_counter() - started)
+    """Floating-point operations a second of a product of two square matrices on one thread, by the best of a few looks.
+
+    Several threads would wait for each other where the machine is busy, and hide what is to be compared.
+    """
+    one, best = torch.ones(side, side, dtype=dtype), float("inf")
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        for _ in range(LOOKS):
+            started = time.thread_time()
+            one @ one
+            best = min(best, time.thread_time() - started)
+    finally:
+        torch.set_num_threads(threads)
     return 2 * side**3 / best
 
 
 @functools.cache
 def bfloat16_pays() -> bool:
     """Whether products are so much faster in bfloat16 than in float32 here; measured once in a process."""
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)  # several would wait for each other where the machine is busy, and hide the difference
-    try:
-        return product_speed(torch.bfloat16) >= PAYS * product_speed(torch.float32)
-    finally:
-        torch.set_num_threads(threads)
+    return product_speed(torch.bfloat16) >= PAYS * product_speed(torch.float32)
