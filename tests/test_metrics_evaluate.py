@@ -20,9 +20,13 @@ from nfgen.metrics import (
 )
 
 KEYS = {
+    *("enough", "jsd_pointflow", "precision", "recall", "copying", "duplicates"),
     *("mmd", "cov", "1_nna", "jsd", "novelty", "validity", "ceiling", "floor"),
     *("protocol", "points", "generated", "reference", "seed"),
 }
+
+
+ROW = {"mmd", "cov", "1_nna", "precision", "recall", "jsd", "jsd_pointflow"}
 
 
 def ellipsoids(count: int, points: int, seed: int) -> np.ndarray:
@@ -44,7 +48,7 @@ def test_an_evaluation_has_the_agreed_keys_and_is_json() -> None:
     assert json.loads(json.dumps(result, allow_nan=False)) == result
     assert (result["points"], result["generated"], result["reference"], result["seed"]) == (64, 11, 12, 5)
     assert set(result["mmd"]) == {"value", "low", "high"}
-    assert set(result["ceiling"]) == set(result["floor"]["noise"]) == {"mmd", "cov", "1_nna", "jsd"}
+    assert set(result["ceiling"]) == set(result["floor"]["noise"]) == ROW
     assert result == evaluate_clouds(generated, reference, train, seed=5)
     assert set(evaluate_clouds(generated, reference)) == KEYS
 

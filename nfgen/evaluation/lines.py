@@ -2,7 +2,13 @@
 
 from typing import Any
 
+from nfgen.metrics.scores import ENOUGH
+
 METRICS = (("MMD x100", "mmd"), ("COV %", "cov"), ("1-NNA %", "1_nna"))
+MORE = (("precision %", "precision"), ("recall %", "recall"), ("JSD x100", "jsd"), ("JSD PointFlow", "jsd_pointflow"))
+DISTANCES = {"cd": "Chamfer distance", "light_field": "light-field distance"}
+WIDTH = 31  # of a column
+TOO_FEW = "too few to tell"
 PAIR_FIGURES = (
     ("Chamfer distance x100", "cd", 100.0),
     ("F-score at 1 %, %", "f_score_1", 100.0),
@@ -18,8 +24,11 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
     lines = [
         f"{scores['generated']} generated against {scores['reference']} reference shapes, {scores['points']} points, "
         f"protocol {scores['protocol']}, seed {scores['seed']}; 95 % intervals",
+        *_too_few(scores),
         "",
-        *_table(scores, "Chamfer distance", [*METRICS, ("JSD x100", "jsd")], lambda row: row),
+        *_table(scores, "Chamfer distance", METRICS, lambda row: row),
+        "",
+        *_table(scores, "", MORE, lambda row: row),
     ]
     if scores.get("emd"):
         title = f"EMD, {scores['emd']['points']} points"
@@ -31,6 +40,12 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
         lines += ["", "the ceiling and novelty need the training shapes: --train"]
     if scores["novelty"]:
         lines += ["", *_novelty(scores["novelty"])]
+    for key, distance in DISTANCES.items():
+        found = (scores.get("copying") or {}).get(key)
+        if found:
+            lines += ["", *_copying(found, distance)]
+    if scores.get("duplicates"):
+        lines += ["", *_duplicates(scores)]
     if scores.get("weights"):
         found = scores["weights"]
         lines.append(
@@ -59,18 +74,27 @@ def _table(scores: dict[str, Any], title: str, columns: Any, part: Any) -> list[
         "one repeated": floor.get("repeated"),
         "noise": floor.get("noise"),
     }
-    lines = [f"{title:17}" + "".join(f"{name:>25}" for name, _ in columns)]
+    lines = [f"{title:17}" + "".join(f"{name:>{WIDTH}}" for name, _ in columns)]
     for name, row in rows.items():
         found = row and part(row)
         if found:
-            lines.append(f"{name:17}" + "".join(f"{_cell(found.get(key)):>25}" for _, key in columns))
+            hidden = ["1_nna"] if name == "generated" and not scores["enough"] else []
+            cells = [_cell(found.get(key), key in hidden) for _, key in columns]
+            lines.append(f"{name:17}" + "".join(f"{cell:>{WIDTH}}" for cell in cells))
     return lines
 
 
-def _cell(score: dict[str, float | None] | None) -> str:
+def _too_few(scores: dict[str, Any]) -> list[str]:
+    if scores["enough"]:
+        return []
+    return [f"{TOO_FEW}: scores need {ENOUGH} shapes of each kind; of these only the intervals say something"]
+
+
+def _cell(score: dict[str, float | None] | None, hidden: bool = False) -> str:
+    """The value, or only words where it would mislead, and the interval."""
     if score is None:
         return "-"
-    value = f"{100 * (score['value'] or 0):.2f}"
+    value = TOO_FEW if hidden else f"{100 * (score['value'] or 0):.2f}"
     if score["low"] is None or score["high"] is None:
         return value
     return f"{value} [{100 * score['low']:.2f}, {100 * score['high']:.2f}]"
@@ -100,6 +124,29 @@ def _novelty(novelty: dict[str, Any]) -> list[str]:
         )
     ratio = novelty["ratio"]
     return [*lines, f"generated to unseen: {ratio['value']:.2f} [{ratio['low']:.2f}, {ratio['high']:.2f}]"]
+
+
+def _copying(found: dict[str, dict[str, Any]], distance: str) -> list[str]:
+    """Z_U and the copy rate of each set."""
+    lines = [f"{'copies':17}{'Z_U':>8}{'shapes':>12}{'copy rate':>24}{'expected':>10}   by {distance}"]
+    for name, one in found.items():
+        rate = one["copy_rate"]
+        share = f"{rate['value']:.1%} [{rate['low']:.1%}, {rate['high']:.1%}]"
+        shapes = f"{one['samples']}/{one['heldout']}"
+        verdict = "copies" if one["copies"] else "none found"
+        lines.append(
+            f"{name:17}{one['z_u']:>8.2f}{shapes:>12}{share:>24}{one['expected_copy_rate']:>10.1%}   {verdict}"
+        )
+    return lines
+
+
+def _duplicates(scores: dict[str, Any]) -> list[str]:
+    found = scores["duplicates"]
+    lines = [f"{found['count']} of {scores['reference']} references cannot be told from a training shape"]
+    if found["scores"]:
+        figures = ", ".join(f"{name} {_cell(found['scores'][key])}" for name, key in METRICS)
+        lines.append(f"without them: {figures}")
+    return lines
 
 
 def _validity(validity: dict[str, Any]) -> list[str]:

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nfgen.metrics.chamfer import chamfer_matrix
     from nfgen.metrics.clouds import as_clouds, surface_clouds, thin, z_score
+    from nfgen.metrics.copying import copying_scores, z_u
+    from nfgen.metrics.duplicates import near_duplicates, sampling_noise
     from nfgen.metrics.emd import emd_matrix
     from nfgen.metrics.evaluate import evaluate_clouds
     from nfgen.metrics.frechet import (
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
     )
     from nfgen.metrics.novelty import nearest_weights, novelty_scores, weight_novelty
     from nfgen.metrics.occupancy import jsd
+    from nfgen.metrics.precision import precision_recall
     from nfgen.metrics.protocols import PROTOCOLS, Protocol, protocol_named
     from nfgen.metrics.reconstruction import compare_meshes, comparison_summary, iou, surface_agreement, volume_iou
     from nfgen.metrics.scores import Score, Scores, cov, mmd, one_nna, score
@@ -31,6 +34,8 @@ if TYPE_CHECKING:
 _HOMES = {
     "chamfer": ("chamfer_matrix",),
     "clouds": ("as_clouds", "surface_clouds", "thin", "z_score"),
+    "copying": ("copying_scores", "z_u"),
+    "duplicates": ("near_duplicates", "sampling_noise"),
     "emd": ("emd_matrix",),
     "evaluate": ("evaluate_clouds",),
     "frechet": (
@@ -45,6 +50,7 @@ _HOMES = {
     ),
     "novelty": ("nearest_weights", "novelty_scores", "weight_novelty"),
     "occupancy": ("jsd",),
+    "precision": ("precision_recall",),
     "protocols": ("PROTOCOLS", "Protocol", "protocol_named"),
     "reconstruction": ("compare_meshes", "comparison_summary", "iou", "surface_agreement", "volume_iou"),
     "scores": ("Score", "Scores", "cov", "mmd", "one_nna", "score"),
@@ -64,6 +70,7 @@ __all__ = [
     "chamfer_matrix",
     "compare_meshes",
     "comparison_summary",
+    "copying_scores",
     "cov",
     "emd_matrix",
     "evaluate_clouds",
@@ -75,10 +82,13 @@ __all__ = [
     "load_classifier",
     "mesh_validity",
     "mmd",
+    "near_duplicates",
     "nearest_weights",
     "novelty_scores",
     "one_nna",
+    "precision_recall",
     "protocol_named",
+    "sampling_noise",
     "save_classifier",
     "score",
     "surface_agreement",
@@ -89,6 +99,7 @@ __all__ = [
     "volume_iou",
     "weight_novelty",
     "z_score",
+    "z_u",
 ]
 
 

@@ -10,12 +10,15 @@ import numpy.typing as npt
 from nfgen.errors import NfgenError
 from nfgen.metrics.chamfer import chamfer_matrix
 from nfgen.metrics.clouds import Floats, as_clouds
+from nfgen.metrics.copying import copying_scores
+from nfgen.metrics.duplicates import near_duplicates, sampling_noise
 from nfgen.metrics.emd import emd_matrix
 from nfgen.metrics.frechet import Embedder, feature_score
 from nfgen.metrics.novelty import novelty_scores
 from nfgen.metrics.occupancy import jsd
-from nfgen.metrics.protocols import protocol_named
-from nfgen.metrics.scores import Matrix
+from nfgen.metrics.precision import NEIGHBOURS, precision_recall
+from nfgen.metrics.protocols import Protocol, protocol_named
+from nfgen.metrics.scores import ENOUGH, Matrix, Scores
 
 Distance = Callable[[Floats, Floats | None], Matrix]
 Distances = tuple[Matrix, Matrix]
@@ -47,12 +50,17 @@ def evaluate_clouds(
         classifier: compare its features of the clouds too; see `nfgen.metrics.frechet`.
 
     Returns:
-        Plain values, ready for JSON: `mmd`, `cov`, `1_nna` by Chamfer distance, and `jsd` ({"value", "low", "high"};
-        fractions, not percent); `emd` (the first three once more, and `points`) and `frechet`, if asked for. `ceiling`
+        Plain values, ready for JSON: `mmd`, `cov`, `1_nna` by Chamfer distance, `jsd` and `jsd_pointflow` (see
+        `nfgen.metrics.jsd`), `precision` and `recall` (None of fewer than four shapes); each {"value", "low", "high"},
+        fractions, not percent. `enough`: whether there are 100 of each kind; of fewer the values say nothing, only the
+        intervals do. `emd` (the first three once more, and `points`) and `frechet`, if asked for. `ceiling`
         (the same of as many random training shapes as there are references, if there are so many; None without
         `train`); `floor` with the same of `repeated` (one generated shape, again and again) and `noise` (uniform points
         in the references' bounding box). `novelty` (see `nfgen.metrics.novelty`, and under `noise` the same of each
-        noised set; None without `train`); `validity` (None: the caller has the meshes); `protocol`; `points` of a
+        noised set; None without `train`). `copying`: under `cd` what `nfgen.metrics.copying_scores` gives of
+        `generated` and of each noised set, by Chamfer distance, against the references without
+        duplicates (None without `train`). `duplicates`: `count` of references that cannot be told from a training shape, and `scores` without these (None where there are none, or too few others;
+        None as a whole without `train`). `validity` (None: the caller has the meshes); `protocol`; `points` of a
         cloud; `generated` and `reference` (counts of the clouds compared); `seed`.
 
     Raises:
@@ -76,22 +84,32 @@ def evaluate_clouds(
 
     to_real, real_real = chamfer_matrix(fake, real), chamfer_matrix(real)
     by_cd = _distances(chamfer_matrix, sets, real, to_real, repeated)
-    novelty = None
+    novelty = copying = duplicates = None
     if known is not None:
         drawn = np.random.default_rng(seed).permutation(len(known))[: len(real)]
         sets["ceiling"] = known[drawn]
         real_known, known_known = chamfer_matrix(real, known), chamfer_matrix(known)
         by_cd["ceiling"] = known_known[np.ix_(drawn, drawn)], real_known[:, drawn].T
         beside = real_known, real_real, known_known, seed
-        novelty = novelty_scores(chamfer_matrix(fake, known), to_real, *beside)
-        copies = {label: chosen.prepare(as_clouds(made), "noised", seed) for label, made in (noised or {}).items()}
-        novelty["noise"] = {
-            label: novelty_scores(chamfer_matrix(clouds, known), chamfer_matrix(clouds, real), *beside)
-            for label, clouds in copies.items()
-        }
+        to_known = chamfer_matrix(fake, known)
+        novelty = {**novelty_scores(to_known, to_real, *beside), "noise": {}}
+        twins = near_duplicates(real_known, sampling_noise(real, seed), sampling_noise(known, seed))
+        duplicates = _without(twins, chosen, by_cd["generated"], real_real, seed)
+        # A twin of a training shape says nothing of how far unseen shapes are from these.
+        unseen = real_known[~twins] if not twins.all() else real_known
+        copying = {"generated": copying_scores(to_known, unseen)}
+        for label, made in (noised or {}).items():
+            clouds = chosen.prepare(as_clouds(made), "noised", seed)
+            copy_known = chamfer_matrix(clouds, known)
+            novelty["noise"][label] = novelty_scores(copy_known, chamfer_matrix(clouds, real), *beside)
+            copying[f"weights + {label}"] = copying_scores(copy_known, unseen)
     rows: dict[str, dict[str, Any]] = {}
     for name, clouds in sets.items():
-        rows[name] = {**chosen.score(*by_cd[name], real_real, seed), "jsd": jsd(clouds, real, chosen.extent, seed=seed)}
+        rows[name] = {
+            **scored(chosen, *by_cd[name], real_real, seed),
+            "jsd": jsd(clouds, real, chosen.extent, seed=seed),
+            "jsd_pointflow": jsd(clouds, real, chosen.extent, seed=seed, grid="pointflow"),
+        }
         if classifier is not None:
             rows[name]["frechet"] = feature_score(clouds, real, classifier, seed)
     if emd_points is not None:
@@ -102,7 +120,10 @@ def evaluate_clouds(
             rows[name]["emd"] = {**chosen.score(*distances, own, seed), "points": min(emd_points, real.shape[1])}
     return {
         **rows["generated"],
+        "enough": min(len(fake), len(real)) >= ENOUGH,
         "novelty": novelty,
+        "copying": None if copying is None else {"cd": copying},
+        "duplicates": duplicates,
         "validity": None,
         "ceiling": rows.get("ceiling"),
         "floor": {name: rows[name] for name in ("repeated", "noise")},
@@ -112,6 +133,24 @@ def evaluate_clouds(
         "reference": len(real),
         "seed": seed,
     }
+
+
+def scored(protocol: Protocol, gg: Matrix, gr: Matrix, rr: Matrix, seed: int) -> dict[str, Any]:
+    """MMD, COV, 1-NNA, precision and recall of distances [G, G], [G, R] and [R, R].
+
+    The latter two are None of too few shapes. They are of all shapes, whatever the protocol draws.
+    """
+    both = {"precision": None, "recall": None} if min(gr.shape) <= NEIGHBOURS else precision_recall(gg, gr, rr, seed)
+    return {**protocol.score(gg, gr, rr, seed), **both}
+
+
+def _without(twins: npt.NDArray[np.bool_], protocol: Protocol, by_cd: Distances, real: Matrix, seed: int) -> dict:
+    """The scores against the references that have no twin among the training shapes."""
+    rest = np.flatnonzero(~twins)
+    scores: Scores | None = None
+    if 2 <= len(rest) < len(twins):
+        scores = protocol.score(by_cd[0], by_cd[1][:, rest], real[np.ix_(rest, rest)], seed)
+    return {"count": int(twins.sum()), "scores": scores}
 
 
 def _distances(

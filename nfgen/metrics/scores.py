@@ -17,6 +17,7 @@ import numpy.typing as npt
 from nfgen.errors import NfgenError
 
 DRAWS = 1000  # enough that the seed moves an end of the interval by a small part of its width
+ENOUGH = 100  # shapes of each kind: of fewer, an interval of 1-NNA is wider than most differences one asks for
 TIE = 1e-6  # distances whose ratio is this near to 1 are equal: those of float32 carry no more digits
 
 Matrix = npt.NDArray[np.float64]

@@ -219,4 +219,7 @@ def score_figures(scores: dict[str, Any]) -> Iterator[tuple[str, Child]]:
                 "–" if score[end] is None else f"{100 * float(score[end]):.{1 if unit else 2}f}"
                 for end in ("value", "low", "high")
             )
+            if key == "1_nna" and scores.get("enough") is False:
+                yield name, ["too few to tell", tag("small", f"{low} to {high}")]
+                continue
             yield name, [f"{value}{unit}", tag("small", f"{low} to {high}")]
