@@ -19,15 +19,15 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nfgen import FieldSet, Run, SamplingConfig, TrainConfig, fit, show_progress, tokenize, train
-from nfgen.artifact import kind_of
-from nfgen.contact_sheet import contact_sheet, save_png
-from nfgen.decoding import decode_fields
+from nfgen.io.artifact import kind_of
+from nfgen.io.files import write_json
 from nfgen.metrics.frechet import frechet_distance
-from nfgen.models.sampling import sample
-from nfgen.progress import progress
-from nfgen.round_trip import judge_fields
-from nfgen.shapes.image_files import read_idx_images, read_idx_labels
-from nfgen.storage import write_json
+from nfgen.models.generation.generate import sample
+from nfgen.runtime.progress import progress
+from nfgen.shapes.formats.images import read_idx_images, read_idx_labels
+from nfgen.tokens.decoding import decode_fields
+from nfgen.tokens.round_trip import judge_fields
+from nfgen.viz.contact_sheet import contact_sheet, save_png
 
 PIXELS, CLASSES = 28, 10
 EPOCHS, BATCH = 2, 128  # of the classifier

@@ -14,10 +14,11 @@ from typing import Any
 import click
 
 import nfgen
-from nfgen.fit_plan import plan_fit
-from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import Run, plan_generate, plan_tokenize, plan_train
-from nfgen.plan import Plan, timed
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.dry_run.estimate import Plan, timed
+from nfgen.pipeline.dry_run.fit import plan_fit
+from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
+from nfgen.pipeline.run import Run
 
 TOKENIZERS: dict[str, dict[str, Any]] = {"histogram": {}, "codebook": {"unit": "row", "depth": 4}, "vq": {}}
 RESULTS = Path(__file__).parent / "results" / "dry_run.jsonl"

@@ -16,12 +16,12 @@ import torch
 import trimesh
 from PIL import Image
 
-from nfgen import storage
-from nfgen.configuration import Configuration
-from nfgen.field import Field, initial_weights
-from nfgen.field_set import FieldSet
+from nfgen.config import Configuration
+from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import files
 from nfgen.shapes import find_shapes
-from nfgen.spec import FieldSpec
 
 Change = Callable[[bytes], bytes]
 BINVOX = b"#binvox 1\ndim 4 4 4\ntranslate 0 0 0\nscale 1\ndata\n\x00\x15\x01\x16\x00\x15"
@@ -181,15 +181,15 @@ def read_fields(folder: Path) -> None:
 
 
 def make_tokens(folder: Path, tokenizer: str = "histogram", **settings: Any) -> None:
-    from nfgen.pipeline import tokenize
+    from nfgen.pipeline.tokenize import tokenize
 
     folder.rmdir()
     tokenize(fields(), folder, tokenizer, heldout=0.2, **settings)
 
 
 def read_tokens(folder: Path) -> None:
-    from nfgen.token_set import TokenSet
     from nfgen.tokenizers import registry
+    from nfgen.tokens.token_set import TokenSet
 
     found = TokenSet.load(folder)
     tokenizer = registry.load(folder / "tokenizer")
@@ -204,8 +204,8 @@ VQ = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "de
 
 
 def make_run(folder: Path) -> None:
-    from nfgen.models.train_config import TrainConfig
-    from nfgen.pipeline import train
+    from nfgen.models.training.config import TrainConfig
+    from nfgen.pipeline.train import train
 
     beside = folder.with_name("tokens")
     beside.mkdir()
@@ -216,8 +216,8 @@ def make_run(folder: Path) -> None:
 
 
 def read_run(folder: Path) -> None:
-    from nfgen.models.sampling import sample
-    from nfgen.pipeline import Run
+    from nfgen.models.generation.generate import sample
+    from nfgen.pipeline.run import Run
 
     run = Run.load(folder)
     assert run.summary
@@ -229,14 +229,14 @@ def make_field(folder: Path) -> None:
 
 
 def configs() -> dict[str, type[Configuration]]:
-    from nfgen.fit_job import SampleConfig
-    from nfgen.fitting import FitConfig
-    from nfgen.models.draw import SamplingConfig
+    from nfgen.fitting.job import SampleConfig
+    from nfgen.fitting.optimize import FitConfig
+    from nfgen.models.generation.logits import SamplingConfig
     from nfgen.models.gpt import GPTConfig
-    from nfgen.models.train_config import TrainConfig
-    from nfgen.tokenizers.codebook import CodebookConfig
-    from nfgen.tokenizers.histogram import HistogramConfig
-    from nfgen.tokenizers.vq_config import VQConfig
+    from nfgen.models.training.config import TrainConfig
+    from nfgen.tokenizers.vq.config import VQConfig
+    from nfgen.tokenizers.weights.codebook import CodebookConfig
+    from nfgen.tokenizers.weights.histogram import HistogramConfig
 
     known = (FieldSpec, FitConfig, SampleConfig, TrainConfig, GPTConfig, SamplingConfig)
     return {one.__name__: one for one in (*known, HistogramConfig, CodebookConfig, VQConfig)}
@@ -248,7 +248,7 @@ def make_configs(folder: Path) -> None:
 
 
 def read_config(path: Path) -> None:
-    configs()[path.stem].from_json(storage.read_json(path))
+    configs()[path.stem].from_json(files.read_json(path))
 
 
 READERS = {
@@ -290,5 +290,5 @@ def make_seeds(name: str, folder: Path) -> dict[str, bytes]:
         work.mkdir(parents=True)
         READERS[name].make(work)
     known = (".png", ".jsonl") if not READERS[name].file else ()
-    files = [path for path in work.rglob("*") if path.is_file() and path.suffix not in known]
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in files}
+    paths = [path for path in work.rglob("*") if path.is_file() and path.suffix not in known]
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}

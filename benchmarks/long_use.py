@@ -12,7 +12,8 @@ import tempfile
 import threading
 from pathlib import Path
 
-from nfgen.pipeline import Run, generate
+from nfgen.pipeline.generate import generate
+from nfgen.pipeline.run import Run
 
 
 def resident_mb() -> float:

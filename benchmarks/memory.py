@@ -16,11 +16,11 @@ import torch
 from commands import run
 from speed import report
 
-from nfgen import artifact
-from nfgen.field_set import KIND, SHARD, FieldSet, stored_tensors, write_entries, write_index
-from nfgen.fit_report import write_report
-from nfgen.pipeline.tokenizing import FIT_BYTES
-from nfgen.tensor_writer import writing_tensors
+from nfgen.fields.field_set import KIND, SHARD, FieldSet, stored_tensors, write_entries, write_index
+from nfgen.fields.fit_report import write_report
+from nfgen.io import artifact
+from nfgen.io.safetensors_stream import writing_tensors
+from nfgen.pipeline.tokenize import FIT_BYTES
 
 CHECKS = 100
 NOISE = 0.02  # of weights: new fields, as a training field and its neighbour are

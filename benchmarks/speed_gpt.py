@@ -15,14 +15,14 @@ from peers.operators import declare_missing_operators
 from speed import in_turns, ratio, report
 
 from nfgen.models.base import SequenceModel
-from nfgen.models.draw import SamplingConfig, draw, generators, uniforms
+from nfgen.models.generation.logits import SamplingConfig, draw, generators, uniforms
 from nfgen.models.gpt import GPT
-from nfgen.models.optimisation import low_precision, optimizer
 from nfgen.models.presets import SIZES, preset
 from nfgen.models.registry import create
-from nfgen.models.train_config import TrainConfig
-from nfgen.precision import product_speed
-from nfgen.vocabulary import Vocabulary
+from nfgen.models.training.config import TrainConfig
+from nfgen.models.training.optim import low_precision, optimizer
+from nfgen.runtime.precision import product_speed
+from nfgen.tokens.vocabulary import Vocabulary
 
 CODES = 1000
 CHECKED = 64

@@ -13,9 +13,9 @@ import numpy as np
 import torch
 from speed import in_turns, ratio, report
 
-from nfgen.field import Field, batches, evaluate
-from nfgen.field_set import FieldSet
-from nfgen.meshing import extract_mesh, grid_points, mesh_from_grid
+from nfgen.fields.field import Field, batches, evaluate
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.meshing.marching_cubes import extract_mesh, grid_points, mesh_from_grid
 from nfgen.tokenizers import registry
 
 

@@ -16,11 +16,11 @@ from torch import Tensor
 
 from nfgen import TokenSet, TrainConfig, show_progress
 from nfgen.models.presets import preset
-from nfgen.models.training import train
-from nfgen.pipeline.training import view_drawer
-from nfgen.token_set import TOKENIZER
+from nfgen.models.training.trainer import train
+from nfgen.pipeline.train import view_drawer
 from nfgen.tokenizers import registry
-from nfgen.tokenizers.vq_networks import Cells, raster
+from nfgen.tokenizers.vq.networks import Cells, raster
+from nfgen.tokens.token_set import TOKENIZER
 
 
 def orders(cells: Cells, seed: int) -> dict[str, Tensor]:

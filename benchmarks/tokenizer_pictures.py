@@ -13,14 +13,14 @@ from typing import Any
 import click
 import torch
 
-from nfgen.contact_sheet import contact_sheet, save_png
-from nfgen.decoding import decode_fields
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
-from nfgen.render import render_mesh
-from nfgen.round_trip import judge_fields
-from nfgen.token_set import TOKENIZER, TokenSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
 from nfgen.tokenizers import registry
+from nfgen.tokens.decoding import decode_fields
+from nfgen.tokens.round_trip import judge_fields
+from nfgen.tokens.token_set import TOKENIZER, TokenSet
+from nfgen.viz.contact_sheet import contact_sheet, save_png
+from nfgen.viz.render import render_mesh
 
 SHOWN = 4
 CELLS, SIDE = 64, 160

@@ -18,7 +18,7 @@ def doctor(as_json: bool) -> None:
     """
     import json
 
-    from nfgen.doctor import examine, lines
+    from nfgen.pipeline.doctor import examine, lines
 
     found = examine()
     if as_json:

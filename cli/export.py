@@ -28,7 +28,7 @@ def export(source: Path, format: str | None, resolution: int, limit: int | None,
     nfgen export out/sample-0000.safetensors --resolution 256 -o chair.stl
     nfgen export out --format onnx -o graphs
     """
-    from nfgen.export import export
+    from nfgen.pipeline.export import export
 
     files = export(source, out, format, resolution=resolution, limit=limit, overwrite=overwrite)
     click.echo(f"{len(files)} {files[0].suffix[1:] if files else format} file{'s' * (len(files) != 1)} written: {out}")

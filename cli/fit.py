@@ -60,16 +60,16 @@ def fit(
     nfgen fit chairs -o fields
     nfgen fit train-images-idx3-ubyte.gz --spec mnist -n 1000 -o digits
     """
-    from nfgen.engine import create_engine
-    from nfgen.recipes import with_recipe
-    from nfgen.shape_fitting import fit_fields, sort_settings
+    from nfgen.pipeline.fit import fit_fields, sort_settings
+    from nfgen.pipeline.recipes import with_recipe
+    from nfgen.runtime.executor import create_engine
 
     shapes, settings = options.parse_words(words)
     settings = with_recipe(preset, "fit", {"spec": spec, "init": init, "seed": seed, **settings})
     spec, init = settings.pop("spec", "talk"), settings.pop("init", "shared")
     fit_config, sample_config = sort_settings(settings)
     if dry_run:
-        from nfgen.fit_plan import plan_fit
+        from nfgen.pipeline.dry_run.fit import plan_fit
 
         plan = plan_fit(
             shapes,

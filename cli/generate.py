@@ -119,12 +119,14 @@ def generate(
     nfgen generate run -n 16 -o out
     nfgen generate run -n 8 --class chair --top-p 0.9 --format obj -o out
     """
-    from nfgen.engine import create_engine
-    from nfgen.models.draw import SamplingConfig
-    from nfgen.pipeline import Run, generate, plan_generate, read_prefix
+    from nfgen.models.generation.logits import SamplingConfig
+    from nfgen.pipeline.dry_run.stages import plan_generate
+    from nfgen.pipeline.generate import generate
+    from nfgen.pipeline.run import Run, read_prefix
+    from nfgen.runtime.executor import create_engine
 
     if turntable is not None:
-        from nfgen.turntable import require, write_turntables
+        from nfgen.viz.animation import require, write_turntables
 
         require(turntable)
     loaded = Run.load(run, which, device)

@@ -21,7 +21,7 @@ def info(path: Path | None, tokenizers: bool, models: bool, as_json: bool) -> No
     """
     import json
 
-    from nfgen.explain import describe, describe_components, lines
+    from nfgen.pipeline.describe import describe, describe_components, lines
 
     if path is None and not tokenizers and not models:
         raise click.UsageError("give a PATH, --tokenizers or --models")

@@ -9,9 +9,9 @@ import click
 
 from nfgen import __version__
 from nfgen.errors import NfgenError
-from nfgen.memory import keep_freed_memory
-from nfgen.processes import count, is_first_to_end
-from nfgen.provenance import made_by
+from nfgen.runtime.launcher import count, is_first_to_end
+from nfgen.runtime.malloc import keep_freed_memory
+from nfgen.runtime.provenance import made_by
 
 from .completion import completion
 from .demo import demo
@@ -86,7 +86,7 @@ def _end(code: int, problem: str, remedy: str | None) -> NoReturn:
 def main(debug: bool, deterministic: bool) -> None:
     """Generate neural fields: shapes → fields → tokens → transformer → new fields and meshes."""
     if deterministic:
-        from nfgen.determinism import make_deterministic
+        from nfgen.runtime.determinism import make_deterministic
 
         make_deterministic()
 

@@ -15,7 +15,7 @@ class Artifact(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and value.startswith("hf://"):
-            from nfgen.hub import fetch
+            from nfgen.io.hub import fetch
 
             return fetch(value)
         return super().convert(value, param, ctx)
@@ -40,7 +40,7 @@ _address = click.option("--address", help="Of the Ray cluster: auto, ray://HOST:
 
 
 def engine(command: Command) -> Command:
-    """`--engine` and `--address`, which `nfgen.engine.create_engine` takes."""
+    """`--engine` and `--address`, which `nfgen.runtime.executor.create_engine` takes."""
     return _engine(_address(command))
 
 
@@ -48,8 +48,8 @@ as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON o
 
 
 def _set_quiet(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> None:
-    from nfgen.processes import is_main
-    from nfgen.progress import show_progress
+    from nfgen.runtime.launcher import is_main
+    from nfgen.runtime.progress import show_progress
 
     show_progress(not quiet and is_main())
 
@@ -122,7 +122,7 @@ def _value(text: str) -> Any:
 
 def load_spec(name: str) -> Any:
     """A field spec by the name of a preset, or from a JSON file."""
-    from nfgen.spec import FieldSpec
-    from nfgen.storage import read_json
+    from nfgen.fields.spec import FieldSpec
+    from nfgen.io.files import read_json
 
     return FieldSpec.from_json(read_json(Path(name))) if name.endswith(".json") else name

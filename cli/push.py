@@ -37,8 +37,8 @@ def push(
     nfgen push run owner/chairs --samples out --license mit
     nfgen push run -o chairs-for-the-hub
     """
-    from nfgen.artifact import kind_of
-    from nfgen.pipeline import Run
+    from nfgen.io.artifact import kind_of
+    from nfgen.pipeline.run import Run
     from nfgen.tokenizers.registry import load
 
     if (repo is None) == (out is None):

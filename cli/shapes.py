@@ -22,7 +22,7 @@ def shapes(kind: str, count: int, resolution: int, seed: int, overwrite: bool, o
     nfgen shapes chair -n 256 -o chairs
     nfgen shapes vase -n 64 --seed 7 -o vases
     """
-    from nfgen.library import write_shapes
+    from nfgen.pipeline.make_shapes import write_shapes
 
     write_shapes(kind, count, out, seed=seed, resolution=resolution, overwrite=overwrite)
     click.echo(f"{count} meshes of the family {kind} are in {out}; {out / 'contact_sheet.png'} shows them")

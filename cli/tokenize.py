@@ -59,9 +59,10 @@ def tokenize(
     """
     import json
 
-    from nfgen.engine import create_engine
-    from nfgen.pipeline import plan_tokenize, tokenize
-    from nfgen.recipes import with_recipe
+    from nfgen.pipeline.dry_run.stages import plan_tokenize
+    from nfgen.pipeline.recipes import with_recipe
+    from nfgen.pipeline.tokenize import tokenize
+    from nfgen.runtime.executor import create_engine
 
     fields, settings = options.parse_one(words)
     settings = with_recipe(preset, "tokenize", {"tokenizer": tokenizer, **settings})

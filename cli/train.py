@@ -70,14 +70,15 @@ def train(
     nfgen train tokens --size small --steps 5000 --dropout 0.2 -o run
     torchrun --nproc-per-node 2 -m nfgen train tokens --size big --shard -o run
     """
-    from nfgen import processes
-    from nfgen.pipeline import plan_train, train_from_settings
+    from nfgen.pipeline.dry_run.stages import plan_train
+    from nfgen.pipeline.train import train_from_settings
+    from nfgen.runtime import launcher
 
     source, settings = options.parse_one(words)
     given = {"steps": steps, "minutes": minutes, "seed": seed, "device": device}
     given |= {"accumulate": accumulate, "shard": shard or None}
     given = {key: value for key, value in given.items() if value is not None} | settings
-    if dry_run and not processes.is_main():
+    if dry_run and not launcher.is_main():
         return
     if dry_run:
         plan = plan_train(
@@ -99,7 +100,7 @@ def train(
         resume=resume,
         overwrite=overwrite,
     )
-    if not processes.is_main():
+    if not launcher.is_main():
         return
     click.echo(f"a {run.model.name} model of {run.model.parameter_count:,} parameters is in {out}; {run.summary}")
     if tensorboard:

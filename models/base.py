@@ -9,11 +9,10 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.configuration import Configuration
+from nfgen.config import Configuration
 from nfgen.errors import ConfigError
-from nfgen.vocabulary import Vocabulary
-
-from .draw import SamplingConfig
+from nfgen.models.generation.logits import SamplingConfig
+from nfgen.tokens.vocabulary import Vocabulary
 
 
 class SequenceModel(nn.Module, ABC):

@@ -10,12 +10,12 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.configuration import require
-from nfgen.vocabulary import Vocabulary
+from nfgen.config import require
+from nfgen.models.generation.logits import SamplingConfig
+from nfgen.models.nn.transformer import Transformer, TransformerConfig, learning_rate_at
+from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
-from .draw import SamplingConfig
-from .transformer import Transformer, TransformerConfig, learning_rate_at
 
 FIRST_VARIANCE, LAST_VARIANCE = (
     0.1,

@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.configuration import require
+from nfgen.config import require
 from nfgen.errors import ConfigError
-from nfgen.vocabulary import Vocabulary
+from nfgen.models.generation.logits import SamplingConfig, draw, uniforms
+from nfgen.models.nn.heads import OWN_VECTORS_UP_TO, CodeEmbedding, DigitHead, Head, TableHead
+from nfgen.models.nn.transformer import TransformerConfig
+from nfgen.tokens.vocabulary import Vocabulary
 
+from .autoregressive import CausalModel
 from .base import allowed_ranges
-from .causal import CausalModel
-from .draw import SamplingConfig, draw, uniforms
-from .heads import OWN_VECTORS_UP_TO, CodeEmbedding, DigitHead, Head, TableHead
-from .transformer import TransformerConfig
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nfgen.configuration import Configuration
+from nfgen.config import Configuration
 from nfgen.errors import ConfigError
 
 from .registry import find

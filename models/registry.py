@@ -3,14 +3,15 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from nfgen import plugins, storage
-from nfgen.claims import check_claims
-from nfgen.configuration import Configuration
+from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.vocabulary import Vocabulary
+from nfgen.io import files
+from nfgen.io.state_dict import check_claims
+from nfgen.models.training.optim import device_of
+from nfgen.runtime import plugins
+from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
-from .optimisation import device_of
 
 BUILT_IN = {
     "gpt": "nfgen.models.gpt:GPT",
@@ -79,10 +80,10 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
         ArtifactError: if the folder holds no model, or a damaged one.
     """
     run = Path(run)
-    described = storage.read_json(run / MODEL)
-    tensors = storage.read_tensors(weights_file(run, which))
+    described = files.read_json(run / MODEL)
+    tensors = files.read_tensors(weights_file(run, which))
     try:
-        storage.check_finite(tensors)
+        files.check_finite(tensors)
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])
         config = found.Config.from_json(described["settings"])

@@ -8,12 +8,12 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.configuration import require
-from nfgen.vocabulary import Vocabulary
+from nfgen.config import require
+from nfgen.models.generation.logits import SamplingConfig
+from nfgen.models.nn.transformer import TransformerConfig, learning_rate_at
+from nfgen.tokens.vocabulary import Vocabulary
 
-from .causal import CausalModel
-from .draw import SamplingConfig
-from .transformer import TransformerConfig, learning_rate_at
+from .autoregressive import CausalModel
 
 
 @dataclass(frozen=True)

@@ -7,16 +7,19 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from .artifact import kind_of
+from nfgen.io.artifact import kind_of
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.generate import generate
+from nfgen.pipeline.make_shapes import write_shapes
+from nfgen.pipeline.sample_set import KIND as SAMPLES
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import train
+from nfgen.runtime.provenance import made_by
+
 from .errors import ArtifactError
 from .evaluation import evaluate, score_lines
-from .library import write_shapes
-from .models.train_config import TrainConfig
-from .pipeline import generate, tokenize, train
-from .provenance import made_by
 from .report import write_report
-from .samples import KIND as SAMPLES
-from .shape_fitting import fit_fields
 
 SAMPLES_MADE = 24
 REFERENCES = 64  # shapes made with another seed, to compare with

@@ -4,9 +4,9 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen.field import evaluate, initial_weights
-from nfgen.field_set import FieldSet
-from nfgen.spec import FieldSpec
+from nfgen.fields.field import evaluate, initial_weights
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
 
 TINY = FieldSpec(frequencies=1, hidden=(16, 16))
 FIELDS_A_CLASS = 6

@@ -73,7 +73,7 @@ def test_the_command_line_starts_without_heavy_libraries() -> None:
 
 def test_tokenizing_needs_no_library_of_meshes() -> None:
     """Each worker of a cluster waits for what it imports."""
-    code = "import sys, nfgen.pipeline.tokenizing; print([m for m in ('trimesh', 'skimage') if m in sys.modules])"
+    code = "import sys, nfgen.pipeline.tokenize; print([m for m in ('trimesh', 'skimage') if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

@@ -5,15 +5,15 @@ import torch
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
-from nfgen.models import attention
-from nfgen.models.attention import attend
+from nfgen.models.nn import cpu_attention
+from nfgen.models.nn.cpu_attention import attend
 
 LENGTHS = [1, 7, 8, 9, 29]
 
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(attention, "BLOCK", 8)
+    monkeypatch.setattr(cpu_attention, "BLOCK", 8)
 
 
 def parts(length: int, dtype: torch.dtype = torch.float64) -> list[Tensor]:

@@ -224,7 +224,7 @@ def test_a_file_or_archive_beyond_the_limit_is_not_unpacked(tmp_path: Path, monk
     (tmp_path / "a.zae").write_bytes(npz(model=bytes(100_000)))
     BOX.export(tmp_path / "b.obj")
     assert (tmp_path / "a.zae").stat().st_size < 400 < (tmp_path / "b.obj").stat().st_size
-    monkeypatch.setattr("nfgen.shapes.mesh_files.MAX_MESH_BYTES", 400)
+    monkeypatch.setattr("nfgen.shapes.formats.meshes.MAX_MESH_BYTES", 400)
     for ref in find_shapes(tmp_path):
         with pytest.raises(ShapeError, match="too large"):
             ref.load()

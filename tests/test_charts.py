@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from nfgen.report.charts import Axis, Series, histogram, line_chart, scatter_chart
-from nfgen.report.html import Html, tag
-from nfgen.report.pictures import COOL, WARM, code_map_uri, heat_map_uri
+from nfgen.report.data_uris import COOL, WARM, code_map_uri, heat_map_uri
+from nfgen.viz.charts import Axis, Series, histogram, line_chart, scatter_chart
+from nfgen.viz.html import Html, tag
 
 HOSTILE = """<script>alert(1)</script>"'&<img src=x onerror=alert(2)>"""
 

@@ -13,8 +13,8 @@ import trimesh
 from click.testing import CliRunner, Result
 
 from nfgen.cli.main import main
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
 
 FAST_FIT = ["--steps", "150", "--points", "512", "--near", "1536", "--uniform", "512", "--workers", "1", "--quiet"]
 FAST_VQ = ["--codes", "11", "--levels", "8,5", "--probes", "4", "--width", "16", "--channels", "16",

@@ -13,15 +13,17 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from nfgen import processes, storage
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
-from nfgen.field_set import FieldSet
-from nfgen.interrupts import uninterrupted
-from nfgen.models.batches import passes
-from nfgen.models.train_config import TrainConfig
-from nfgen.models.worker import find_worker
-from nfgen.pipeline import Run, tokenize
+from nfgen.fields.field_set import FieldSet
+from nfgen.io import files
+from nfgen.models.training.config import TrainConfig
+from nfgen.models.training.data import passes
+from nfgen.models.training.strategy import find_worker
+from nfgen.pipeline.run import Run
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.runtime import launcher
+from nfgen.runtime.signals import uninterrupted
 
 from .together import learn
 
@@ -50,7 +52,7 @@ def assert_same_curve(a: Path, b: Path) -> None:
     assert len(first) == 12
     torch.testing.assert_close(first, second, rtol=0, atol=TOLERANCE)
     for name in ("best", "last"):
-        one, other = (storage.read_tensors(run / f"{name}.safetensors") for run in (a, b))
+        one, other = (files.read_tensors(run / f"{name}.safetensors") for run in (a, b))
         assert {k: v.shape for k, v in one.items()} == {k: v.shape for k, v in other.items()}
         for key, value in one.items():
             torch.testing.assert_close(value, other[key], rtol=0, atol=1e-4)
@@ -91,7 +93,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     assert done.returncode == 0, done.stderr
     for run in ("gpt", "diffusion", "shard"):
-        assert storage.read_json(folder / "back" / run / "training" / "state.json")["state"]["step"] == 8
+        assert files.read_json(folder / "back" / run / "training" / "state.json")["state"]["step"] == 8
         learn(folder / "back" / run, resume=True, **ALONE.get(run, {}))
     return folder
 
@@ -113,12 +115,12 @@ def test_a_checkpoint_goes_from_one_process_to_two_and_back(trained: Path, run: 
 
 @pytest.mark.parametrize("run", ["2/gpt", "2/shard"])
 def test_samples_on_the_way_are_of_the_whole_model(trained: Path, run: str) -> None:
-    one, other = (storage.read_json(trained / name / "samples-9.json") for name in ("1/gpt", run))
+    one, other = (files.read_json(trained / name / "samples-9.json") for name in ("1/gpt", run))
     assert one == other
 
 
 def test_two_processes_end_by_the_same_clock(trained: Path) -> None:
-    assert storage.read_json(trained / "2" / "minutes" / "training" / "state.json")["state"]["seconds"] > 0.6
+    assert files.read_json(trained / "2" / "minutes" / "training" / "state.json")["state"]["seconds"] > 0.6
     assert curve(trained / "2" / "minutes")[-1][-1] < 0.2 * 6e-3
 
 
@@ -152,7 +154,7 @@ def test_ctrl_c_ends_both_with_one_line_and_one_process_goes_on(tokens: Path, tm
     assert lines_of(told) == ["nfgen: interrupted"], told
     assert "go on with, by as many processes as you like: nfgen train" in told
     assert said == ""
-    step = storage.read_json(state)["state"]["step"]
+    step = files.read_json(state)["state"]["step"]
     arguments = ["train", str(tokens), "--steps", str(step + 2), *words, "-o", str(out), "--resume"]
     done = CliRunner().invoke(main, arguments)
     assert done.exit_code == 0, done.output
@@ -198,13 +200,13 @@ def test_ctrl_c_in_a_step_comes_to_who_listens() -> None:
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_without_a_meeting_point_the_main_process_speaks(monkeypatch: pytest.MonkeyPatch, rank: int) -> None:
-    assert (processes.count(), processes.rank(), processes.is_first_to_end()) == (1, 0, True)
+    assert (launcher.count(), launcher.rank(), launcher.is_first_to_end()) == (1, 0, True)
     monkeypatch.setenv("WORLD_SIZE", "2")
-    assert processes.count() == 1  # of some other program: a launcher says the rank, too
+    assert launcher.count() == 1  # of some other program: a launcher says the rank, too
     monkeypatch.setenv("RANK", str(rank))
     monkeypatch.delenv("MASTER_ADDR", raising=False)
-    assert (processes.count(), processes.rank()) == (2, rank)
-    assert processes.is_first_to_end() == processes.is_main() == (rank == 0)
+    assert (launcher.count(), launcher.rank()) == (2, rank)
+    assert launcher.is_first_to_end() == launcher.is_main() == (rank == 0)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,8 @@ import trimesh
 from click.testing import CliRunner
 
 from nfgen.cli.main import main
-from nfgen.field import Field, initial_weights
-from nfgen.spec import FieldSpec
+from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.spec import FieldSpec
 
 ROOT = Path(__file__).parent.parent
 DOCS = ROOT / "docs"

@@ -9,8 +9,8 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from nfgen import doctor
 from nfgen.cli.main import main
+from nfgen.pipeline import doctor
 
 
 @pytest.fixture(scope="module")

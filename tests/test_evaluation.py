@@ -10,14 +10,14 @@ import torch
 import trimesh
 from click.testing import CliRunner, Result
 
-from nfgen import artifact, storage
 from nfgen.cli.main import main
-from nfgen.contact_sheet import save_png
 from nfgen.errors import ConfigError, NfgenError
-from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, weights
-from nfgen.field_set import FieldSet
-from nfgen.samples import Sample, write_list
-from nfgen.spec import FieldSpec
+from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, weight_space
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact, files
+from nfgen.pipeline.sample_set import Sample, write_list
+from nfgen.viz.contact_sheet import save_png
 
 SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
 WIDTHS = ((0.3, 0.6, 0.9), (0.9, 0.4, 0.5), (0.6, 0.9, 0.3))
@@ -64,7 +64,7 @@ def run(*words: object, status: int = 0) -> Result:
 def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Path, tmp_path: Path) -> None:
     arguments = {"train": sets / "train", "points": 64, "emd": 16, "seed": 3}
     scores = evaluate(sets / "made", sets / "reference", out=tmp_path / "out", **arguments)
-    assert storage.read_json(tmp_path / "out" / "evaluation.json") == scores
+    assert files.read_json(tmp_path / "out" / "evaluation.json") == scores
     assert scores == evaluate(sets / "made", sets / "reference", **arguments), "same seed, same scores"
     assert (scores["generated"], scores["reference"], scores["points"], scores["seed"]) == (5, 6, 64, 3)
     assert scores["validity"]["valid"] == 1
@@ -83,7 +83,7 @@ def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Pa
 def test_json_is_all_there_is_on_standard_output_and_the_command_line_is_kept(sets: Path, tmp_path: Path) -> None:
     words = ("evaluate", sets / "made", "--reference", sets / "reference", "--points", 64, "--json", "-o", tmp_path)
     scores = json.loads(run(*words).stdout)
-    stored = storage.read_json(tmp_path / "evaluation.json")
+    stored = files.read_json(tmp_path / "evaluation.json")
     assert stored.pop("command") == " ".join(["nfgen", *map(str, words)])
     assert stored == scores
     assert scores["novelty"] is None
@@ -152,7 +152,7 @@ def make_samples(folder: Path, fields: FieldSet) -> None:
 def test_copies_are_found_out_by_weights_and_beside_noised_training_fields(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(weights, "RESOLUTION", 16)
+    monkeypatch.setattr(weight_space, "RESOLUTION", 16)
     fields = make_fields(tmp_path / "fields")
     make_samples(tmp_path / "samples", fields)
     train = tmp_path / "train"
@@ -203,7 +203,7 @@ def test_pairs_of_fields_are_compared_in_their_frame_and_kept_with_them(tmp_path
     for words in ("2 pairs", "Chamfer distance", "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
                   "Hausdorff 95 %", "skipped shape-2.obj"):  # fmt: skip
         assert words in printed
-    stored = storage.read_json(tmp_path / "fields" / "reconstruction.json")
+    stored = files.read_json(tmp_path / "fields" / "reconstruction.json")
     assert stored["iou"]["mean"] > 0.9
     assert [pair["id"] for pair in stored["pairs"]] == list(fields.ids[:2])
     assert [entry["id"] for entry in stored["skipped"]] == ["shape-2.obj"]

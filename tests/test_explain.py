@@ -9,18 +9,19 @@ import torch
 import trimesh
 from click.testing import CliRunner
 
-from nfgen import __version__, artifact, storage
+from nfgen import __version__
 from nfgen.cli.main import main
-from nfgen.contact_sheet import save_png
 from nfgen.errors import ArtifactError
-from nfgen.explain import describe, lines
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
-from nfgen.provenance import made_by
-from nfgen.samples import Sample, write_list
-from nfgen.spec import FieldSpec
-from nfgen.token_set import TokenSet
-from nfgen.vocabulary import Vocabulary
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact, files
+from nfgen.pipeline.describe import describe, lines
+from nfgen.pipeline.sample_set import Sample, write_list
+from nfgen.runtime.provenance import made_by
+from nfgen.tokens.token_set import TokenSet
+from nfgen.tokens.vocabulary import Vocabulary
+from nfgen.viz.contact_sheet import save_png
 
 SPEC = FieldSpec(frequencies=0, hidden=(4,))
 
@@ -41,7 +42,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         save_png(path / "a.png", np.zeros((4, 4, 3), np.uint8))
         write_list(path, [sample], {"frame": None})
     score = {"value": 0.6, "low": 0.5, "high": 0.7}
-    storage.write_json(folder / "samples" / "evaluation.json", {"mmd": score, "cov": score, "1_nna": score})
+    files.write_json(folder / "samples" / "evaluation.json", {"mmd": score, "cov": score, "1_nna": score})
     (folder / "meshes" / "box").mkdir(parents=True)
     (folder / "meshes" / "ball").mkdir()
     trimesh.creation.box((1, 1, 2)).export(folder / "meshes" / "box" / "box.off")

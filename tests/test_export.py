@@ -11,12 +11,12 @@ from click.testing import CliRunner
 
 from nfgen.cli.main import main
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
-from nfgen.export import FORMATS, export
-from nfgen.field import Field, initial_weights
-from nfgen.field_set import FieldSet
-from nfgen.mesh_export import FORMATS as MESHES
-from nfgen.onnx_export import TOLERANCE
-from nfgen.spec import PRESETS, FieldSpec
+from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.onnx import TOLERANCE
+from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.io.meshes import FORMATS as MESHES
+from nfgen.pipeline.export import FORMATS, export
 
 SPECS = {
     **PRESETS,

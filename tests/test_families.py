@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from nfgen.errors import ConfigError, ShapeError
-from nfgen.families import FAMILIES, SDF, make_shapes, mesh_sdf
-from nfgen.families import sdf as shapes
-from nfgen.families.chair import Chair
-from nfgen.families.vase import Vase
+from nfgen.shapes.synthetic import FAMILIES, SDF, make_shapes, mesh_sdf
+from nfgen.shapes.synthetic import sdf as shapes
+from nfgen.shapes.synthetic.chair import Chair
+from nfgen.shapes.synthetic.vase import Vase
 
 CONVEX_AND_EXACT = {
     "ball": shapes.ball(0.4),

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.field import (
+from nfgen.fields.field import (
     Field,
     evaluate,
     evaluate_in_chunks,
@@ -24,7 +24,7 @@ from nfgen.field import (
     pixel_centres,
     unflatten,
 )
-from nfgen.spec import PRESETS, FieldSpec
+from nfgen.fields.spec import PRESETS, FieldSpec
 
 every_preset = pytest.mark.parametrize("name", PRESETS)
 
@@ -103,7 +103,7 @@ def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = PRESETS["mnist"]
     weights, points = some(spec, 5), torch.rand(5, 64, 2, generator=torch.Generator().manual_seed(1))
     whole = evaluate(spec, weights, points)
-    monkeypatch.setattr("nfgen.field.CHUNK_NUMBERS", 300)
+    monkeypatch.setattr("nfgen.fields.field.CHUNK_NUMBERS", 300)
     torch.testing.assert_close(evaluate_in_chunks(spec, weights, points), whole, rtol=1e-5, atol=1e-6)
 
 

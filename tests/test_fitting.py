@@ -11,13 +11,13 @@ import trimesh
 from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError, NfgenError, ShapeError
-from nfgen.field import Field, initial_weights
-from nfgen.field_set import FieldSet
-from nfgen.fit_job import SampleConfig
-from nfgen.fitting import FitConfig, fit_batch
-from nfgen.shape_fitting import fit_fields
+from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.fitting.job import SampleConfig
+from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.pipeline.fit import fit_fields
 from nfgen.shapes import find_shapes
-from nfgen.spec import FieldSpec
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 CONFIG = FitConfig(steps=60, points=256, batch=2)
@@ -78,7 +78,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_end(
         fitted.append(len(points))
         return fit_batch(spec, points, *rest, **named)
 
-    monkeypatch.setattr("nfgen.shape_fitting.fit_batch", counting)
+    monkeypatch.setattr("nfgen.pipeline.fit.fit_batch", counting)
     resumed = fit(solids, tmp_path / "cut", resume=True)
     assert fitted == [2, 1], "done work is not redone"
     assert torch.equal(resumed.weights, whole.weights)

@@ -7,17 +7,17 @@ import torch
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.field import evaluate, evaluate_in_chunks, initial_weights, inside
-from nfgen.field_set import FieldSet
-from nfgen.fitting import FitConfig, fit_batch
-from nfgen.spec import FieldSpec
-from nfgen.symmetry import permute, random_orders
-from nfgen.tokenizers.augmentation import SHIFT
-from nfgen.tokenizers.graph import GraphTokenizer
-from nfgen.tokenizers.graph_networks import GraphEncoder
-from nfgen.tokenizers.movement import moved, movements
-from nfgen.tokenizers.probing import find_box, grid_sight
-from nfgen.tokenizers.vq_networks import Cells
+from nfgen.fields.field import evaluate, evaluate_in_chunks, initial_weights, inside
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.fields.symmetry import permute, random_orders
+from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.tokenizers.graph.networks import GraphEncoder
+from nfgen.tokenizers.graph.tokenizer import GraphTokenizer
+from nfgen.tokenizers.graph.weight_transforms import moved, movements
+from nfgen.tokenizers.vq.networks import Cells
+from nfgen.tokenizers.vq.probes import find_box, grid_sight
+from nfgen.tokenizers.vq.warps import SHIFT
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 12))
 SPECS = [

@@ -11,11 +11,11 @@ import torch
 from click.testing import CliRunner, Result
 
 import nfgen
-from nfgen import storage
 from nfgen.cli.main import main
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.field_set import FieldSet
-from nfgen.models.sampling import sample
+from nfgen.fields.field_set import FieldSet
+from nfgen.io import files
+from nfgen.models.generation.generate import sample
 
 from . import stub_hub
 
@@ -34,7 +34,7 @@ def run(tiny_fields: FieldSet, tmp_path_factory: pytest.TempPathFactory) -> Path
     settings = {"layers": 1, "width": 16, "heads": 1}
     nfgen.train(folder / "tokens", folder / "run", config=config, model_settings=settings)
     nfgen.generate(folder / "run", 3, folder / "samples", resolution=16)
-    storage.write_json(folder / "samples" / "evaluation.json", SCORES)
+    files.write_json(folder / "samples" / "evaluation.json", SCORES)
     return folder / "run"
 
 

@@ -19,19 +19,21 @@ import pytest
 import torch
 from click.testing import CliRunner
 
-from nfgen import artifact, storage
 from nfgen.cli.main import main
-from nfgen.contact_sheet import save_png
-from nfgen.determinism import make_deterministic
 from nfgen.errors import ArtifactError, NfgenError
-from nfgen.field_set import FieldSet
-from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import generate, tokenize, train
-from nfgen.sample_journal import JOURNAL, Journal
+from nfgen.fields.field_set import FieldSet
+from nfgen.io import artifact, files
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.generate import generate
+from nfgen.pipeline.sample_journal import JOURNAL, Journal
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import train
+from nfgen.runtime.determinism import make_deterministic
 from nfgen.shapes.sampling import _hidden_main, _pool
-from nfgen.token_set import TokenSet
-from nfgen.tokenizers import vq_training
-from nfgen.tokenizers.vq import VQTokenizer
+from nfgen.tokenizers.vq import training
+from nfgen.tokenizers.vq.tokenizer import VQTokenizer
+from nfgen.tokens.token_set import TokenSet
+from nfgen.viz.contact_sheet import save_png
 
 # A dozen steps teach no codebook; what counts here is that they are the same steps.
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
@@ -86,11 +88,11 @@ def test_a_tokenizer_goes_on_from_its_check_point_to_the_same_bits(
     tokenize(tiny_fields, tmp_path / "whole", tokenizer, **settings)
     # As a kill would: nothing is written at the end, so that the check point of step 8 is the last.
     with monkeypatch.context() as patch:
-        patch.setattr(vq_training, "_step", stopping(vq_training._step, 10, RuntimeError()))
+        patch.setattr(training, "_step", stopping(training._step, 10, RuntimeError()))
         with pytest.raises(RuntimeError):
             tokenize(tiny_fields, tmp_path / "cut", tokenizer, **settings)
     with monkeypatch.context() as patch:
-        patch.setattr(vq_training, "_step", stopping(vq_training._step, 4, AssertionError("steps are done again")))
+        patch.setattr(training, "_step", stopping(training._step, 4, AssertionError("steps are done again")))
         tokenize(tiny_fields, tmp_path / "cut", tokenizer, resume=True, **settings)
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
@@ -100,7 +102,7 @@ def test_ctrl_c_keeps_the_step_that_it_came_in(
     tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = VQTokenizer(**VQ).fit(tiny_fields)
-    step, calls = vq_training._step, iter(range(10**6))
+    step, calls = training._step, iter(range(10**6))
 
     def pressed(*arguments: Any) -> Any:
         if next(calls) == 5:
@@ -108,11 +110,11 @@ def test_ctrl_c_keeps_the_step_that_it_came_in(
         return step(*arguments)
 
     with monkeypatch.context() as patch:
-        patch.setattr(vq_training, "_step", pressed)
+        patch.setattr(training, "_step", pressed)
         with pytest.raises(KeyboardInterrupt):
             VQTokenizer(**VQ).fit(tiny_fields, tmp_path)
     with monkeypatch.context() as patch:
-        patch.setattr(vq_training, "_step", stopping(step, 6, AssertionError("steps are done again")))
+        patch.setattr(training, "_step", stopping(step, 6, AssertionError("steps are done again")))
         resumed = VQTokenizer(**VQ).fit(tiny_fields, tmp_path)
     for key, tensor in whole.tensors().items():
         assert torch.equal(tensor, resumed.tensors()[key]), key
@@ -122,7 +124,7 @@ def test_a_tokenizer_is_resumed_only_as_it_was(
     tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with monkeypatch.context() as patch:
-        patch.setattr(vq_training, "_step", stopping(vq_training._step, 6, KeyboardInterrupt()))
+        patch.setattr(training, "_step", stopping(training._step, 6, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             tokenize(tiny_fields, tmp_path / "cut", "vq", **VQ)
     with pytest.raises(ArtifactError, match="had other settings"):
@@ -138,13 +140,13 @@ def test_a_tokenizer_is_resumed_only_as_it_was(
 def test_a_loss_that_is_not_finite_keeps_the_last_check_point_and_goes_on_from_it(
     tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    loss, calls = vq_training.function_loss, iter(range(10**6))
+    loss, calls = training.function_loss, iter(range(10**6))
 
     def diverging(*arguments: Any) -> torch.Tensor:
         return loss(*arguments) * (float("nan") if next(calls) == 6 else 1)
 
     with monkeypatch.context() as patch:
-        patch.setattr(vq_training, "function_loss", diverging)
+        patch.setattr(training, "function_loss", diverging)
         with pytest.raises(NfgenError, match="no longer finite at step 6") as caught:
             tokenize(tiny_fields, tmp_path / "out", "vq", **VQ)
     assert "step 4 is kept" in caught.value.remedy
@@ -157,7 +159,7 @@ def test_a_loss_that_is_not_finite_keeps_the_last_check_point_and_goes_on_from_i
 
 def test_weights_that_are_not_finite_never_replace_a_check_point(tiny_fields: FieldSet, tmp_path: Path) -> None:
     networks = torch.nn.Linear(2, 2)
-    kept = vq_training.CheckPoint(tmp_path, networks, [], {}, torch.Generator())
+    kept = training.CheckPoint(tmp_path, networks, [], {}, torch.Generator())
     kept.save(1, 0.0)
     before = content(tmp_path)
     with torch.no_grad():
@@ -171,12 +173,12 @@ def test_weights_that_are_not_finite_never_replace_a_check_point(tiny_fields: Fi
 def test_a_generation_goes_on_after_its_last_whole_sample(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, written: int
 ) -> None:
-    from nfgen.pipeline import generating
+    from nfgen.pipeline import generate as generating
 
     generate(run, 5, tmp_path / "whole", resolution=16)
     with monkeypatch.context() as patch:
         # Between the mesh of a sample and its picture.
-        patch.setattr("nfgen.samples.save_png", stopping(save_png, written, KeyboardInterrupt()))
+        patch.setattr("nfgen.pipeline.sample_set.save_png", stopping(save_png, written, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             generate(run, 5, tmp_path / "cut", resolution=16)
     assert (tmp_path / "cut.partial" / JOURNAL).exists() == (written > 0)
@@ -204,11 +206,11 @@ def test_a_training_that_was_killed_at_its_very_end_is_not_trained_again(
     config = TrainConfig(steps=40, batch_size=4)
     with monkeypatch.context() as patch:
         # The first is that of the tokenizer inside, the second that of the run.
-        patch.setattr("nfgen.artifact._replace", stopping(artifact._replace, 1, KeyboardInterrupt()))
+        patch.setattr("nfgen.io.artifact._replace", stopping(artifact._replace, 1, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
     with monkeypatch.context() as patch:
-        patch.setattr("nfgen.pipeline.training.train_model", stopping(train, 0, AssertionError("trained again")))
+        patch.setattr("nfgen.pipeline.train.train_model", stopping(train, 0, AssertionError("trained again")))
         train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config, resume=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["run"]
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == sorted(path.name for path in run.iterdir())
@@ -225,7 +227,7 @@ def test_a_kill_between_two_renames_loses_neither_artifact(tmp_path: Path) -> No
         pass
     assert artifact.read_config(tmp_path / "thing1") == {"size": 1}
     with artifact.writing(tmp_path / "thing1", "thing", resume=True, overwrite=True) as folder:
-        assert storage.read_json(folder / "config.json")["size"] == 2
+        assert files.read_json(folder / "config.json")["size"] == 2
     assert artifact.read_config(tmp_path / "thing1") == {"size": 2}
     assert [path.name for path in tmp_path.iterdir()] == ["thing1"]
 

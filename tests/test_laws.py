@@ -11,9 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor
 
-from nfgen.decoding import decode_fields
 from nfgen.errors import ConfigError
-from nfgen.field import (
+from nfgen.fields.field import (
     Field,
     batches,
     evaluate,
@@ -27,12 +26,13 @@ from nfgen.field import (
     neuron_rows,
     unflatten,
 )
-from nfgen.field_gradient import losses_and_gradient
-from nfgen.shapes.shape import Transform
-from nfgen.spec import FieldSpec, Output
-from nfgen.symmetry import canonical, match, permute, random_orders
-from nfgen.token_set import split
-from nfgen.vocabulary import Vocabulary
+from nfgen.fields.gradient import losses_and_gradient
+from nfgen.fields.spec import FieldSpec, Output
+from nfgen.fields.symmetry import canonical, match, permute, random_orders
+from nfgen.shapes.base import Transform
+from nfgen.tokens.decoding import decode_fields
+from nfgen.tokens.token_set import split
+from nfgen.tokens.vocabulary import Vocabulary
 
 law = settings(max_examples=25, deadline=None, derandomize=True)
 SEEDS = st.integers(0, 2**31)
@@ -177,7 +177,7 @@ def test_chunks_are_the_whole(spec: FieldSpec, seed: int, count: int, n: int, ow
     wanted = evaluate(spec, weights, points)
     with pytest.MonkeyPatch.context() as patch:
         for numbers in (1, 20, 1 << 22):
-            patch.setattr("nfgen.field.CHUNK_NUMBERS", numbers)
+            patch.setattr("nfgen.fields.field.CHUNK_NUMBERS", numbers)
             got = evaluate_in_chunks(spec, weights, points)
             assert got.dtype == torch.float64
             torch.testing.assert_close(got, wanted, rtol=0, atol=1e-12)

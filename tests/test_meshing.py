@@ -5,11 +5,11 @@ import pytest
 import torch
 
 from nfgen.errors import ConfigError
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
-from nfgen.meshing import extract_mesh, grid_points, mesh_from_grid
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.meshing.marching_cubes import extract_mesh, grid_points, mesh_from_grid
+from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.shapes import MeshShape
-from nfgen.spec import PRESETS, FieldSpec
 
 BALL = 4 / 3 * np.pi
 

@@ -9,15 +9,15 @@ import torch
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.models.base import SequenceModel, check_tokens
 from nfgen.models.diffusion import DiffusionTransformer, shares
-from nfgen.models.draw import SamplingConfig, draw, generators, uniforms
+from nfgen.models.generation.generate import sample
+from nfgen.models.generation.logits import SamplingConfig, draw, generators, uniforms
 from nfgen.models.gpt import GPT
-from nfgen.models.heads import CodeEmbedding, DigitHead, digit_rows
+from nfgen.models.nn.heads import CodeEmbedding, DigitHead, digit_rows
 from nfgen.models.presets import SIZES, preset
-from nfgen.models.probe import training_cost
 from nfgen.models.registry import create, find, load_model, model_for
-from nfgen.models.sampling import sample
-from nfgen.models.train_config import TrainConfig
-from nfgen.vocabulary import Vocabulary
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.dry_run.model_cost import training_cost
+from nfgen.tokens.vocabulary import Vocabulary
 
 PLAIN = Vocabulary(length=9, codes=12, classes=("cup", "vase"))
 DIGITS = Vocabulary(length=9, codes=24, levels=(4, 3, 2))

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from nfgen import artifact, storage
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.fitting import FitConfig
-from nfgen.spec import FieldSpec
-from nfgen.token_set import common_frame, split
-from nfgen.vocabulary import Vocabulary
+from nfgen.fields.spec import FieldSpec
+from nfgen.fitting.optimize import FitConfig
+from nfgen.io import artifact, files
+from nfgen.tokens.token_set import common_frame, split
+from nfgen.tokens.vocabulary import Vocabulary
 
 
 @pytest.mark.parametrize(
@@ -93,7 +93,7 @@ def test_an_impossible_vocabulary_is_refused(settings: dict[str, object]) -> Non
 
 def write(path: Path, **arguments: object) -> None:
     with artifact.writing(path, "thing", **arguments) as folder:  # type: ignore[arg-type]
-        storage.write_tensors(folder / "a.safetensors", {"a": torch.arange(3)})
+        files.write_tensors(folder / "a.safetensors", {"a": torch.arange(3)})
         artifact.write_config(folder, "thing", {"size": 3})
 
 
@@ -174,7 +174,7 @@ def test_a_damaged_config_is_named(tmp_path: Path, text: str, problem: str) -> N
 
 def test_numbers_that_are_not_finite_are_never_written(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="JSON"):
-        storage.write_json(tmp_path / "x.json", {"loss": float("nan")})
+        files.write_json(tmp_path / "x.json", {"loss": float("nan")})
     assert not list(tmp_path.iterdir())
 
 

@@ -7,16 +7,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen.decoding import decode_fields
-from nfgen.field import evaluate_in_chunks, inside
-from nfgen.field_set import FieldSet
-from nfgen.models.draw import SamplingConfig
+from nfgen.fields.field import evaluate_in_chunks, inside
+from nfgen.fields.field_set import FieldSet
+from nfgen.models.generation.generate import sample
+from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.presets import preset
 from nfgen.models.registry import load_model, model_for
-from nfgen.models.sampling import sample
-from nfgen.models.train_config import TrainConfig
-from nfgen.models.training import train
+from nfgen.models.training.config import TrainConfig
+from nfgen.models.training.trainer import train
 from nfgen.tokenizers import registry
+from nfgen.tokens.decoding import decode_fields
 
 POINTS = torch.rand(2000, 3, generator=torch.Generator().manual_seed(5)) * 2 - 1
 

@@ -11,15 +11,18 @@ import pytest
 import torch
 import trimesh
 
-from nfgen.artifact import read_config
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
-from nfgen.models.draw import SamplingConfig
-from nfgen.models.sampling import sample
-from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import Run, generate, read_prefix, sort_settings, tokenize, train
-from nfgen.token_set import TokenSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.io.artifact import read_config
+from nfgen.models.generation.generate import sample
+from nfgen.models.generation.logits import SamplingConfig
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.generate import generate
+from nfgen.pipeline.run import Run, read_prefix
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import sort_settings, train
+from nfgen.tokens.token_set import TokenSet
 
 SMALL = {"layers": 1, "width": 32, "heads": 1, "dropout": 0.0}
 CONFIG = TrainConfig(steps=60, batch_size=4, evaluate_every=20, learning_rate=3e-3)
@@ -126,10 +129,10 @@ def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: P
 def test_samples_without_a_surface_are_counted_or_drawn_again(
     run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from nfgen import samples as writer
+    from nfgen.pipeline import sample_set as writer
 
     meshes = iter([None, *[trimesh.creation.box()] * 9])
-    monkeypatch.setattr("nfgen.pipeline.generating.surface_or_none", lambda field, resolution: next(meshes))
+    monkeypatch.setattr("nfgen.pipeline.generate.surface_or_none", lambda field, resolution: next(meshes))
     kept = generate(run, 2, tmp_path / "kept")
     assert [sample_.empty for sample_ in kept] == [True, False]
     assert kept[0].file is None
@@ -144,13 +147,13 @@ def test_samples_without_a_surface_are_counted_or_drawn_again(
 
 
 def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    from nfgen import samples as writer
+    from nfgen.pipeline import sample_set as writer
 
     box = trimesh.creation.box()
     halves = trimesh.util.concatenate([box, box.copy().apply_translation([0, 0, 2])])
     crumb = trimesh.util.concatenate([box, trimesh.creation.box([0.1] * 3).apply_translation([0, 0, 2])])
     meshes = iter([halves, None, crumb, box])
-    monkeypatch.setattr("nfgen.pipeline.generating.surface_or_none", lambda field, resolution: next(meshes))
+    monkeypatch.setattr("nfgen.pipeline.generate.surface_or_none", lambda field, resolution: next(meshes))
     made = generate(run, 2, tmp_path / "out", require_body=0.99)
     assert [sample_.index for sample_ in made] == [2, 3]
     config = read_config(tmp_path / "out", writer.KIND)
@@ -166,7 +169,7 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
     loaded = Run.load(run)
     names: Iterator[str] = iter("aabc")
     monkeypatch.setattr(Run, "nearest", lambda self, fields: [{"id": next(names), "distance": 0.1} for _ in fields])
-    monkeypatch.setattr("nfgen.pipeline.generating.TRIES", 1)
+    monkeypatch.setattr("nfgen.pipeline.generate.TRIES", 1)
     assert len(loaded.train_ids) >= 6
     made = generate(run, 3, tmp_path / "out", distinct=True, resolution=16)
     assert [sample_.index for sample_ in made] == [0, 2, 3]
@@ -213,7 +216,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(
 
     config = replace(CONFIG, sample_every=40)
     with monkeypatch.context() as patch:
-        patch.setattr("nfgen.pipeline.watching.save_png", interrupt)
+        patch.setattr("nfgen.pipeline.training_monitor.save_png", interrupt)
         with pytest.raises(KeyboardInterrupt):
             train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
     assert not (tmp_path / "run").exists()

@@ -7,13 +7,14 @@ import pytest
 from click.testing import CliRunner, Result
 
 import nfgen
-from nfgen import plan
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
-from nfgen.field_set import FieldSet
-from nfgen.models.draw import SamplingConfig
-from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import Run, plan_generate, plan_tokenize, plan_train
+from nfgen.fields.field_set import FieldSet
+from nfgen.models.generation.logits import SamplingConfig
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.dry_run import estimate
+from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
+from nfgen.pipeline.run import Run
 
 MODEL = {"layers": 1, "width": 16, "heads": 1}
 
@@ -99,14 +100,14 @@ def test_the_commands_write_nothing(fields: Path, tmp_path: Path) -> None:
 
 def test_a_loop_is_split_into_what_is_paid_once_and_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:
     clock = [0.0]
-    monkeypatch.setattr(plan.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr(estimate.time, "perf_counter", lambda: clock[0])
 
     def work(turns: int) -> None:
         clock[0] += 5 + 2 * turns
 
-    assert plan.per_turn(work) == pytest.approx((5, 2))
+    assert estimate.per_turn(work) == pytest.approx((5, 2))
 
 
 @pytest.mark.parametrize(("seconds", "words"), [(0.34, "0.3 s"), (42, "42 s"), (600, "10 min"), (7200, "2.0 h")])
 def test_a_time_in_words(seconds: float, words: str) -> None:
-    assert plan.duration(seconds) == words
+    assert estimate.duration(seconds) == words

@@ -11,7 +11,7 @@ from click.testing import CliRunner, Result
 
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
-from nfgen.field_set import FieldSet
+from nfgen.fields.field_set import FieldSet
 from nfgen.tokenizers import registry
 
 EXAMPLE = Path(__file__).parent / "example_plugin"
@@ -59,7 +59,7 @@ BROKEN = {
     "missing": ("no_such_module:Thing", "does not load"),
     "absent": ("json:NoSuchThing", "does not load"),
     "stranger": ("json:JSONDecoder", "is no Tokenizer"),
-    "misnamed": ("nfgen.tokenizers.identity:IdentityTokenizer", "calls itself 'identity'"),
+    "misnamed": ("nfgen.tokenizers.weights.identity:IdentityTokenizer", "calls itself 'identity'"),
     "quitter": ("quitter_of_a_test:Thing", "does not load"),
 }
 

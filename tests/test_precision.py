@@ -5,12 +5,13 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from nfgen import doctor, precision
-from nfgen.models.optimisation import low_precision
 from nfgen.models.presets import preset
 from nfgen.models.registry import create
-from nfgen.models.train_config import TrainConfig
-from nfgen.vocabulary import Vocabulary
+from nfgen.models.training.config import TrainConfig
+from nfgen.models.training.optim import low_precision
+from nfgen.pipeline import doctor
+from nfgen.runtime import precision
+from nfgen.tokens.vocabulary import Vocabulary
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 

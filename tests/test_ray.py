@@ -11,15 +11,18 @@ import pytest
 import torch
 import trimesh
 
-from nfgen.engine import create_engine
 from nfgen.errors import ConfigError, NfgenError
-from nfgen.field_set import FieldSet
-from nfgen.fit_job import SampleConfig
-from nfgen.fitting import FitConfig
-from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import generate, tokenize, tokenizing, train
-from nfgen.shape_fitting import fit_fields
-from nfgen.spec import FieldSpec
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.fitting.job import SampleConfig
+from nfgen.fitting.optimize import FitConfig
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline import tokenize as tokenizing
+from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.generate import generate
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import train
+from nfgen.runtime.executor import create_engine
 
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'nfgen[ray]'")
 
@@ -112,7 +115,7 @@ def test_a_task_that_ends_every_process_is_named(cluster: Any, monkeypatch: pyte
             os._exit(1)
         return task
 
-    monkeypatch.setattr("nfgen.ray_engine.ATTEMPTS", 0)
+    monkeypatch.setattr("nfgen.runtime.ray_executor.ATTEMPTS", 0)
     with pytest.raises(NfgenError, match="task 1 was lost 1 times"):
         list(create_engine("ray").map(work, range(2)))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 
 from nfgen.cli.main import main
-from nfgen.fit_job import SampleConfig
-from nfgen.fitting import FitConfig
+from nfgen.fitting.job import SampleConfig
+from nfgen.fitting.optimize import FitConfig
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()

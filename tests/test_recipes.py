@@ -12,17 +12,17 @@ from click.testing import CliRunner
 
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
-from nfgen.field_set import FieldSet
-from nfgen.fitting import FitConfig, fit_batch
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.fitting.optimize import FitConfig, fit_batch
 from nfgen.models.presets import preset
 from nfgen.models.registry import create, load_model
-from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline import sort_settings
-from nfgen.recipes import RECIPES, recipe, with_recipe
-from nfgen.shape_fitting import sort_settings as sort_fit_settings
-from nfgen.spec import PRESETS, FieldSpec
-from nfgen.tokenizers.codebook import CodebookConfig
-from nfgen.vocabulary import Vocabulary
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.fit import sort_settings as sort_fit_settings
+from nfgen.pipeline.recipes import RECIPES, recipe, with_recipe
+from nfgen.pipeline.train import sort_settings
+from nfgen.tokenizers.weights.codebook import CodebookConfig
+from nfgen.tokens.vocabulary import Vocabulary
 
 
 def parts(name: str) -> tuple[FieldSpec, FitConfig, CodebookConfig, Any, TrainConfig]:

@@ -10,11 +10,11 @@ import trimesh
 from numpy.typing import NDArray
 from PIL import Image
 
-from nfgen.contact_sheet import contact_sheet, save_png
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
-from nfgen.lighting import sky_visibility, sun_visibility
-from nfgen.rasterise import rasterise
-from nfgen.render import CAMERA_DISTANCE, PAPER, VIEW_RADIUS, render_image, render_mesh, turntable
+from nfgen.viz.contact_sheet import contact_sheet, save_png
+from nfgen.viz.lighting import sky_visibility, sun_visibility
+from nfgen.viz.rasterizer import rasterise
+from nfgen.viz.render import CAMERA_DISTANCE, PAPER, VIEW_RADIUS, render_image, render_mesh, turntable
 
 RED = (0.9, 0.05, 0.05)
 

@@ -15,19 +15,19 @@ import pytest
 import torch
 import trimesh
 
-from nfgen import artifact, storage
-from nfgen.contact_sheet import save_png
 from nfgen.errors import ArtifactError, NfgenError
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact, files
 from nfgen.metrics import comparison_summary, evaluate_clouds, validity_summary
+from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.report import write_report
-from nfgen.report.models import PAGE_BYTES, POSITION_BITS, Models, clustered, pack
-from nfgen.samples import Sample, write_list
-from nfgen.shapes.shape import Transform
-from nfgen.spec import FieldSpec
-from nfgen.token_set import TokenSet
-from nfgen.vocabulary import Vocabulary
+from nfgen.report.mesh_codec import PAGE_BYTES, POSITION_BITS, Models, clustered, pack
+from nfgen.shapes.base import Transform
+from nfgen.tokens.token_set import TokenSet
+from nfgen.tokens.vocabulary import Vocabulary
+from nfgen.viz.contact_sheet import save_png
 
 SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
 HOSTILE = """<script>alert(1)</script>"'&<img src=x onerror=alert(2)>"""
@@ -110,7 +110,7 @@ def make_samples(path: Path, ids: tuple[str, ...], label: str = "chair") -> None
     rng = np.random.default_rng(0)
     made, real, train = (rng.normal(size=(8, 16, 3)) * 0.3 for _ in range(3))
     scores = evaluate_clouds(made, real, train) | {"validity": validity_summary([trimesh.creation.box(), None])}
-    storage.write_json(path / "evaluation.json", scores)
+    files.write_json(path / "evaluation.json", scores)
 
 
 def make_all(folder: Path, ids: tuple[str, ...] = tuple(f"shape-{i}" for i in range(COUNT))) -> dict[str, Path]:
@@ -251,7 +251,7 @@ def test_scores_without_training_shapes_say_how_to_get_novelty(tmp_path: Path) -
     make_samples(tmp_path / "samples", ("a",))
     rng = np.random.default_rng(0)
     scores = evaluate_clouds(rng.normal(size=(8, 16, 3)), rng.normal(size=(8, 16, 3)))
-    storage.write_json(tmp_path / "samples" / "evaluation.json", scores)
+    files.write_json(tmp_path / "samples" / "evaluation.json", scores)
     assert "nfgen evaluate --train" in Page(write_report([tmp_path / "samples"])).words
 
 
@@ -279,7 +279,7 @@ def test_a_fit_is_shown_over_its_steps(tmp_path: Path) -> None:
     steps = torch.tensor([0, 1, 40])
     stages = torch.stack([octahedron((0.8, 0.8, 0.8)).expand(2, -1), fields.weights[:2], fields.weights[:2]])
     kept = {"steps": steps, "weights": stages, "losses": torch.rand(40, 2)}
-    storage.write_tensors(tmp_path / "fields" / "snapshots.safetensors", kept)
+    files.write_tensors(tmp_path / "fields" / "snapshots.safetensors", kept)
     page = Page(write_report([tmp_path / "fields"]))
     for id in ("a", "b"):
         assert [alt for alt in alts(page) if alt.startswith(f"{id} after")] == [
@@ -287,7 +287,7 @@ def test_a_fit_is_shown_over_its_steps(tmp_path: Path) -> None:
         ]
     assert any("after each of the steps 0, 1, 40" in alt for alt in alts(page))
     assert any("Loss of a fit" in str(svg["aria-label"]) for svg in page.all("svg"))
-    storage.write_tensors(tmp_path / "fields" / "snapshots.safetensors", {**kept, "weights": stages[..., :5]})
+    files.write_tensors(tmp_path / "fields" / "snapshots.safetensors", {**kept, "weights": stages[..., :5]})
     with pytest.raises(ArtifactError, match="of other fields"):
         write_report([tmp_path / "fields"])
 
@@ -296,12 +296,12 @@ def test_a_sequence_stands_beside_its_codebook(tmp_path: Path) -> None:
     make_tokens(tmp_path / "tokens", ("a", "b"))
     (tmp_path / "tokens" / "tokenizer").mkdir()
     file = tmp_path / "tokens" / "tokenizer" / "codebook.safetensors"
-    storage.write_tensors(file, {"vectors": torch.rand(16, 3).half()})
+    files.write_tensors(file, {"vectors": torch.rand(16, 3).half()})
     page = Page(write_report([tmp_path / "tokens"]))
     assert "They begin 0 1 2 3" in re.sub(r"\s+", " ", page.words)
     assert any("16 codes" in alt and "its 3 numbers" in alt for alt in alts(page))
     assert any("The 3 numbers of each token of a," in alt for alt in alts(page))
-    storage.write_tensors(file, {"vectors": torch.rand(9, 3).half()})
+    files.write_tensors(file, {"vectors": torch.rand(9, 3).half()})
     with pytest.raises(ArtifactError, match="no codebook of 16"):
         write_report([tmp_path / "tokens"])
 
@@ -315,7 +315,7 @@ def test_codes_that_stand_for_no_vector_are_shown_without(tmp_path: Path) -> Non
         tokens.write(folder)
     (tmp_path / "tokens" / "tokenizer").mkdir()
     file = tmp_path / "tokens" / "tokenizer" / "codebook.safetensors"
-    storage.write_tensors(file, {"vectors": torch.rand(10, 3).half()})
+    files.write_tensors(file, {"vectors": torch.rand(10, 3).half()})
     assert any("10 codes" in alt for alt in alts(Page(write_report([tmp_path / "tokens"]))))
 
 
@@ -325,9 +325,9 @@ def test_reconstructions_and_the_command_lines_of_evaluations_are_shown(tmp_path
     figures = {"cd": 0.0123, "f_score_1": 0.91, "f_score_2": 0.97, "iou": 0.88, "normal_consistency": 0.93}
     pairs = comparison_summary([{**figures, "hausdorff_95": 0.045}, {**figures, "hausdorff_95": None}])
     command = "nfgen evaluate fields --pairs"
-    storage.write_json(tmp_path / "fields" / "reconstruction.json", {**pairs, "seed": 4, "command": command})
-    scores = storage.read_json(tmp_path / "samples" / "evaluation.json")
-    storage.write_json(tmp_path / "samples" / "evaluation.json", {**scores, "command": "nfgen evaluate samples"})
+    files.write_json(tmp_path / "fields" / "reconstruction.json", {**pairs, "seed": 4, "command": command})
+    scores = files.read_json(tmp_path / "samples" / "evaluation.json")
+    files.write_json(tmp_path / "samples" / "evaluation.json", {**scores, "command": "nfgen evaluate samples"})
     page = Page(write_report([tmp_path / "samples", tmp_path / "fields"]))
     assert "Reconstruction" in page.headings
     for words in ("1.23", "91", "97", "0.88", "0.93", "0.045", "seed 4", command, "nfgen evaluate samples"):

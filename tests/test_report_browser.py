@@ -17,13 +17,13 @@ import torch
 import trimesh
 from PIL import Image
 
-from nfgen import artifact
-from nfgen.contact_sheet import save_png
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact
+from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.report import write_report
-from nfgen.samples import Sample, write_list
-from nfgen.spec import FieldSpec
+from nfgen.viz.contact_sheet import save_png
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)

@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.field import evaluate
-from nfgen.field_set import FieldSet
-from nfgen.round_trip import FIGURES, TRUNCATION, judge_fields, token_report
-from nfgen.spec import FieldSpec
-from nfgen.vocabulary import Vocabulary
+from nfgen.fields.field import evaluate
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.tokens.round_trip import FIGURES, TRUNCATION, judge_fields, token_report
+from nfgen.tokens.vocabulary import Vocabulary
 
 
 def test_fitted_fields_match_their_shapes(tiny_fields: FieldSet) -> None:

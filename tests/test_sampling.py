@@ -6,11 +6,11 @@ import pytest
 import torch
 
 from nfgen.errors import ConfigError
-from nfgen.models.draw import SamplingConfig, draw
+from nfgen.models.generation.generate import log_likelihood, sample
+from nfgen.models.generation.logits import SamplingConfig, draw
 from nfgen.models.gpt import GPT
 from nfgen.models.registry import create
-from nfgen.models.sampling import log_likelihood, sample
-from nfgen.vocabulary import Vocabulary
+from nfgen.tokens.vocabulary import Vocabulary
 
 PLAIN = Vocabulary(length=7, codes=10, classes=("cup", "vase"))
 PLACES = Vocabulary(length=7, codes=10, ranges=((0, 4), (4, 10)))

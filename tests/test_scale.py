@@ -8,17 +8,18 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from nfgen import storage
-from nfgen.engine import LocalEngine, create_engine, in_order
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.field_set import FieldSet, write_shard
-from nfgen.fit_report import FILE
-from nfgen.models.batches import Batches
-from nfgen.packing import PARTS, pack
-from nfgen.pipeline import tokenize, tokenizing
-from nfgen.tensor_writer import writing_tensors
-from nfgen.token_set import TokenSet
-from nfgen.vocabulary import Vocabulary
+from nfgen.fields.field_set import FieldSet, write_shard
+from nfgen.fields.fit_report import FILE
+from nfgen.fitting.merge import PARTS, pack
+from nfgen.io import files
+from nfgen.io.safetensors_stream import writing_tensors
+from nfgen.models.training.data import Batches
+from nfgen.pipeline import tokenize as tokenizing
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.runtime.executor import LocalEngine, create_engine, in_order
+from nfgen.tokens.token_set import TokenSet
+from nfgen.tokens.vocabulary import Vocabulary
 
 
 def resident() -> int:
@@ -77,7 +78,7 @@ def test_a_report_is_read_when_somebody_looks(tiny_fields: FieldSet, tmp_path: P
     replace(tiny_fields, report=tuple({"id": id} for id in tiny_fields.ids)).save(tmp_path / "fields")
     fields = FieldSet.load(tmp_path / "fields")
     assert fields.select(torch.tensor([3, 1])).report == [{"id": "sphere-3"}, {"id": "sphere-1"}]
-    storage.write_json(tmp_path / "fields" / FILE, {"fields": [{}]})
+    files.write_json(tmp_path / "fields" / FILE, {"fields": [{}]})
     damaged = FieldSet.load(tmp_path / "fields")
     assert len(damaged.report) == 12
     with pytest.raises(ArtifactError, match="not the report of its 12 fields"):
@@ -94,8 +95,8 @@ def test_sets_of_many_shards_are_still_read(tiny_fields: FieldSet, tmp_path: Pat
     tiny_fields.save(tmp_path / "fields")
     for number, some in enumerate(torch.arange(12).split(5)):
         write_shard(tmp_path / "fields", number, tiny_fields.select(some))
-    config = storage.read_json(tmp_path / "fields" / "config.json")
-    storage.write_json(tmp_path / "fields" / "config.json", config | {"shards": 3})
+    config = files.read_json(tmp_path / "fields" / "config.json")
+    files.write_json(tmp_path / "fields" / "config.json", config | {"shards": 3})
     fields = FieldSet.load(tmp_path / "fields")
     assert torch.equal(fields.weights, tiny_fields.weights)
     assert fields.ids == tiny_fields.ids

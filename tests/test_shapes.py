@@ -17,8 +17,8 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from nfgen.errors import NfgenError
-from nfgen.progress import show_progress
-from nfgen.shapes import ImageShape, MeshShape, Shape, Transform, VoxelShape, find_shapes, sample_shapes, solid
+from nfgen.runtime.progress import show_progress
+from nfgen.shapes import ImageShape, MeshShape, Shape, Transform, VoxelShape, find_shapes, mesh_repair, sample_shapes
 
 BOX = trimesh.creation.box()
 BALL = trimesh.creation.icosphere(subdivisions=4)
@@ -75,14 +75,14 @@ def test_a_sphere_has_the_distance_of_a_sphere() -> None:
 
 def test_a_crowd_of_bodies_is_looked_at_no_more_often_than_promised(monkeypatch: pytest.MonkeyPatch) -> None:
     looked = []
-    asked = solid.igl.fast_winding_number
+    asked = mesh_repair.igl.fast_winding_number
     monkeypatch.setattr(
-        solid.igl, "fast_winding_number", lambda v, f, points: looked.append(len(points)) or asked(v, f, points)
+        mesh_repair.igl, "fast_winding_number", lambda v, f, points: looked.append(len(points)) or asked(v, f, points)
     )
     places = np.random.default_rng(0).uniform(-0.02, 0.02, (70, 3))
     crowd = trimesh.util.concatenate([trimesh.creation.box().apply_translation(place) for place in places])
     shape_of(crowd)
-    assert sum(looked) < 1.5 * solid.MAX_LOOKS
+    assert sum(looked) < 1.5 * mesh_repair.MAX_LOOKS
 
 
 @pytest.mark.parametrize("second", [BALL, inverted(BALL)], ids=["outward", "inverted"])

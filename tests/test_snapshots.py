@@ -7,13 +7,13 @@ import pytest
 import torch
 import trimesh
 
-from nfgen import storage
 from nfgen.errors import ArtifactError
-from nfgen.fit_job import SampleConfig
-from nfgen.fitting import FitConfig
-from nfgen.shape_fitting import fit_fields
-from nfgen.snapshots import FIELDS, SnapshotRecorder, Snapshots
-from nfgen.spec import FieldSpec
+from nfgen.fields.spec import FieldSpec
+from nfgen.fitting.job import SampleConfig
+from nfgen.fitting.optimize import FitConfig
+from nfgen.fitting.snapshots import FIELDS, SnapshotRecorder, Snapshots
+from nfgen.io import files
+from nfgen.pipeline.fit import fit_fields
 
 SPEC = FieldSpec(frequencies=0, hidden=(8,))
 FAST = {
@@ -70,9 +70,7 @@ def test_rows_of_fields_that_stopped_early_are_not_mistaken_for_others(tmp_path:
 
 
 def test_damaged_snapshots_are_named(tmp_path: Path) -> None:
-    storage.write_tensors(
-        tmp_path / "snapshots.safetensors", {"steps": torch.zeros(3), "weights": torch.zeros(2, 1, 5)}
-    )
+    files.write_tensors(tmp_path / "snapshots.safetensors", {"steps": torch.zeros(3), "weights": torch.zeros(2, 1, 5)})
     with pytest.raises(ArtifactError, match="damaged"):
         Snapshots.load(tmp_path)
     (tmp_path / "snapshots.safetensors").write_bytes(np.zeros(5).tobytes())

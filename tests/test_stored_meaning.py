@@ -10,12 +10,12 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from nfgen.fields.spec import FieldSpec
 from nfgen.models.gpt import GPT
-from nfgen.spec import FieldSpec
-from nfgen.tokenizers.bottleneck import create_bottleneck
-from nfgen.tokenizers.graph_networks import GraphEncoder
-from nfgen.tokenizers.vq_networks import Cells, Decoder, ProbeEncoder
-from nfgen.vocabulary import Vocabulary
+from nfgen.tokenizers.graph.networks import GraphEncoder
+from nfgen.tokenizers.vq.networks import Cells, Decoder, ProbeEncoder
+from nfgen.tokenizers.vq.quantizers import create_bottleneck
+from nfgen.tokens.vocabulary import Vocabulary
 
 CELLS = Cells((2, 2, 3), mirror=True)
 SPEC = FieldSpec(frequencies=1, hidden=(6, 5))

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen.bounds import LINES, bound_field
 from nfgen.errors import ConfigError
-from nfgen.field import ACTIVATIONS, SINE_FREQUENCY, Field, evaluate, flatten, fourier_features, initial_weights
-from nfgen.field_set import FieldSet
-from nfgen.meshing import ON_CORNER, extract_mesh, grid_points, mesh_from_grid
-from nfgen.regional import RegionalField
-from nfgen.restriction import restrict
-from nfgen.spec import FieldSpec
-from nfgen.surface_grid import surface_grid
+from nfgen.fields.field import ACTIVATIONS, SINE_FREQUENCY, Field, evaluate, flatten, fourier_features, initial_weights
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.meshing.bounds import LINES, bound_field
+from nfgen.fields.meshing.marching_cubes import ON_CORNER, extract_mesh, grid_points, mesh_from_grid
+from nfgen.fields.meshing.piecewise import RegionalField
+from nfgen.fields.meshing.pruning import restrict
+from nfgen.fields.meshing.sparse_grid import surface_grid
+from nfgen.fields.spec import FieldSpec
 
 SPECS = {
     "gelu": FieldSpec(hidden=(16, 16, 16)),

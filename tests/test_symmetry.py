@@ -4,9 +4,9 @@ import pytest
 import torch
 
 from nfgen.errors import ConfigError
-from nfgen.field import evaluate, initial_weights
-from nfgen.spec import PRESETS, FieldSpec
-from nfgen.symmetry import canonical, match, permute, random_orders
+from nfgen.fields.field import evaluate, initial_weights
+from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.fields.symmetry import canonical, match, permute, random_orders
 
 
 def fields(spec: FieldSpec, count: int = 3, seed: int = 0) -> torch.Tensor:

@@ -8,7 +8,7 @@ import pytest
 
 import nfgen
 from nfgen.errors import ConfigError
-from nfgen.field_set import FieldSet
+from nfgen.fields.field_set import FieldSet
 
 SETTINGS = {"layers": 1, "width": 16, "heads": 1}
 

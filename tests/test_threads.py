@@ -5,7 +5,7 @@ import time
 import pytest
 import torch
 
-from nfgen.threads import in_threads
+from nfgen.runtime.threads import in_threads
 
 
 def test_results_come_in_order_and_torch_is_as_it_was() -> None:

@@ -13,14 +13,14 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen import storage
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.field import evaluate_in_chunks, inside
-from nfgen.field_set import FieldSet
-from nfgen.round_trip import token_report
-from nfgen.spec import FieldSpec
+from nfgen.fields.field import evaluate_in_chunks, inside
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import files
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokens.round_trip import token_report
 
 
 @dataclass(frozen=True)
@@ -205,7 +205,7 @@ def test_every_code_stands_for_something_of_its_own_and_the_file_tells_what(
     assert of_codebook == ranges or case.name in ("vq", "graph")
     for low, high in of_codebook:
         assert len(vectors[low:high].unique(dim=0)) == high - low
-    assert torch.equal(storage.read_tensors(file)["vectors"], vectors.half())
+    assert torch.equal(files.read_tensors(file)["vectors"], vectors.half())
 
 
 @every_case

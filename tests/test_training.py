@@ -10,14 +10,14 @@ from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.models.base import SequenceModel
-from nfgen.models.batches import Batches
-from nfgen.models.draw import SamplingConfig
+from nfgen.models.generation.generate import log_likelihood, sample
+from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.gpt import GPT
 from nfgen.models.registry import create, find, load_model
-from nfgen.models.sampling import log_likelihood, sample
-from nfgen.models.train_config import TrainConfig
-from nfgen.models.training import TrainResult, train
-from nfgen.vocabulary import Vocabulary
+from nfgen.models.training.config import TrainConfig
+from nfgen.models.training.data import Batches
+from nfgen.models.training.trainer import TrainResult, train
+from nfgen.tokens.vocabulary import Vocabulary
 
 CODES = Vocabulary(length=12, codes=20, levels=(5, 4), classes=("a", "b", "c", "d"))
 NUMBERS = Vocabulary(length=12, width=2, classes=("a", "b", "c", "d"))

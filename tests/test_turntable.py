@@ -11,16 +11,16 @@ import torch
 import trimesh
 from PIL import Image
 
-from nfgen import artifact
-from nfgen.contact_sheet import save_png
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact
+from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.report import write_turntable
-from nfgen.samples import Sample, write_list
-from nfgen.shapes.shape import Transform
-from nfgen.spec import FieldSpec
-from nfgen.turntable import save_animation, turning_sheet, write_turntables
+from nfgen.shapes.base import Transform
+from nfgen.viz.animation import save_animation, turning_sheet, write_turntables
+from nfgen.viz.contact_sheet import save_png
 
 SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
 needs_ffmpeg = pytest.mark.skipif(
@@ -91,7 +91,7 @@ def test_an_animation_that_cannot_be_written_leaves_the_one_before(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr("nfgen.storage.os.fsync", full)
+        patch.setattr("nfgen.io.files.os.fsync", full)
         with pytest.raises(ArtifactError, match="No space"):
             save_animation(tmp_path / "a.gif", shades[::-1])
     assert [round(frame.mean()) for frame in frames_of(tmp_path / "a.gif")] == [0, 250]

@@ -19,18 +19,18 @@ import torch
 import trimesh
 from PIL import Image
 
-from nfgen import artifact, storage
 from nfgen.errors import ArtifactError, ConfigError, NfgenError, ShapeError
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact, files
+from nfgen.models.generation.generate import sample
 from nfgen.models.registry import create, load_model
-from nfgen.models.sampling import sample
-from nfgen.samples import read_list
+from nfgen.pipeline.sample_set import read_list
 from nfgen.shapes import find_shapes
-from nfgen.shapes.shape import Transform
-from nfgen.spec import FieldSpec
-from nfgen.tokenizers.vq import VQTokenizer
-from nfgen.vocabulary import Vocabulary
+from nfgen.shapes.base import Transform
+from nfgen.tokenizers.vq.tokenizer import VQTokenizer
+from nfgen.tokens.vocabulary import Vocabulary
 
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
@@ -163,7 +163,7 @@ def test_a_picture_is_png_or_jpeg_whatever_its_name(tmp_path: Path) -> None:
 
 
 def test_the_arrays_of_an_archive_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("nfgen.shapes.voxel_files.MAX_NPZ_BYTES", 1000)
+    monkeypatch.setattr("nfgen.shapes.formats.voxels.MAX_NPZ_BYTES", 1000)
     np.savez_compressed(tmp_path / "a.npz", voxels=np.ones((1, 8, 8, 8), bool), labels=np.zeros(100, int))
     refused(tmp_path / "a.npz", "the limit of all is 1,000")
     np.savez_compressed(tmp_path / "b.npz", voxels=np.ones((1, 8, 8, 8), bool))
@@ -191,7 +191,7 @@ def test_a_header_of_absurd_length_is_not_read(tmp_path: Path, header: int) -> N
         file.write(struct.pack("<Q", header) + b"{}")
         file.truncate(6 << 20)
     with pytest.raises(ArtifactError):
-        storage.read_tensors(tmp_path / "field.safetensors")
+        files.read_tensors(tmp_path / "field.safetensors")
     with pytest.raises(ArtifactError):
         Field.load(tmp_path / "field.safetensors")
 
@@ -210,7 +210,7 @@ def test_a_header_of_absurd_length_is_not_read(tmp_path: Path, header: int) -> N
 def test_json_that_is_none_or_too_much_is_refused(tmp_path: Path, content: bytes, match: str) -> None:
     (tmp_path / "a.json").write_bytes(content)
     with pytest.raises(ArtifactError, match=match) as caught:
-        storage.read_json(tmp_path / "a.json")
+        files.read_json(tmp_path / "a.json")
     assert "\n" not in caught.value.problem
 
 
@@ -220,20 +220,20 @@ def test_a_pipe_is_no_artifact(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError):
         artifact.read_config(tmp_path)
     with pytest.raises(ArtifactError, match="regular file"):
-        storage.read_json(tmp_path / "config.json")
+        files.read_json(tmp_path / "config.json")
     with pytest.raises(ArtifactError, match="regular file"):
         Field.load(tmp_path / "field.safetensors")
 
 
 def test_settings_that_claim_other_weights_than_the_file_holds_claim_no_memory(tmp_path: Path) -> None:
     model = create("gpt", Vocabulary(length=4, codes=8), layers=1, width=8, heads=1)
-    storage.write_tensors(tmp_path / "best.safetensors", model.state_dict())
+    files.write_tensors(tmp_path / "best.safetensors", model.state_dict())
     described = model.describe()
-    storage.write_json(tmp_path / "model.json", described)
+    files.write_json(tmp_path / "model.json", described)
     assert load_model(tmp_path).parameter_count == model.parameter_count
     # 256 layers of 65,536 would be eight thousand GB.
     described["settings"] |= {"layers": 256, "width": 65536}
-    storage.write_json(tmp_path / "model.json", described)
+    files.write_json(tmp_path / "model.json", described)
     with pytest.raises(ArtifactError, match="settings want"):
         load_model(tmp_path)
 
@@ -241,10 +241,10 @@ def test_settings_that_claim_other_weights_than_the_file_holds_claim_no_memory(t
 def test_weights_that_are_not_finite_are_damage(tmp_path: Path) -> None:
     # Found by fuzzing: such logits gave a token beyond the vocabulary, and an IndexError.
     model = create("gpt", Vocabulary(length=4, codes=8), layers=1, width=8, heads=1).eval()
-    storage.write_json(tmp_path / "model.json", model.describe())
+    files.write_json(tmp_path / "model.json", model.describe())
     with torch.no_grad():
         model.starts.weight[0, 0] = float("nan")
-    storage.write_tensors(tmp_path / "best.safetensors", model.state_dict())
+    files.write_tensors(tmp_path / "best.safetensors", model.state_dict())
     with pytest.raises(ArtifactError, match=r"starts\.weight holds numbers that are not finite"):
         load_model(tmp_path)
     with pytest.raises(NfgenError, match="logits that are not finite"):
@@ -275,10 +275,10 @@ def test_a_field_set_that_contradicts_itself_is_damaged(
 ) -> None:
     tiny_fields.save(tmp_path / "fields")
     if "base" in changes:
-        storage.write_tensors(tmp_path / "fields" / "base.safetensors", {"weights": changes["base"]})
+        files.write_tensors(tmp_path / "fields" / "base.safetensors", {"weights": changes["base"]})
     elif "labels" in changes:
         path = tmp_path / "fields" / "shard-00000.safetensors"
-        storage.write_tensors(path, storage.read_tensors(path) | changes)
+        files.write_tensors(path, files.read_tensors(path) | changes)
     else:
         config = json.loads((tmp_path / "fields" / "config.json").read_text()) | changes
         (tmp_path / "fields" / "config.json").write_text(json.dumps(config))
@@ -289,7 +289,7 @@ def test_a_field_set_that_contradicts_itself_is_damaged(
 def test_samples_name_files_of_their_own_folder_only(tmp_path: Path) -> None:
     artifact.write_config(tmp_path, "samples", {})
     for name in ("../secret", "/etc/passwd", "", 3, "a/b"):
-        storage.write_json(tmp_path / "samples.json", [{"field": name, "file": None, "picture": None}])
+        files.write_json(tmp_path / "samples.json", [{"field": name, "file": None, "picture": None}])
         with pytest.raises(ArtifactError, match="no file of its folder"):
             read_list(tmp_path)
 

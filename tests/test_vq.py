@@ -11,21 +11,21 @@ import torch
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.field import evaluate, evaluate_in_chunks, flatten, initial_weights, inside, unflatten
-from nfgen.field_set import FieldSet
-from nfgen.fitting import FitConfig, fit_batch
-from nfgen.spec import FieldSpec
-from nfgen.symmetry import permute, random_orders
-from nfgen.tokenizers.augmentation import Warp
-from nfgen.tokenizers.bottleneck import Bottleneck, create_bottleneck, usage
-from nfgen.tokenizers.box import INTERVALS, Box, extent
-from nfgen.tokenizers.local_field import LocalField, hats
-from nfgen.tokenizers.probing import find_box, grid_sight, probe
-from nfgen.tokenizers.vq import VQTokenizer
-from nfgen.tokenizers.vq_config import VQConfig
-from nfgen.tokenizers.vq_networks import Block, Cells, ProbeEncoder, centres, raster
-from nfgen.tokenizers.vq_refinement import refine
-from nfgen.tokenizers.vq_training import reconstruction_loss
+from nfgen.fields.field import evaluate, evaluate_in_chunks, flatten, initial_weights, inside, unflatten
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.fields.symmetry import permute, random_orders
+from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.tokenizers.vq.bounding_box import INTERVALS, Box, extent
+from nfgen.tokenizers.vq.config import VQConfig
+from nfgen.tokenizers.vq.grid_field import LocalField, hats
+from nfgen.tokenizers.vq.latent_optimization import refine
+from nfgen.tokenizers.vq.networks import Block, Cells, ProbeEncoder, centres, raster
+from nfgen.tokenizers.vq.probes import find_box, grid_sight, probe
+from nfgen.tokenizers.vq.quantizers import Bottleneck, create_bottleneck, usage
+from nfgen.tokenizers.vq.tokenizer import VQTokenizer
+from nfgen.tokenizers.vq.training import reconstruction_loss
+from nfgen.tokenizers.vq.warps import Warp
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 FLAT = FieldSpec(dims=2, frequencies=1, hidden=(16, 16), output="brightness", output_bias=True)

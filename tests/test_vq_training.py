@@ -6,16 +6,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen.field import evaluate
-from nfgen.field_set import FieldSet
-from nfgen.tokenizers.augmentation import Warp
-from nfgen.tokenizers.box import STEP, Box, extent
-from nfgen.tokenizers.probing import grid_sight, probe, sight, signal
-from nfgen.tokenizers.vq import VQTokenizer
-from nfgen.tokenizers.vq_config import VQConfig
-from nfgen.tokenizers.vq_networks import raster
-from nfgen.tokenizers.vq_pool import WarpedFields
-from nfgen.tokenizers.vq_training import annealed, make_optimizers, reconstruction_loss
+from nfgen.fields.field import evaluate
+from nfgen.fields.field_set import FieldSet
+from nfgen.tokenizers.vq.bounding_box import STEP, Box, extent
+from nfgen.tokenizers.vq.config import VQConfig
+from nfgen.tokenizers.vq.dataset import WarpedFields
+from nfgen.tokenizers.vq.networks import raster
+from nfgen.tokenizers.vq.probes import grid_sight, probe, sight, signal
+from nfgen.tokenizers.vq.tokenizer import VQTokenizer
+from nfgen.tokenizers.vq.training import annealed, make_optimizers, reconstruction_loss
+from nfgen.tokenizers.vq.warps import Warp
 
 # A single step teaches no codebook; what it learns from is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")

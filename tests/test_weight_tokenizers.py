@@ -8,10 +8,10 @@ from typing import Any
 import pytest
 import torch
 
-from nfgen import storage
 from nfgen.errors import ArtifactError, CollapsedCodebookWarning, ConfigError
-from nfgen.field_set import FieldSet
-from nfgen.spec import PRESETS, FieldSpec
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.io import files
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import Tokenizer
 
@@ -228,10 +228,10 @@ def test_stored_tensors_of_a_wrong_shape_are_refused(tiny_fields: FieldSet, tmp_
         path = tmp_path / f"{name}-{key}"
         tokenizer = registry.create(name, **({"codes": 8, "steps": 0} if name == "codebook" else {})).fit(tiny_fields)
         tokenizer.save(path)
-        tensors = storage.read_tensors(path / "tokenizer.safetensors")
-        storage.write_tensors(path / "tokenizer.safetensors", tensors | {key: tensors[key][1:]})
+        tensors = files.read_tensors(path / "tokenizer.safetensors")
+        files.write_tensors(path / "tokenizer.safetensors", tensors | {key: tensors[key][1:]})
         with pytest.raises(ArtifactError, match="damaged"):
             registry.load(path)
-        storage.write_tensors(path / "tokenizer.safetensors", {k: v for k, v in tensors.items() if k != key})
+        files.write_tensors(path / "tokenizer.safetensors", {k: v for k, v in tensors.items() if k != key})
         with pytest.raises(ArtifactError, match="damaged"):
             registry.load(path)

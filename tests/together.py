@@ -9,14 +9,14 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen import storage
+from nfgen.io import files
 from nfgen.models.base import SequenceModel
-from nfgen.models.batches import Batches
+from nfgen.models.generation.generate import sample
 from nfgen.models.registry import find
-from nfgen.models.sampling import sample
-from nfgen.models.train_config import TrainConfig
-from nfgen.models.training import TrainResult, train
-from nfgen.vocabulary import Vocabulary
+from nfgen.models.training.config import TrainConfig
+from nfgen.models.training.data import Batches
+from nfgen.models.training.trainer import TrainResult, train
+from nfgen.tokens.vocabulary import Vocabulary
 
 CLASSES = ("a", "b", "c", "d")
 CODES = Vocabulary(length=12, codes=20, levels=(5, 4), classes=CLASSES)
@@ -57,7 +57,7 @@ def learn(
         return data(ROWS - HELD, 100 + epoch)
 
     def look(model: SequenceModel, step: int) -> None:
-        storage.write_json(run / f"samples-{step}.json", sample(model, 2).tolist())
+        files.write_json(run / f"samples-{step}.json", sample(model, 2).tolist())
 
     return train(
         name,

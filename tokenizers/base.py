@@ -8,14 +8,14 @@ import torch
 from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
-from nfgen import artifact, storage
-from nfgen.configuration import Configuration
+from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.field_set import FieldSet
-from nfgen.spec import FieldSpec
-from nfgen.vocabulary import Vocabulary
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact, files
+from nfgen.tokens.vocabulary import Vocabulary
 
-from .sharing import Shared
+from .hub import Shared
 
 KIND = "tokenizer"
 CODEBOOK = "codebook.safetensors"
@@ -157,10 +157,10 @@ class Tokenizer(Shared):
         """
         self._check_fitted()
         with artifact.writing(path, KIND, overwrite=overwrite) as folder:
-            storage.write_tensors(folder / "tokenizer.safetensors", self.tensors())
+            files.write_tensors(folder / "tokenizer.safetensors", self.tensors())
             vectors = self.code_vectors()
             if vectors is not None:
-                storage.write_tensors(folder / CODEBOOK, {"vectors": vectors.half()})
+                files.write_tensors(folder / CODEBOOK, {"vectors": vectors.half()})
             artifact.write_config(
                 folder,
                 KIND,
@@ -187,8 +187,8 @@ class Tokenizer(Shared):
             tokenizer = cls(cls.Config.from_json(stored["settings"]))
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
-            tensors = storage.read_tensors(path / "tokenizer.safetensors")
-            storage.check_finite(tensors)
+            tensors = files.read_tensors(path / "tokenizer.safetensors")
+            files.check_finite(tensors)
             tokenizer._restore(tensors)
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError, ConfigError) as error:
             raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error

@@ -3,16 +3,17 @@
 from pathlib import Path
 from typing import Any
 
-from nfgen import artifact, plugins
+from nfgen.io import artifact
+from nfgen.runtime import plugins
 
 from .base import KIND, Tokenizer
 
 BUILT_IN = {
-    "identity": "nfgen.tokenizers.identity:IdentityTokenizer",
-    "histogram": "nfgen.tokenizers.histogram:HistogramTokenizer",
-    "codebook": "nfgen.tokenizers.codebook:CodebookTokenizer",
-    "vq": "nfgen.tokenizers.vq:VQTokenizer",
-    "graph": "nfgen.tokenizers.graph:GraphTokenizer",
+    "identity": "nfgen.tokenizers.weights.identity:IdentityTokenizer",
+    "histogram": "nfgen.tokenizers.weights.histogram:HistogramTokenizer",
+    "codebook": "nfgen.tokenizers.weights.codebook:CodebookTokenizer",
+    "vq": "nfgen.tokenizers.vq.tokenizer:VQTokenizer",
+    "graph": "nfgen.tokenizers.graph.tokenizer:GraphTokenizer",
 }
 GROUP = "nfgen.tokenizers"
 """Entry-point group in which other packages offer theirs."""

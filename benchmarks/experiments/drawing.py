@@ -11,10 +11,10 @@ from PIL import Image
 from torch import Tensor
 
 from nfgen import Field, FieldSpec
-from nfgen.contact_sheet import Picture
-from nfgen.field import neuron_rows
-from nfgen.render import render_image, render_mesh
-from nfgen.samples import image_picture
+from nfgen.fields.field import neuron_rows
+from nfgen.pipeline.sample_set import image_picture
+from nfgen.viz.contact_sheet import Picture
+from nfgen.viz.render import render_image, render_mesh
 
 mpl.rcParams |= {
     "font.size": 8,

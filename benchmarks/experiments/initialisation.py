@@ -24,11 +24,11 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nfgen import Field, FieldSet, FieldSpec
-from nfgen.contact_sheet import save_png
-from nfgen.field import evaluate_in_chunks, unflatten
-from nfgen.round_trip import judge_fields
-from nfgen.spec import PRESETS
-from nfgen.storage import read_tensors, write_tensors
+from nfgen.fields.field import evaluate_in_chunks, unflatten
+from nfgen.fields.spec import PRESETS
+from nfgen.io.files import read_tensors, write_tensors
+from nfgen.tokens.round_trip import judge_fields
+from nfgen.viz.contact_sheet import save_png
 
 SHAPES = {"full": 24, "quick": 8, "tiny": 2}
 FRAMES = {"full": 24, "quick": 12, "tiny": 1}  # besides the one before the first step

@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 from lab import Lab
 
-from nfgen.evaluation.surfaces import shape_clouds
+from nfgen.evaluation.point_clouds import shape_clouds
 from nfgen.metrics import chamfer_matrix, novelty_scores, score, surface_clouds
 
 Matrix = np.ndarray

@@ -28,9 +28,9 @@ from nfgen import (
     show_progress,
     write_shapes,
 )
-from nfgen.artifact import kind_of
+from nfgen.io.artifact import kind_of
+from nfgen.io.files import read_json, write_json
 from nfgen.shapes import ShapeRef
-from nfgen.storage import read_json, write_json
 
 
 @dataclass(frozen=True)

@@ -15,14 +15,14 @@ from lab import Kept, Lab
 from PIL import Image
 
 from nfgen import Run, TokenSet, TrainConfig, tokenize, train
-from nfgen.contact_sheet import Picture, contact_sheet, save_png
-from nfgen.decoding import decode_fields
 from nfgen.models import registry as models
+from nfgen.models.generation.generate import sample
 from nfgen.models.presets import preset
-from nfgen.models.sampling import sample
-from nfgen.models.training import train as train_model
-from nfgen.render import render_mesh
+from nfgen.models.training.trainer import train as train_model
 from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokens.decoding import decode_fields
+from nfgen.viz.contact_sheet import Picture, contact_sheet, save_png
+from nfgen.viz.render import render_mesh
 
 PICTURE_SIZE = 112
 SCORES = (("1_nna", 1), ("cov", 1), ("mmd", 2))

@@ -17,7 +17,7 @@ from system import SCORES, System, measure, save_pictures, take_pictures
 from tokenization import systems as tokenized
 
 from nfgen import find_shapes
-from nfgen.storage import read_json
+from nfgen.io.files import read_json
 
 
 def rows(lab: Lab) -> dict[str, tuple[System, Path]]:

@@ -22,13 +22,13 @@ from operators import declare_missing_operators
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nfgen.models.batches import Batches, mixed, parts
-from nfgen.models.optimisation import optimizer, update_average
 from nfgen.models.presets import preset
 from nfgen.models.registry import create
-from nfgen.models.train_config import TrainConfig
-from nfgen.pipeline.training import view_drawer
-from nfgen.token_set import TokenSet
+from nfgen.models.training.config import TrainConfig
+from nfgen.models.training.data import Batches, mixed, parts
+from nfgen.models.training.optim import optimizer, update_average
+from nfgen.pipeline.train import view_drawer
+from nfgen.tokens.token_set import TokenSet
 
 RESULTS = Path(__file__).parent.parent / "results" / "gpt2.jsonl"
 EVALUATIONS = 5

@@ -27,7 +27,7 @@ from operators import declare_missing_operators
 from torch import Tensor, nn
 
 from nfgen import evaluate, find_shapes, show_progress
-from nfgen.progress import progress
+from nfgen.runtime.progress import progress
 
 RESULTS = Path(__file__).parent.parent / "results" / "meshgpt.jsonl"
 AUTOENCODER: dict[str, Any] = {

@@ -6,8 +6,8 @@
 - `lines.py`: the scores as text
 """
 
-from .lines import pair_lines, score_lines
-from .pairs import evaluate_pairs
-from .sets import evaluate
+from .format import pair_lines, score_lines
+from .generation import evaluate
+from .reconstruction import evaluate_pairs
 
 __all__ = ["evaluate", "evaluate_pairs", "pair_lines", "score_lines"]

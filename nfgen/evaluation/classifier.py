@@ -10,7 +10,7 @@ from nfgen.metrics import CloudClassifier, load_classifier, protocol_named, trai
 from nfgen.metrics.frechet import accuracy
 from nfgen.shapes import find_shapes
 
-from .surfaces import shape_clouds
+from .point_clouds import shape_clouds
 
 HELD_OUT = 5  # every fifth shape tells how well the classifier does
 

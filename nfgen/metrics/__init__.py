@@ -7,13 +7,13 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from nfgen.metrics.chamfer import chamfer_matrix
-    from nfgen.metrics.clouds import as_clouds, surface_clouds, thin, z_score
-    from nfgen.metrics.copying import copying_scores, z_u
-    from nfgen.metrics.duplicates import near_duplicates, sampling_noise
-    from nfgen.metrics.emd import emd_matrix
-    from nfgen.metrics.evaluate import evaluate_clouds
-    from nfgen.metrics.frechet import (
+    from .chamfer import chamfer_matrix
+    from .clouds import as_clouds, surface_clouds, thin, z_score
+    from .copying import copying_scores, z_u
+    from .duplicates import near_duplicates, sampling_noise
+    from .emd import emd_matrix
+    from .score_sets import evaluate_clouds
+    from .frechet import (
         CloudClassifier,
         Embedder,
         feature_distance,
@@ -23,13 +23,13 @@ if TYPE_CHECKING:
         save_classifier,
         train_classifier,
     )
-    from nfgen.metrics.novelty import nearest_weights, novelty_scores, weight_novelty
-    from nfgen.metrics.occupancy import jsd
-    from nfgen.metrics.precision import precision_recall
-    from nfgen.metrics.protocols import PROTOCOLS, Protocol, protocol_named
-    from nfgen.metrics.reconstruction import compare_meshes, comparison_summary, iou, surface_agreement, volume_iou
-    from nfgen.metrics.scores import Score, Scores, cov, mmd, one_nna, score
-    from nfgen.metrics.validity import Validity, mesh_validity, validity_summary
+    from .novelty import nearest_weights, novelty_scores, weight_novelty
+    from .jsd import jsd
+    from .precision import precision_recall
+    from .protocols import PROTOCOLS, Protocol, protocol_named
+    from .reconstruction import compare_meshes, comparison_summary, iou, surface_agreement, volume_iou
+    from .mmd_cov_nna import Score, Scores, cov, mmd, one_nna, score
+    from .validity import Validity, mesh_validity, validity_summary
 
 _HOMES = {
     "chamfer": ("chamfer_matrix",),
@@ -37,7 +37,7 @@ _HOMES = {
     "copying": ("copying_scores", "z_u"),
     "duplicates": ("near_duplicates", "sampling_noise"),
     "emd": ("emd_matrix",),
-    "evaluate": ("evaluate_clouds",),
+    "score_sets": ("evaluate_clouds",),
     "frechet": (
         "CloudClassifier",
         "Embedder",
@@ -49,11 +49,11 @@ _HOMES = {
         "train_classifier",
     ),
     "novelty": ("nearest_weights", "novelty_scores", "weight_novelty"),
-    "occupancy": ("jsd",),
+    "jsd": ("jsd",),
     "precision": ("precision_recall",),
     "protocols": ("PROTOCOLS", "Protocol", "protocol_named"),
     "reconstruction": ("compare_meshes", "comparison_summary", "iou", "surface_agreement", "volume_iou"),
-    "scores": ("Score", "Scores", "cov", "mmd", "one_nna", "score"),
+    "mmd_cov_nna": ("Score", "Scores", "cov", "mmd", "one_nna", "score"),
     "validity": ("Validity", "mesh_validity", "validity_summary"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}

@@ -17,9 +17,10 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
-from nfgen.metrics.clouds import Floats, as_clouds
-from nfgen.progress import progress
-from nfgen.threads import in_threads
+from nfgen.runtime.progress import progress
+from nfgen.runtime.threads import in_threads
+
+from .clouds import Floats, as_clouds
 
 BLOCK_POINTS, GROUP_POINTS = 32, 64  # smaller ones prune more but make the products slow: measured 16 to 128 of both
 PRODUCT_GROUPS = 64  # groups in one product: 0.5 MB of distances, which stays in the cache of a core

@@ -11,8 +11,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from nfgen.errors import ConfigError, NfgenError
-from nfgen.metrics.clouds import Floats, as_clouds, thin
-from nfgen.progress import progress
+from nfgen.runtime.progress import progress
+
+from .clouds import Floats, as_clouds, thin
 
 MOST_POINTS = 1024  # one pair takes 0.3 s there, and the time grows with the cube
 POINTS = 256  # 5 ms a pair instead of 35 ms with 512 points: three 200 x 200 matrices in minutes, not in an hour

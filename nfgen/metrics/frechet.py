@@ -13,10 +13,11 @@ import torch
 from torch import Tensor, nn
 
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
-from nfgen.metrics.clouds import as_clouds
-from nfgen.metrics.scores import Indices, Score, half_samples
-from nfgen.progress import progress
-from nfgen.storage import read_tensors, write_tensors
+from nfgen.io.files import read_tensors, write_tensors
+from nfgen.runtime.progress import progress
+
+from .clouds import as_clouds
+from .mmd_cov_nna import Indices, Score, half_samples
 
 FEATURES = 64  # a covariance of 64 x 64 can be estimated from a few hundred shapes, one of 1,024 x 1,024 cannot
 LEARNING_RATE = 1e-3

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from nfgen.errors import NfgenError
-from nfgen.metrics.scores import DRAWS, Score
+
+from .mmd_cov_nna import DRAWS, Score
 
 COPY_PERCENTILE = 5.0  # training shapes have near twins too: nearer than 95 % of them are is a suspected copy
 

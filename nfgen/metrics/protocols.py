@@ -10,8 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from nfgen.errors import ConfigError, NfgenError
-from nfgen.metrics.clouds import Floats, thin, z_score
-from nfgen.metrics.scores import Matrix, Score, Scores, cov, mmd, one_nna, score
+
+from .clouds import Floats, thin, z_score
+from .mmd_cov_nna import Matrix, Score, Scores, cov, mmd, one_nna, score
 
 GPT_CLOUDS, GPT_REPEATS = 32, 32  # NeF-GPT's numbers
 

@@ -4,16 +4,17 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from nfgen import artifact, storage
-from nfgen.contact_sheet import contact_sheet, save_png
-from nfgen.decoding import decode_fields
-from nfgen.model_card import PICTURE, run_card
+from nfgen.io import artifact, files
+from nfgen.io.model_card import PICTURE, run_card
+from nfgen.models.generation.generate import sample
 from nfgen.models.registry import MODEL, SHARED
-from nfgen.models.sampling import sample
-from nfgen.render import render_mesh
-from nfgen.samples import KIND as SAMPLES
-from nfgen.samples import image_picture
-from nfgen.token_set import TOKENIZER
+from nfgen.tokens.decoding import decode_fields
+from nfgen.tokens.token_set import TOKENIZER
+from nfgen.viz.contact_sheet import contact_sheet, save_png
+from nfgen.viz.render import render_mesh
+
+from .sample_set import KIND as SAMPLES
+from .sample_set import image_picture
 
 if TYPE_CHECKING:
     from .run import Run
@@ -37,9 +38,9 @@ def write_pretrained(
     if samples is not None:
         artifact.read_config(samples, SAMPLES)
     with artifact.writing(out, kind, overwrite=overwrite) as folder:
-        storage.write_tensors(folder / SHARED, run.model.state_dict())
-        storage.write_json(folder / MODEL, run.model.describe())
-        storage.write_tensors(folder / "train_probes.safetensors", {"values": run.train_probes.half()})
+        files.write_tensors(folder / SHARED, run.model.state_dict())
+        files.write_json(folder / MODEL, run.model.describe())
+        files.write_tensors(folder / "train_probes.safetensors", {"values": run.train_probes.half()})
         run.tokenizer.save(folder / TOKENIZER)
         scores = None
         if samples is None:
@@ -47,7 +48,7 @@ def write_pretrained(
         else:
             shutil.copyfile(Path(samples) / "contact_sheet.png", folder / PICTURE)
             if (Path(samples) / EVALUATION).is_file():
-                scores = storage.read_json(Path(samples) / EVALUATION)
+                scores = files.read_json(Path(samples) / EVALUATION)
         card = run_card(
             {**run.config, "dims": run.tokenizer.decoded_spec.dims},
             run.model.describe(),

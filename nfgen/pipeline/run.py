@@ -9,15 +9,15 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen import artifact, hub, storage
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.field import Field, evaluate_in_chunks
+from nfgen.fields.field import Field, evaluate_in_chunks
+from nfgen.io import artifact, files, hub
 from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
-from nfgen.shapes.shape import Transform
-from nfgen.token_set import TOKENIZER
+from nfgen.shapes.base import Transform
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokens.token_set import TOKENIZER
 
 from .pretrained import write_pretrained
 
@@ -76,7 +76,7 @@ class Run:
                 tokenizer=tokenizer,
                 frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
                 train_ids=tuple(config["train_ids"]),
-                train_probes=storage.read_tensors(path / TRAIN_PROBES)["values"],
+                train_probes=files.read_tensors(path / TRAIN_PROBES)["values"],
                 result={key: config["result"][key] for key in FIGURES} | config["result"],
                 config=config,
             )

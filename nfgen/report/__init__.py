@@ -11,6 +11,6 @@
 """
 
 from .page import write_report
-from .turning import write_turntable
+from .turntable import write_turntable
 
 __all__ = ["write_report", "write_turntable"]

@@ -7,9 +7,9 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from nfgen import artifact, storage
 from nfgen.errors import ArtifactError, NfgenError
-from nfgen.field import Field
+from nfgen.fields.field import Field
+from nfgen.io import artifact, files
 
 DEPTH = 2  # levels of folders below a path that is no artifact itself: a demo, or a folder of demos
 FIELD = "field"
@@ -86,7 +86,7 @@ def _within(folder: Path, depth: int) -> list[Found]:
 
 def _artifact(path: Path) -> Found:
     artifact.read_config(path)  # raises what is wrong with it
-    config = storage.read_json(path / artifact.CONFIG)
+    config = files.read_json(path / artifact.CONFIG)
     return Found(path, str(config["type"]), config, _time(path / artifact.CONFIG))
 
 

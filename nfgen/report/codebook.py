@@ -3,13 +3,13 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from nfgen import storage
 from nfgen.errors import ArtifactError
-from nfgen.token_set import TOKENIZER, TokenSet
+from nfgen.io import files
+from nfgen.tokens.token_set import TOKENIZER, TokenSet
+from nfgen.viz.html import Child, Html, figure, tag
 
 from .artifacts import Found
-from .html import Child, Html, figure, tag
-from .pictures import code_map_uri, heat_map_uri
+from .data_uris import code_map_uri, heat_map_uri
 
 FILE = "codebook.safetensors"
 ROW = 64  # tokens in a row of the picture
@@ -52,7 +52,7 @@ def _codebook(found: Found, tokens: TokenSet, sequence: NDArray[np.int64], count
     path = found.path / TOKENIZER / FILE
     if not path.is_file():
         return None
-    vectors = storage.read_tensors(path).get("vectors")
+    vectors = files.read_tensors(path).get("vectors")
     # Codes behind those of the codebook, as those of vq for the box of a shape, stand for no vector.
     ends = {count, *(low for low, _ in tokens.vocabulary.ranges)}
     if vectors is None or vectors.ndim != 2 or len(vectors) not in ends:

@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.viz.html import Child, Html, number, table, tag
 
 from .artifacts import Found
 from .fields import LIKENESS, likeness, values_of
-from .html import Child, Html, number, table, tag
-from .models import Models
+from .mesh_codec import Models
 from .samples import FIELD_RESOLUTION, field_tile, model_tile
 from .weights import heat_maps
 

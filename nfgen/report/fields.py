@@ -3,15 +3,15 @@
 import numpy as np
 import torch
 
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
-from nfgen.spec import FieldSpec
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.viz.charts import histogram
+from nfgen.viz.html import Child, Html, details, facts, table, tag
 
 from .artifacts import Found
-from .charts import histogram
 from .fits import progress_of_fits
-from .html import Child, Html, details, facts, table, tag
-from .models import Models
+from .mesh_codec import Models
 from .samples import field_tile, model_tile
 from .weights import heat_maps, weights_of
 

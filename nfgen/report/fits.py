@@ -2,16 +2,16 @@
 
 import numpy as np
 
-from nfgen.field import Field
-from nfgen.field_set import FieldSet
-from nfgen.render import render_mesh
-from nfgen.samples import image_picture
-from nfgen.snapshots import Snapshots
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fitting.snapshots import Snapshots
+from nfgen.pipeline.sample_set import image_picture
+from nfgen.viz.charts import Series, line_chart
+from nfgen.viz.html import Child, Html, figure, number, tag
+from nfgen.viz.render import render_mesh
 
 from .artifacts import Found
-from .charts import Series, line_chart
-from .html import Child, Html, figure, number, tag
-from .pictures import heat_map_uri, jpeg_uri
+from .data_uris import heat_map_uri, jpeg_uri
 
 PICTURES = 7  # of a fit, in a row
 SIZE = 144  # pixels of one

@@ -8,11 +8,12 @@ from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path
 
-from nfgen import __version__, storage
+from nfgen import __version__
 from nfgen.errors import ArtifactError
+from nfgen.io import files
+from nfgen.viz.html import Html, tag
 
 from .artifacts import Found, find_artifacts
-from .html import Html, tag
 from .sections import Section, Sections
 
 NAME = "index.html"
@@ -43,7 +44,7 @@ def write_report(paths: Sequence[str | Path], out: str | Path | None = None) -> 
     content = _page(found, sections).encode("utf-8", "replace")
     try:
         page.parent.mkdir(parents=True, exist_ok=True)
-        storage.write_atomically(page, content)
+        files.write_atomically(page, content)
     except OSError as error:
         raise ArtifactError(f"cannot write {page}: {error.strerror or error}", "choose another --out") from error
     return page

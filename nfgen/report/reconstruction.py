@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from nfgen import storage
+from nfgen.io import files
+from nfgen.viz.charts import histogram
+from nfgen.viz.html import Child, Html, number, table, tag
 
 from .artifacts import Found
-from .charts import histogram
-from .html import Child, Html, number, table, tag
 
 FILE = "reconstruction.json"
 # Name, key, factor to the unit of the name.
@@ -23,7 +23,7 @@ FIGURES = (
 def read_reconstruction(found: Found) -> dict[str, Any] | None:
     """What `nfgen evaluate --pairs` left in an artifact; None if it did not run."""
     path = found.path / FILE
-    figures = storage.read_json(path) if path.is_file() else None
+    figures = files.read_json(path) if path.is_file() else None
     return figures if isinstance(figures, dict) else None
 
 

@@ -9,15 +9,15 @@ from urllib.parse import quote
 import trimesh
 
 from nfgen.errors import ArtifactError
-from nfgen.field_set import FieldSet
-from nfgen.progress import progress
-from nfgen.samples import image_picture, read_list
-from nfgen.shapes.shape import Transform
+from nfgen.fields.field_set import FieldSet
+from nfgen.pipeline.sample_set import image_picture, read_list
+from nfgen.runtime.progress import progress
+from nfgen.shapes.base import Transform
+from nfgen.viz.html import Html, details, figure, number, tag
 
 from .artifacts import Found, file_within
-from .html import Html, details, figure, number, tag
-from .models import Models, load_mesh
-from .pictures import jpeg_uri, picture_uri
+from .data_uris import jpeg_uri, picture_uri
+from .mesh_codec import Models, load_mesh
 
 POSTER = 256  # pixels of the picture that stands in where there is no WebGL, and in print
 FIELD_RESOLUTION = 64  # cells a side of a fitted field's mesh, which is shown small

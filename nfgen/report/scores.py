@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from nfgen import storage
+from nfgen.io import files
+from nfgen.viz.html import Child, Html, facts, number, percent, table, tag
+from nfgen.viz.novelty_plot import novelty_chart, novelty_sets
 
 from .artifacts import Found
-from .html import Child, Html, facts, number, percent, table, tag
-from .plot import novelty_chart, novelty_sets
 
 FILE = "evaluation.json"
 # Column heading, key, and the factor to the unit of the heading.
@@ -39,7 +39,7 @@ NOVELTY = (
 def read_scores(found: Found) -> dict[str, Any] | None:
     """What `nfgen evaluate` left in a folder of samples; None if it did not run."""
     path = found.path / FILE
-    scores = storage.read_json(path) if path.is_file() else None
+    scores = files.read_json(path) if path.is_file() else None
     return scores if isinstance(scores, dict) else None
 
 

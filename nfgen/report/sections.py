@@ -5,15 +5,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from nfgen.errors import ArtifactError
-from nfgen.field_set import FieldSet
-from nfgen.samples import read_list
+from nfgen.fields.field_set import FieldSet
+from nfgen.pipeline.sample_set import read_list
+from nfgen.viz.html import Html, tag
 
 from .artifacts import FIELD, Found
 from .comparison import comparison_section
 from .fields import SHOWN, field_section, fields_section
-from .html import Html, tag
-from .models import Models
-from .origin import origin_section, shapes_section
+from .mesh_codec import Models
+from .provenance import origin_section, shapes_section
 from .reconstruction import read_reconstruction, reconstruction_section
 from .samples import MOST_SAMPLES, Neighbours, samples_section
 from .scores import novelty_section, read_scores, score_figures, scores_section

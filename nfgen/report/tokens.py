@@ -5,14 +5,14 @@ from typing import Any
 
 import numpy as np
 
-from nfgen import storage
-from nfgen.token_set import KIND, TokenSet
+from nfgen.io import files
+from nfgen.tokens.token_set import KIND, TokenSet
+from nfgen.viz.charts import Series, line_chart
+from nfgen.viz.html import Child, Html, facts, figure, number, percent, table, tag
 
 from .artifacts import Found
-from .charts import Series, line_chart
 from .codebook import sequence_and_codebook
-from .html import Child, Html, facts, figure, number, percent, table, tag
-from .pictures import code_map_uri, heat_map_uri
+from .data_uris import code_map_uri, heat_map_uri
 
 SHOWN = 24  # sequences in the picture of tokens
 FIGURES = (
@@ -94,7 +94,7 @@ def _sequences(tokens: TokenSet) -> Html:
 
 def read_round_trip(found: Found) -> dict[str, Any]:
     """The figures of the round trip that tokens, or a run, keep; empty if there are none."""
-    kept = storage.read_json(found.path / "report.json") if found.kind == KIND else found.config.get("report")
+    kept = files.read_json(found.path / "report.json") if found.kind == KIND else found.config.get("report")
     return kept if isinstance(kept, dict) else {}
 
 

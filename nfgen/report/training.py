@@ -4,10 +4,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from nfgen.viz.charts import Series, line_chart
+from nfgen.viz.html import Child, Html, facts, figure, number, tag
+
 from .artifacts import Found, read_log
-from .charts import Series, line_chart
-from .html import Child, Html, facts, figure, number, tag
-from .pictures import picture_uri
+from .data_uris import picture_uri
 
 MOST_PICTURES = 12
 

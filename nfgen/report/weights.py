@@ -4,12 +4,12 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nfgen.field import unflatten
-from nfgen.field_set import FieldSet
-from nfgen.spec import FieldSpec
+from nfgen.fields.field import unflatten
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.viz.html import Child, Html, figure, tag
 
-from .html import Child, Html, figure, tag
-from .pictures import heat_map_uri
+from .data_uris import heat_map_uri
 
 STACKED = 32  # fields in the picture of all weights
 CELL = 5  # screen pixels of one weight, where there is room

@@ -8,12 +8,12 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from nfgen.shapes.images import ImageShape
-    from nfgen.shapes.mesh import MeshShape
-    from nfgen.shapes.sampling import Sampled, Skipped, sample_shapes
-    from nfgen.shapes.shape import Samples, Shape, Transform
-    from nfgen.shapes.sources import ShapeRef, find_shapes
-    from nfgen.shapes.voxels import VoxelShape
+    from .base import Samples, Shape, Transform
+    from .discovery import ShapeRef, find_shapes
+    from .images import ImageShape
+    from .mesh import MeshShape
+    from .sampling import Sampled, Skipped, sample_shapes
+    from .voxels import VoxelShape
 
 __all__ = [
     "ImageShape",
@@ -34,13 +34,13 @@ _HOME = {
     "ImageShape": "images",
     "MeshShape": "mesh",
     "Sampled": "sampling",
-    "Samples": "shape",
-    "Shape": "shape",
-    "ShapeRef": "sources",
+    "Samples": "base",
+    "Shape": "base",
+    "ShapeRef": "discovery",
     "Skipped": "sampling",
-    "Transform": "shape",
+    "Transform": "base",
     "VoxelShape": "voxels",
-    "find_shapes": "sources",
+    "find_shapes": "discovery",
     "sample_shapes": "sampling",
 }
 

@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from nfgen.shapes.shape import Floats, Shape
+from .base import Floats, Shape
 
 if TYPE_CHECKING:
     import trimesh
 
-    from nfgen.shapes.sources import ShapeRef
+    from .discovery import ShapeRef
 
 LARGEST_SCALING = 0.1  # chairs a tenth wider are still chairs of the same kind
 STEP = 1e-3  # coordinate units, of the differences that give a gradient
@@ -65,7 +65,7 @@ def augmented(refs: "Sequence[ShapeRef]", copies: int, seed: int) -> "list[Shape
 
     The warp of a copy depends on `seed`, the shape's id and the copy's number alone.
     """
-    from nfgen.shapes.sampling import shape_rng
+    from .sampling import shape_rng
 
     result = []
     for ref in refs:

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nfgen.errors import ShapeError
-from nfgen.shapes.shape import MARGIN_SCALE, Floats, Kind, Samples, Shape, Transform, sample_simplices
+
+from .base import MARGIN_SCALE, Floats, Kind, Samples, Shape, Transform, sample_simplices
 
 CORNER = 1e-9  # of an edge's length: nearer to its end than rounding
 BRIGHT = 0.5  # the outline runs where brightness crosses this

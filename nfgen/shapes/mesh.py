@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
-from nfgen.shapes.shape import MARGIN_SCALE, Floats, Normalize, Shape, Transform, sample_simplices, simplex_measure
-from nfgen.shapes.solid import exposed_triangles, orient_outwards
+
+from .base import MARGIN_SCALE, Floats, Normalize, Shape, Transform, sample_simplices, simplex_measure
+from .mesh_repair import exposed_triangles, orient_outwards
 
 if TYPE_CHECKING:
     import trimesh

@@ -18,10 +18,11 @@ from typing import NamedTuple
 import numpy as np
 
 from nfgen.errors import ShapeError
-from nfgen.progress import Progress, progress
-from nfgen.shapes.cache import SampleCache
-from nfgen.shapes.shape import Samples, Transform
-from nfgen.shapes.sources import ShapeRef
+from nfgen.runtime.progress import Progress, progress
+
+from .base import Samples, Transform
+from .discovery import ShapeRef
+from .sample_cache import SampleCache
 
 CHUNK = 16  # shapes handed to a process at once: enough to hide the hand-over, few enough to end together
 ALONE_SECONDS = 1.0  # other processes need about so long to start; what is done by then needs none

@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from nfgen.errors import ShapeError
-from nfgen.shapes.shape import MARGIN_SCALE, Floats, Shape, Transform, sample_simplices
+
+from .base import MARGIN_SCALE, Floats, Shape, Transform, sample_simplices
 
 if TYPE_CHECKING:
     import trimesh

@@ -10,9 +10,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nfgen import SamplingConfig, Vocabulary
-from nfgen.configuration import Configuration
+from nfgen.config import Configuration
 from nfgen.models.base import SequenceModel
-from nfgen.models.draw import draw, uniforms
+from nfgen.models.generation.logits import draw, uniforms
 
 
 @dataclass(frozen=True)

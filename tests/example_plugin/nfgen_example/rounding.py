@@ -6,7 +6,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen import FieldSet, FieldSpec, Tokenizer, Vocabulary
-from nfgen.configuration import Configuration, require
+from nfgen.config import Configuration, require
 
 
 @dataclass(frozen=True)

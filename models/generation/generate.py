@@ -1,0 +1,148 @@
+"""Samples of a model, and how likely it finds given tokens."""
+
+from functools import partial
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nfgen.config import require
+from nfgen.errors import ConfigError
+from nfgen.models.base import SequenceModel, check_tokens
+from nfgen.models.gpt import GPT
+from nfgen.models.training.data import parts
+from nfgen.runtime.progress import progress
+
+from .logits import SamplingConfig, generators
+
+CACHE_BYTES = 1 << 30
+"""Memory that generation may take unless a batch size is given: fits a laptop."""
+LARGEST_BATCH = 256
+"""Beyond, larger batches no longer make two cores faster."""
+
+
+def sample(
+    model: SequenceModel,
+    n: int,
+    settings: SamplingConfig | None = None,
+    *,
+    seed: int = 0,
+    first: int = 0,
+    label: int | Int[Tensor, "samples"] | None = None,
+    prefix: Tensor | None = None,
+    batch_size: int | None = None,
+    earlier: SequenceModel | None = None,
+) -> Tensor:
+    """Draw new token sequences; all of them decode.
+
+    Sample i depends on `seed` and `first + i` alone, not on how many are drawn with it.
+
+    Args:
+        model: a trained model; it is left in the mode that it was in.
+        n: how many samples.
+        settings: temperature, filters and guidance; None = plain sampling. The regression model ignores them.
+        seed: of the randomness.
+        first: index of the first sample: draw on where an earlier call ended.
+        label: class of all samples, or of each [n]; None = any class (BOS).
+        prefix: first tokens [m (, width)] of all samples, or of each [n, m (, width)].
+        batch_size: samples at once; None = as many as fit 1 GiB of cache.
+        earlier: the same model with the weights of its lowest held-out loss, for `settings.contrast`.
+
+    Returns:
+        Tokens [n, length], int64, or [n, length, width], float32, if the vocabulary is continuous.
+
+    Raises:
+        ConfigError: on a wrong label, prefix or number, guidance without a class, or contrast without a GPT
+            and its earlier weights.
+    """
+    settings = settings or SamplingConfig()
+    require(n >= 0, "n", "must not be negative", n)
+    require(0 <= seed < 1 << 63, "seed", "must be a whole number of 0 … 2^63 - 1", seed)
+    require(batch_size is None or batch_size > 0, "batch_size", "must be positive", batch_size)
+    if settings.guidance != 1 and label is None:
+        raise ConfigError("guidance needs a class to guide towards", "give a class, or guidance 1")
+    labels, given = _conditions(model, n, label, prefix)
+    generate = model.generate
+    if settings.contrast:
+        if not (isinstance(model, GPT) and isinstance(earlier, GPT)):
+            raise ConfigError(
+                "contrast compares the last weights of a gpt with those of its lowest held-out loss",
+                "take the last weights of such a run (--weights last), or contrast 0",
+            )
+        generate = partial(model.generate, earlier=earlier.eval())
+    size = batch_size or fitting_batch(model, settings)
+    was_training = model.training
+    model.eval()
+    batches = []
+    try:
+        starts = range(0, n, size)
+        with progress(len(starts) * model.vocabulary.length, "sample", "token") as bar:
+            for start in starts:
+                end = min(start + size, n)
+                randoms = generators(seed, range(first + start, first + end))
+                part = None if given is None else given[start:end]
+                batches.append(generate(labels[start:end], randoms, settings, part, bar.update).cpu())
+    finally:
+        model.train(was_training)
+    if batches:
+        return torch.cat(batches)
+    vocabulary = model.vocabulary
+    return (
+        torch.empty(0, vocabulary.length, vocabulary.width)
+        if vocabulary.continuous
+        else torch.empty(0, vocabulary.length, dtype=torch.int64)
+    )
+
+
+def fitting_batch(model: SequenceModel, settings: SamplingConfig) -> int:
+    """As many samples at once as fit 1 GiB of cache."""
+    return max(1, min(LARGEST_BATCH, CACHE_BYTES // (settings.passes * model.bytes_per_sample)))
+
+
+def _conditions(
+    model: SequenceModel, n: int, label: int | Tensor | None, prefix: Tensor | None
+) -> tuple[Tensor, Tensor | None]:
+    """Labels [n] and first tokens [n, m (, width)] on the model's device, checked."""
+    vocabulary, device = model.vocabulary, next(model.parameters()).device
+    labels = label if isinstance(label, Tensor) else torch.full((n,), -1 if label is None else label)
+    dimensions = 2 if vocabulary.continuous else 1
+    if prefix is not None and prefix.ndim == dimensions:
+        prefix = prefix.expand(n, *prefix.shape)
+    if prefix is not None and prefix.ndim > 1 and prefix.shape[1] > vocabulary.length:
+        raise ConfigError(
+            f"a prefix of {prefix.shape[1]} tokens is longer than a sequence of {vocabulary.length}",
+            "give fewer tokens",
+        )
+    if prefix is not None and prefix.ndim <= dimensions:
+        raise ConfigError(f"a prefix of shape {tuple(prefix.shape)} is not one of tokens", "give [m], or [n, m]")
+    empty = torch.empty(n, 0, vocabulary.width) if vocabulary.continuous else torch.empty(n, 0, dtype=torch.int64)
+    known = empty if prefix is None else prefix
+    require(len(known) == n, "prefix", f"must be for {n} samples", len(known))
+    require(labels.shape == (n,), "label", f"must be for {n} samples", tuple(labels.shape))
+    check_tokens(vocabulary, known, labels, known.shape[1])
+    return labels.to(device), None if prefix is None else prefix.to(device)
+
+
+@torch.inference_mode()
+def log_likelihood(
+    model: SequenceModel, tokens: Tensor, labels: Int[Tensor, "fields"], batch_size: int = 64
+) -> Float[Tensor, "fields"]:
+    """Log-probability of each field's tokens given its label, in nats, summed over its tokens; float64.
+
+    Raises:
+        ConfigError: if the model is not a GPT, or the tokens are not of its vocabulary.
+    """
+    if not isinstance(model, GPT):
+        raise ConfigError("only gpt gives probabilities", "use a run that was trained on discrete tokens")
+    check_tokens(model.vocabulary, tokens, labels)
+    device = next(model.parameters()).device
+    was_training = model.training
+    model.eval()
+    try:
+        sums = [
+            -model.token_losses(some.to(device), of.to(device)).double().sum(dim=1).cpu()
+            for some, of in parts(tokens, labels, batch_size)
+        ]
+    finally:
+        model.train(was_training)
+    return torch.cat(sums) if sums else torch.empty(0, dtype=torch.float64)

@@ -1,0 +1,161 @@
+"""Codes to vectors, and vectors to codes, plain or over the digits of mixed-radix codes (FSQ).
+
+An FSQ code (https://arxiv.org/abs/2309.15505) is a number of several digits, first digit fastest. Codes that share
+digits mean similar things: here they share weights.
+"""
+
+import functools
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nfgen.tokens.vocabulary import Vocabulary, digits
+
+OWN_VECTORS_UP_TO = 4096
+"""Most codes that have a vector of their own beside their digits' ones: beyond, most codes are too rare to learn it."""
+
+Readout = Callable[[Tensor, int, int], Tensor]
+"""(hidden [n, c], low, high) -> logits [n, high - low] of the codes low … high - 1."""
+
+
+class CodeEmbedding(nn.Module):
+    """A vector for each code: its own, plus those of its digits where codes have digits."""
+
+    def __init__(self, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        codes, self.levels = vocabulary.codes or 0, vocabulary.levels
+        self.factored = len(self.levels) > 1
+        self.plain = codes - math.prod(self.levels) if self.factored else codes
+        self.own = nn.Embedding(codes, width) if self.plain or codes <= OWN_VECTORS_UP_TO else None
+        # One more vector, of zeros: plain codes have that for all of their digits.
+        self.digits = nn.Embedding(sum(self.levels) + 1, width) if self.factored else None
+        for table in (self.own, self.digits):
+            if table is not None:
+                nn.init.normal_(table.weight, std=0.02)
+
+    def forward(self, codes: Int[Tensor, "*n"]) -> Float[Tensor, "*n c"]:
+        if self.digits is None:
+            assert self.own is not None
+            plain: Tensor = self.own(codes)
+            return plain
+        summed = self._summed(self._rows()[codes.flatten()]).view(*codes.shape, -1)
+        return summed if self.own is None else summed + self.own(codes)
+
+    def table(self) -> Float[Tensor, "codes c"]:
+        """The vectors of all codes."""
+        if self.digits is None:
+            assert self.own is not None
+            return self.own.weight
+        summed = self._summed(self._rows())
+        return summed if self.own is None else summed + self.own.weight
+
+    def _rows(self) -> Int[Tensor, "codes digits"]:
+        assert self.digits is not None
+        return digit_rows(self.levels, self.plain, self.digits.weight.device)
+
+    def _summed(self, rows: Int[Tensor, "n digits"]) -> Float[Tensor, "n c"]:
+        assert self.digits is not None
+        return F.embedding_bag(rows, self.digits.weight, mode="sum", padding_idx=len(self.digits.weight) - 1)
+
+
+class Head(nn.Module, ABC):
+    """Reads the next code's distribution off the transformer."""
+
+    @abstractmethod
+    def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
+        """Nats of each target in low … high - 1, given hidden [n, c]; smoothed as in arXiv 1512.00567."""
+
+    @abstractmethod
+    def readout(self) -> Readout:
+        """What reads logits off hidden vectors, with all that does not depend on them computed beforehand."""
+
+
+class TableHead(Head):
+    """The product of the hidden vector with the vector of every code; the vectors may be those of the embedding.
+
+    Args:
+        embedding: what has the vectors.
+        tied: whether they belong to another module, which then trains and saves them.
+    """
+
+    def __init__(self, embedding: CodeEmbedding, tied: bool) -> None:
+        super().__init__()
+        self.embedding = None if tied else embedding
+        # In a tuple torch does not see a module: tied weights must not be saved a second time.
+        self._vectors = (embedding,)
+
+    def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
+        logits = self.readout()(hidden, low, high).float()
+        return F.cross_entropy(logits, targets - low, reduction="none", label_smoothing=smoothing)
+
+    def readout(self) -> Readout:
+        table = self._vectors[0].table()
+        return lambda hidden, low, high: F.linear(hidden, table[low:high])
+
+
+class DigitHead(Head):
+    """The digits one after the other, each given those before it: exact, and cheap for any number of codes.
+
+    p(code | h) = Π_k p(digit_k | h, digit_1 … digit_{k-1}), with logits_k = W_k silu(U_k h + Σ_{j<k} E_kj[digit_j]).
+    """
+
+    def __init__(self, vocabulary: Vocabulary, width: int) -> None:
+        super().__init__()
+        self.levels = vocabulary.levels
+        inner = min(width, 128)  # digits have few values: more would only cost time
+        self.read = nn.ModuleList(nn.Linear(width, inner) for _ in self.levels)
+        self.earlier = nn.ModuleList(nn.Embedding(sum(self.levels), inner) for _ in self.levels)
+        self.write = nn.ModuleList(nn.Linear(inner, level) for level in self.levels)
+        for module in self.modules():
+            if isinstance(module, nn.Linear | nn.Embedding):
+                nn.init.normal_(module.weight, std=0.02)
+
+    def _earlier(self, k: int, rows: Tensor) -> Tensor:
+        """Σ_{j<k} E_kj[digit_j] for codes whose digits are at `rows`."""
+        weight = self.earlier.get_parameter(f"{k}.weight")
+        if k == 0:
+            return weight.new_zeros(1, weight.shape[1])
+        return F.embedding_bag(rows[:, :k].contiguous(), weight, mode="sum")
+
+    def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
+        rows = digit_rows(self.levels, 0, hidden.device)[targets]
+        total = torch.zeros(len(hidden), device=hidden.device)
+        offset = 0
+        for k, level in enumerate(self.levels):
+            logits = self.write[k](F.silu(self.read[k](hidden) + self._earlier(k, rows))).float()
+            total = total + F.cross_entropy(logits, rows[:, k] - offset, reduction="none", label_smoothing=smoothing)
+            offset += level
+        return total
+
+    def readout(self) -> Readout:
+        rows = digit_rows(self.levels, 0, self.write[0].weight.device)
+        earlier, prefixes = [], 1
+        for k, level in enumerate(self.levels):
+            earlier.append(self._earlier(k, rows[:prefixes]))
+            prefixes *= level
+
+        def read(hidden: Tensor, low: int, high: int) -> Tensor:
+            joint = hidden.new_zeros(len(hidden), 1)
+            for k in range(len(self.levels)):
+                inner = F.silu(self.read[k](hidden)[:, None] + earlier[k])
+                # [n, prefixes, level] to [n, level, prefixes]: the digits before are the faster ones.
+                conditional = self.write[k](inner).log_softmax(dim=-1).transpose(1, 2)
+                joint = (conditional + joint[:, None]).flatten(1)
+            return joint[:, low:high]
+
+        return read
+
+
+@functools.cache
+@torch.inference_mode(mode=False)  # or what is kept could not be trained with later
+def digit_rows(levels: tuple[int, ...], plain: int, device: torch.device) -> Int[Tensor, "codes digits"]:
+    """Where each code's digits stand in a table of the vectors of all values of the first digit, then the second …;
+    last the `plain` codes, which have none, at the row after these."""
+    offsets = torch.tensor([sum(levels[:place]) for place in range(len(levels))])
+    rows = digits(torch.arange(math.prod(levels)), levels) + offsets
+    return torch.cat([rows, torch.full((plain, len(levels)), sum(levels))]).to(device)

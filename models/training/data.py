@@ -1,0 +1,158 @@
+"""Which rows each step of training sees: a function of the seed and the step alone, so a resumed run sees the same."""
+
+import hashlib
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from nfgen.errors import ConfigError
+from nfgen.models.base import check_tokens
+from nfgen.tokens.vocabulary import Vocabulary
+
+Augment = Callable[[int], Tensor]
+"""Fresh tokens of the training rows for an epoch; must give the same for the same epoch, or no resume is exact."""
+
+HELDOUT_ROWS = 1024
+"""Most held-out rows that are evaluated: their mean is then known to a few thousandths of a nat."""
+
+DIGESTED_AT_ONCE = 16384
+
+
+class Batches:
+    """Training rows in shuffled batches of equal size (give or take one), and the held-out rows.
+
+    Args:
+        vocabulary: of the tokens.
+        tokens: [N, length (, width)].
+        labels: [N], -1 = none.
+        heldout: [N], the rows not to learn from.
+        size: rows of a batch.
+        seed: of the order.
+        augment: gives the training rows' tokens for each epoch; None = always `tokens`.
+
+    Raises:
+        ConfigError: if tokens, labels and mask are not those of the vocabulary, or no row is left to learn from.
+    """
+
+    def __init__(
+        self,
+        vocabulary: Vocabulary,
+        tokens: Tensor,
+        labels: Int[Tensor, "fields"],
+        heldout: Bool[Tensor, "fields"],
+        size: int,
+        seed: int,
+        augment: Augment | None = None,
+    ) -> None:
+        check_tokens(vocabulary, tokens, labels)
+        if heldout.shape != labels.shape or heldout.dtype != torch.bool:
+            raise ConfigError(
+                f"heldout of shape {tuple(heldout.shape)} is not one truth value for each of {len(labels)} rows",
+                "give a bool mask",
+            )
+        self.vocabulary, self.seed, self.augment = vocabulary, seed, augment
+        self.tokens, self.labels = tokens[~heldout], labels[~heldout]
+        judging = heldout.nonzero()[:HELDOUT_ROWS, 0]
+        self.heldout_tokens, self.heldout_labels = tokens[judging], labels[judging]
+        if not vocabulary.continuous:
+            self.heldout_tokens = self.heldout_tokens.long()
+        if not len(self.tokens):
+            raise ConfigError("there are no rows to learn from", "hold out fewer fields, or give more")
+        self.per_epoch = math.ceil(len(self.tokens) / size)
+        self._epoch = -1
+        self._shuffled = -1, torch.empty(0, dtype=torch.int64)
+        self._augmented = self.tokens
+
+    def at(self, step: int) -> tuple[Tensor, Int[Tensor, "batch"]]:
+        """Tokens and labels of a step."""
+        epoch, index = divmod(step, self.per_epoch)
+        if self.augment is not None and epoch != self._epoch:
+            self._augmented, self._epoch = self._checked(self.augment(epoch)), epoch
+        size, larger = divmod(len(self.tokens), self.per_epoch)
+        start = index * size + min(index, larger)
+        rows = self._order(epoch)[start : start + size + (index < larger)]
+        tokens = self._augmented[rows]
+        # Stored ids are int32; all of them as int64 would be twice as much.
+        return tokens if self.vocabulary.continuous else tokens.long(), self.labels[rows]
+
+    def _order(self, epoch: int) -> Int[Tensor, "rows"]:
+        if epoch != self._shuffled[0]:
+            # Once an epoch: of a million rows it takes longer than a small step.
+            generator = torch.Generator().manual_seed(mixed(self.seed, epoch))
+            self._shuffled = epoch, torch.randperm(len(self.tokens), generator=generator)
+        return self._shuffled[1]
+
+    def _checked(self, tokens: Tensor) -> Tensor:
+        if tokens.shape != self.tokens.shape:
+            raise ConfigError(
+                f"augmented tokens of shape {tuple(tokens.shape)} do not stand for training rows "
+                f"{tuple(self.tokens.shape)}",
+                "give one sequence for each training row, in their order",
+            )
+        check_tokens(self.vocabulary, tokens, self.labels)
+        return tokens
+
+    def digest(self) -> str:
+        """A fingerprint of the data, by which a resumed run knows that it is the same."""
+        digest = hashlib.sha256(b"augmented" if self.augment else b"plain")
+        for tensor in (self.tokens, self.labels, self.heldout_tokens, self.heldout_labels):
+            digest.update(str(tuple(tensor.shape)).encode())
+            for part in tensor.split(DIGESTED_AT_ONCE):
+                digest.update((part if part.is_floating_point() else part.long()).contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+
+def parts(tokens: Tensor, labels: Int[Tensor, "fields"], size: int) -> Iterator[tuple[Tensor, Int[Tensor, "part"]]]:
+    """Tokens and labels, `size` rows at a time."""
+    for start in range(0, len(tokens), size):
+        yield tokens[start : start + size], labels[start : start + size]
+
+
+@dataclass(frozen=True)
+class Pass:
+    """Some rows of a batch that go through the model at once."""
+
+    tokens: Tensor
+    labels: Int[Tensor, "rows"]
+    first: int
+    """Number of the first row in the batch."""
+    share: float
+    """Of the batch, by rows, that is by tokens."""
+    last: bool
+    """Whether it is the last one of its process."""
+
+
+def passes(
+    tokens: Tensor, labels: Int[Tensor, "fields"], rows: int, at_least: int = 1, rank: int = 0, count: int = 1
+) -> list[Pass]:
+    """A batch in passes of equal size (but the last), those of one of several processes.
+
+    Each process gets as many, as they wait for each other in each; one for which no rows are left takes the first row
+    again, as no share of the batch. The passes of all processes together are those of one that makes as many.
+
+    Args:
+        tokens: of the whole batch.
+        rows: most rows of a pass.
+        at_least: passes that each process makes, if there are rows enough.
+        rank: of the process.
+        count: of processes.
+    """
+    size = math.ceil(len(tokens) / (count * max(at_least, math.ceil(len(tokens) / (count * rows)))))
+    each = math.ceil(math.ceil(len(tokens) / size) / count)
+    found: list[Pass] = []
+    for index in range(rank * each, (rank + 1) * each):
+        first = index * size
+        none_left = first >= len(tokens)
+        some = slice(1) if none_left else slice(first, first + size)
+        share = 0.0 if none_left else len(tokens[some]) / len(tokens)
+        found.append(Pass(tokens[some], labels[some], first, share, len(found) == each - 1))
+    return found
+
+
+def mixed(seed: int, count: int) -> int:
+    """One seed from two numbers; torch's CPU generator keeps its lower 32 bits, which the odd factor spreads."""
+    return (seed * 0x9E3779B1 + count * 0x85EBCA6B) % (1 << 32)

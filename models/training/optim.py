@@ -1,0 +1,50 @@
+"""The optimizer, the moving average of weights, and the precision of their arithmetic."""
+
+import torch
+from torch import nn
+
+from nfgen.errors import ConfigError
+from nfgen.models.base import SequenceModel
+from nfgen.runtime.precision import bfloat16_pays
+
+from .config import TrainConfig
+
+
+def optimizer(model: SequenceModel, config: TrainConfig) -> torch.optim.Optimizer:
+    """AdamW (https://arxiv.org/abs/1711.05101) that decays matrices, not gains and biases."""
+    parameters = list(model.parameters())
+    groups = [
+        {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
+        {"params": [p for p in parameters if p.ndim < 2], "weight_decay": 0.0},
+    ]
+    return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, config.beta2), fused=True)
+
+
+def low_precision(model: SequenceModel, config: TrainConfig, device: torch.device) -> bool:
+    """Whether matrix products are done in bfloat16."""
+    if config.precision != "auto":
+        return config.precision == "bfloat16"
+    if not model.low_precision:
+        return False
+    return device.type != "cpu" or bfloat16_pays()
+
+
+def device_of(name: str) -> torch.device:
+    """The device of a name.
+
+    Raises:
+        ConfigError: if this machine has none such.
+    """
+    try:
+        device = torch.device(name)
+        torch.empty(1, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise ConfigError(f"there is no device {name!r} here: {str(error).splitlines()[0]}", "use cpu") from error
+    return device
+
+
+@torch.no_grad()
+def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
+    """Move averaged weights towards the current ones; the decay rises with the steps, to forget the random start."""
+    decay = min(decay, (1 + step) / (10 + step))
+    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)

@@ -1,0 +1,331 @@
+"""Training a model on tokens: the loop, its losses, its checkpoints."""
+
+import copy
+import math
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor, nn
+
+from nfgen.config import Configuration
+from nfgen.errors import ArtifactError, NfgenError
+from nfgen.io import files
+from nfgen.models.base import SequenceModel
+from nfgen.models.registry import MODEL, create
+from nfgen.runtime.progress import Progress, progress
+from nfgen.runtime.signals import uninterrupted
+from nfgen.tokens.vocabulary import Vocabulary
+
+from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
+from .config import TrainConfig
+from .data import Augment, Batches, Pass, mixed, passes
+from .optim import low_precision, optimizer, update_average
+from .strategy import Worker, find_worker
+
+OnLog = Callable[[dict[str, Any]], None]
+"""Called with each line of the log."""
+
+OnSample = Callable[[SequenceModel, int], None]
+"""Called on the way with the averaged model, in eval mode, and the step."""
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """How a training ended."""
+
+    steps: int
+    """Steps done."""
+    best_step: int
+    """Step of the best weights."""
+    loss: float | None
+    """Training loss of the last logged steps: nats a token, or mean absolute or squared error."""
+    val_loss: float | None
+    """Held-out loss of the best weights; None where nothing is held out."""
+    bits_per_field: float | None
+    """Held-out loss in bits for the tokens of one field; None if tokens are continuous or nothing is held out."""
+    seconds: float
+    """Time of training, that before interruptions included."""
+    stopped: str
+    """What ended it: steps, minutes or patience."""
+
+
+def train(
+    model: str,
+    settings: Configuration,
+    vocabulary: Vocabulary,
+    tokens: Tensor,
+    labels: Int[Tensor, "fields"],
+    heldout: Bool[Tensor, "fields"],
+    run: str | Path,
+    config: TrainConfig | None = None,
+    *,
+    resume: bool = False,
+    augment: Augment | None = None,
+    on_sample: OnSample | None = None,
+    on_log: OnLog | None = None,
+    worker: Worker | None = None,
+) -> TrainResult:
+    """Train a new model and leave it, its checkpoints and its log in a folder (layout: `checkpoint.py`).
+
+    On CPU an interrupted and resumed training ends with the very bits of one never interrupted, unless `minutes` sets
+    its pace. Torch's global random state is left as it was. Several processes make the same call and see the same
+    folder; the main one alone writes, and is called back.
+
+    Args:
+        model: name of the model.
+        settings: its configuration.
+        vocabulary: of the tokens.
+        tokens: int64 [N, length], or float32 [N, length, width].
+        labels: [N], -1 = none.
+        heldout: [N], rows that are not learned from but judge when to stop.
+        run: the folder; made if it is missing.
+        config: settings of the training.
+        resume: go on from the folder's checkpoint, if there is one.
+        augment: gives fresh tokens of the training rows (in their order) for an epoch, as a function of it alone.
+        on_sample: called every `sample_every` steps.
+        on_log: called with every line of the log.
+        worker: who does the work; None = all processes that a launcher started.
+
+    Raises:
+        ConfigError: if model, data and settings do not fit each other or the interrupted training, or there are several
+            processes and accelerate is missing.
+        ArtifactError: if the folder holds a training already, or cannot be written.
+        NfgenError: if the loss stops being finite; the last checkpoint is kept.
+        KeyboardInterrupt: on Ctrl-C, after a checkpoint.
+    """
+    run, config = Path(run), config or TrainConfig()
+    batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
+    worker = worker or find_worker(config)
+    with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
+        torch.manual_seed(config.seed)
+        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, worker)
+        trainer.open(resume)
+        with worker.listening():
+            return trainer.train(on_sample)
+
+
+class Trainer:
+    """A model in training with its average, optimizer and state; `run` is its folder. `train` is what to call."""
+
+    def __init__(
+        self,
+        model: SequenceModel,
+        batches: Batches,
+        config: TrainConfig,
+        run: Path,
+        on_log: OnLog | None = None,
+        worker: Worker | None = None,
+    ) -> None:
+        self.worker = worker or Worker(config)
+        self.device = self.worker.device
+        model.prepare(batches.tokens)
+        self.model = model.to(self.device).train()
+        self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
+        tokens, labels = batches.at(0)
+        example = tokens[:1], labels[:1]
+        self.learner, self.judge = self.worker.losses(self.model, self.average, example)
+        self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
+        self.peak = config.learning_rate or model.learning_rate
+        self.optimizer = optimizer(self.model, config)
+        self.low_precision = low_precision(self.model, config, self.device)
+        self.about = {"config": config.to_json(), "model": model.describe(), "data": batches.digest()}
+        self.rows = max(1, config.tokens_per_pass // model.vocabulary.length)
+        self.state = TrainingState()
+        self.seen, self.spent, self.losses = 0, 0.0, list[float]()
+
+    def open(self, resume: bool) -> None:
+        """Begin in the folder, or go on with what is there."""
+        try:
+            if self.worker.main:
+                self.run.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ArtifactError(
+                f"cannot write {self.run}: {error.strerror}", "check the folder's name and rights"
+            ) from error
+        if (self.run / STATE).exists():
+            if not resume:
+                raise ArtifactError(f"{self.run} holds a training already", "say --resume, or choose another --out")
+            parts = self.model, self.average, self.optimizer
+            self.state = load_state(self.run, self.about, *parts, self.worker.placed)
+            if self.worker.main:
+                cut_log(self.run, self.state.step)
+        elif self.worker.main:
+            (self.run / LOG).unlink(missing_ok=True)
+            files.write_json(self.run / MODEL, self.model.describe())
+
+    def stopped(self) -> str | None:
+        """What ends the training now, if anything does."""
+        config, state = self.config, self.state
+        if config.last_step is not None and state.step >= config.last_step:
+            return "steps"
+        if config.minutes is not None and state.seconds >= 60 * config.minutes:
+            return "minutes"
+        return "patience" if config.patience and state.stale >= config.patience else None
+
+    def train(self, on_sample: OnSample | None) -> TrainResult:
+        config = self.config
+        # A training that time ends is shown in seconds: its steps are not known beforehand.
+        total, unit = (math.ceil(60 * config.minutes), "s") if config.minutes else (config.last_step or 0, "step")
+        with progress(total, "train", unit) as bar:
+            try:
+                while True:
+                    self._show(bar)
+                    step = self.state.step
+                    if on_sample is not None and self._sample_is_due():
+                        average = self.worker.whole_model(self.average)
+                        if average is not None and self.worker.main:
+                            on_sample(average, step)
+                        self.state = replace(self.state, sampled=step)
+                    due = step % config.evaluate_every == 0 or self.stopped() is not None
+                    # Asked of the state, as an interruption may have come between a step and its evaluation.
+                    if due and step > self.state.evaluated:
+                        self.log(self.evaluate())
+                        self.save()
+                    elif step % config.log_every == 0 and self.losses:
+                        self.log(None)
+                    if (reason := self.stopped()) is not None:
+                        return self.result(reason)
+                    self.step()
+            except KeyboardInterrupt:
+                self.save()
+                raise
+
+    def _sample_is_due(self) -> bool:
+        every, state = self.config.sample_every, self.state
+        return every > 0 and state.step % every == 0 and state.step > state.sampled
+
+    def step(self) -> None:
+        """One step of the optimizer; what is random in a pass comes from the seed, the step and its first row."""
+        started = time.monotonic()
+        config, state, worker = self.config, self.state, self.worker
+        tokens, labels = self.batches.at(state.step)
+        rate = config.rate(self.peak, state.step, state.seconds)
+        self.optimizer.zero_grad()
+        loss = 0.0
+        for some in passes(tokens, labels, self.rows, config.accumulate, worker.rank, worker.count):
+            torch.manual_seed(mixed(config.seed, state.step) + some.first)
+            with worker.adding(self.learner, some.last):
+                part = self._loss(self.learner, some) * some.share
+                (part * worker.count).backward()  # gradients of passes are summed, those of processes averaged
+            loss += part.item()
+        loss, pressed = worker.total(loss, worker.pressed)
+        if pressed:
+            raise KeyboardInterrupt
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
+        if not math.isfinite(loss) or not math.isfinite(worker.whole_number(norm)):
+            raise self._diverged()
+        with uninterrupted():
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
+            self.optimizer.step()
+            update_average(self.average, self.model, config.average, state.step)
+            seconds = worker.of_main(time.monotonic() - started)
+            self.state = replace(state, step=state.step + 1, seconds=state.seconds + seconds)
+        self.losses.append(loss)
+        self.seen += len(tokens) * self.model.vocabulary.length
+        self.spent += seconds
+
+    def _loss(self, of: nn.Module, some: Pass) -> Float[Tensor, ""]:
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
+            loss: Tensor = of(some.tokens.to(self.device), some.labels.to(self.device))
+        return loss
+
+    @torch.no_grad()  # not inference mode: weights that are spread would not bear it
+    def evaluate(self) -> float | None:
+        """Held-out loss of the averaged weights; keeps the best ones, or the latest if nothing is held out."""
+        started = time.monotonic()
+        self._require_finite_weights()
+        tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
+        loss = None
+        if len(tokens):
+            mine = passes(tokens, labels, self.rows, 1, self.worker.rank, self.worker.count)
+            loss = self.worker.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
+            if not math.isfinite(loss):
+                raise self._diverged()
+        best = self.state.best_loss
+        improved = loss is None or best is None or loss < best
+        with uninterrupted():
+            if improved:
+                self._write_best()
+                self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
+            else:
+                self.state = replace(self.state, stale=self.state.stale + 1)
+            seconds = self.state.seconds + self.worker.of_main(time.monotonic() - started)
+            self.state = replace(self.state, evaluated=self.state.step, seconds=seconds)
+        return loss
+
+    def log(self, val_loss: float | None) -> None:
+        """Write a line of the log: the mean since the last one."""
+        if self.losses:
+            self.state = replace(self.state, loss=sum(self.losses) / len(self.losses))
+        rate = self.config.rate(self.peak, self.state.step - 1, self.state.seconds)
+        line = {
+            "step": self.state.step,
+            "loss": self.state.loss,
+            "val_loss": val_loss,
+            "tokens_per_second": round(self.seen / max(self.spent, 1e-9)),
+            "lr": rate,
+        }
+        if self.worker.main:
+            append_log(self.run, line)
+            if self.on_log is not None:
+                self.on_log(line)
+        self.seen, self.spent, self.losses = 0, 0.0, []
+
+    def save(self) -> None:
+        """Write a checkpoint from which the training can go on."""
+        self._require_finite_weights()
+        with uninterrupted():
+            tensors = self.worker.whole(state_tensors(self.model, self.average, self.optimizer))
+            if self.worker.main:
+                save_state(self.run, self.state, self.about, tensors)
+            if self.state.evaluated == 0:
+                self._write_best()
+
+    def _write_best(self) -> None:
+        tensors = self.worker.whole(self.average.state_dict())
+        if self.worker.main:
+            files.write_tensors(self.run / "best.safetensors", tensors)
+
+    def result(self, stopped: str) -> TrainResult:
+        state, vocabulary = self.state, self.model.vocabulary
+        bits = None
+        if state.best_loss is not None and not vocabulary.continuous:
+            bits = state.best_loss * vocabulary.length / math.log(2)
+        return TrainResult(state.step, state.best_step, state.loss, state.best_loss, bits, state.seconds, stopped)
+
+    def _require_finite_weights(self) -> None:
+        """A bad step shows in the loss of the next one only: look before the weights replace good ones."""
+        with torch.no_grad():
+            finite = all(bool(torch.isfinite(self.worker.local(weights)).all()) for weights in self.model.parameters())
+        if self.worker.total(not finite)[0]:
+            raise self._diverged()
+
+    def _diverged(self) -> NfgenError:
+        kept = "no checkpoint was reached"
+        if (self.run / STATE).exists():
+            kept = f"the checkpoint of step {files.read_json(self.run / STATE)['state']['step']} is kept"
+        return NfgenError(
+            f"the loss is no longer finite at step {self.state.step} of {self.run}",
+            f"{kept}: go on from it (--resume) at a lower learning rate, say --learning-rate {self.peak / 3:.1g}",
+        )
+
+    def _show(self, bar: Progress) -> None:
+        now = int(self.state.seconds) if self.config.minutes is not None else self.state.step
+        figures = (
+            {"loss": self.losses[-1]}
+            if self.losses
+            else {"loss": self.state.loss}
+            if self.state.loss is not None
+            else {}
+        )
+        if self.state.best_loss is not None:
+            figures["val"] = self.state.best_loss
+        if self.spent:
+            figures["tokens/s"] = self.seen / self.spent
+        bar.update(min(now, bar.total) - bar.done, **figures)

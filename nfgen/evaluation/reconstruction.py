@@ -1,0 +1,163 @@
+"""Reconstructions, each against the shape that it stands for."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path, PurePosixPath
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+import trimesh
+
+from nfgen.errors import ConfigError, NfgenError, ShapeError
+from nfgen.fields.field import Field, inside
+from nfgen.fields.field_set import KIND as FIELDS
+from nfgen.fields.field_set import FieldSet
+from nfgen.io import artifact, files
+from nfgen.metrics import compare_meshes, comparison_summary
+from nfgen.metrics.reconstruction import Inside, Points
+from nfgen.runtime.progress import progress
+from nfgen.runtime.provenance import command
+from nfgen.shapes import ShapeRef, find_shapes
+from nfgen.shapes.base import Shape
+from nfgen.tokenizers import registry
+from nfgen.tokens.decoding import decode_fields
+from nfgen.tokens.token_set import KIND as TOKENS
+from nfgen.tokens.token_set import TOKENIZER, TokenSet
+
+PAIRS_FILE = "reconstruction.json"
+
+Solid = tuple[trimesh.Trimesh | None, Inside]
+"""A surface in the frame of the true shape, and which points of that frame are inside."""
+
+
+class _Reconstructions(NamedTuple):
+    """What stands for shapes: a field, or another shape, by the id of the shape."""
+
+    solids: dict[str, Callable[[Shape], Solid]]
+    normalize: Any
+
+
+def evaluate_pairs(
+    reconstructed: str | Path,
+    reference: str | Path,
+    *,
+    resolution: int = 128,
+    limit: int | None = None,
+    seed: int = 0,
+    out: str | Path | None = None,
+) -> dict[str, Any]:
+    """Compare each reconstruction with its true shape: Chamfer distance, F-scores, IoU, normals, Hausdorff distance.
+
+    Args:
+        reconstructed: a field set, tokens (which are decoded), or shapes in the frame of the reference's files.
+        reference: the true shapes. Pairs have the same id: the path below the folder that is named, or only the
+            file's name without its ending.
+        resolution: marching cubes cells along each axis, of fields.
+        limit: use only the first so many references.
+        seed: of the points.
+        out: folder for `reconstruction.json`; by default that of the field set or tokens.
+
+    Returns:
+        What `nfgen.metrics.comparison_summary` gives, each pair with its `id`; `skipped` pairs with their reasons;
+        `reconstructed` and `reference` (counts); `seed`.
+
+    Raises:
+        NfgenError: no pair has the same id, or none is usable.
+    """
+    source = _reconstructions(reconstructed, resolution)
+    refs = find_shapes(reference, normalize=source.normalize)[:limit]
+    ids, figures, reasons = [], [], []
+    matched = list(_matched(source.solids, refs))
+    if not matched:
+        raise NfgenError(
+            f"no shape of {reference} has the id of a reconstruction, such as {next(iter(source.solids))}",
+            f"give the shapes that were fitted; the first here is {refs[0].id}",
+        )
+    with progress(len(matched), "compare pairs", "pair") as bar:
+        for ref, solid_in in matched:
+            try:
+                shape = ref.load()
+                if shape.dims != 3:
+                    raise ConfigError(f"{ref.id} is 2-D: surfaces are compared in 3-D", "give meshes or voxel grids")
+                mesh, within = solid_in(shape)
+                figures.append(compare_meshes(mesh, shape.mesh(), within, _inside_of(shape), seed))
+                ids.append(ref.id)
+            except ShapeError as error:
+                reasons.append({"id": ref.id, "reason": error.problem})
+            bar.update()
+    if not figures:
+        raise NfgenError(f"no pair is usable: {reasons[0]['reason']}", "look at the files named")
+    result = {
+        **comparison_summary(figures),
+        "pairs": [{"id": id, **figure} for id, figure in zip(ids, figures, strict=True)],
+        "skipped": reasons,
+        "reconstructed": len(source.solids),
+        "reference": len(refs),
+        "seed": seed,
+    }
+    folder = reconstructed if out is None and artifact.kind_of(reconstructed) in (FIELDS, TOKENS) else out
+    if folder is not None:
+        made_by = command()
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        files.write_json(Path(folder) / PAIRS_FILE, result | ({} if made_by is None else {"command": made_by}))
+    return result
+
+
+def _reconstructions(path: str | Path, resolution: int) -> _Reconstructions:
+    kind = artifact.kind_of(path)
+    if kind == FIELDS:
+        fields = FieldSet.load(path)
+        normalize = fields.settings.get("samples", {}).get("normalize", "each")
+        return _Reconstructions(_of_fields(fields.ids, [fields[i] for i in range(len(fields))], resolution), normalize)
+    if kind == TOKENS:
+        tokens, tokenizer = TokenSet.load(path), registry.load(Path(path) / TOKENIZER)
+        decoded = [field for part in tokens.tokens.split(64) for field in decode_fields(tokenizer, part)]
+        return _Reconstructions(_of_fields(tokens.ids, decoded, resolution), "each")
+    return _Reconstructions({ref.id: _shape_solid(ref) for ref in find_shapes(path)}, "each")
+
+
+def _of_fields(ids: tuple[str, ...], fields: list[Field], resolution: int) -> dict[str, Callable[[Shape], Solid]]:
+    if fields and fields[0].spec.dims != 3:
+        raise ConfigError("the fields are 2-D: surfaces are compared in 3-D", "give 3-D fields")
+    return {id: _field_solid(field, resolution) for id, field in zip(ids, fields, strict=True)}
+
+
+def _field_solid(field: Field, resolution: int) -> Callable[[Shape], Solid]:
+    def within(points: Points) -> np.ndarray:
+        return inside(field.spec, field(torch.from_numpy(points).float())).numpy()
+
+    return lambda shape: (field.mesh(resolution), within)
+
+
+def _shape_solid(ref: ShapeRef) -> Callable[[Shape], Solid]:
+    def solid(true: Shape) -> Solid:
+        """Both files have one frame, from which each shape is put into [-1, 1]^3 by a transform of its own."""
+        shape = ref.load()
+        mesh = shape.mesh()
+        mesh.vertices = true.transform.apply(shape.transform.invert(mesh.vertices))
+        return mesh, lambda points: shape.value(shape.transform.apply(true.transform.invert(points))) < 0
+
+    return solid
+
+
+def _inside_of(shape: Shape) -> Inside:
+    return lambda points: shape.value(points) < 0
+
+
+def _matched(
+    solids: dict[str, Callable[[Shape], Solid]], refs: list[ShapeRef]
+) -> Iterator[tuple[ShapeRef, Callable[[Shape], Solid]]]:
+    """Pairs of the same id, or else of the same file name; names that stand twice say nothing."""
+    stems = [_stem(id) for id in solids]
+    by_stem = {stem: solid for stem, solid in zip(stems, solids.values(), strict=True) if stems.count(stem) == 1}
+    of_refs = [_stem(ref.id) for ref in refs]
+    for ref, stem in zip(refs, of_refs, strict=True):
+        found = solids.get(ref.id) or (by_stem.get(stem) if of_refs.count(stem) == 1 else None)
+        if found is not None:
+            yield ref, found
+
+
+def _stem(id: str) -> str:
+    """`chairs/one.obj` is `one`; members of an array keep their number."""
+    file, hash, index = id.partition("#")
+    return f"{PurePosixPath(file).stem}{hash}{index}"

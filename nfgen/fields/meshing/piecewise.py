@@ -1,0 +1,63 @@
+"""A field by regions of space, in each of which a local field is much smaller."""
+
+from collections.abc import Callable
+
+import torch
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nfgen.fields.field import Field, evaluate_features
+
+from .bounds import Bounds, bound_field
+from .pruning import restrict
+
+BOXES_IN_ROW, POINTS_IN_ROW = 64, 256  # handled together with one copy of a region's weights
+BOXES_AT_ONCE, POINTS_AT_ONCE = 2048, 4096  # what is held of so many stays in the processor's cache
+
+
+class RegionalField:
+    """Values and bounds of a field, from its restriction to each region where that pays, else from itself.
+
+    Args:
+        field: the whole.
+        centres: of the regions, boxes that together cover all that is asked.
+        radius: their half-widths.
+    """
+
+    def __init__(self, field: Field, centres: Float[Tensor, "regions dims"], radius: Float[Tensor, "dims"]) -> None:
+        restricted = restrict(field.spec, field.weights, centres, radius)
+        self.spec, self.weights = restricted or (field.spec, field.weights[None])
+
+    def bounds(
+        self, centres: Float[Tensor, "boxes dims"], radius: Float[Tensor, "dims"], regions: Int[Tensor, "boxes"]
+    ) -> Bounds:
+        """What the field can be worth in boxes that each lie in one region."""
+        count, dims = centres.shape
+        bounds = Bounds(torch.empty(count), torch.empty(count, dims), torch.empty(count))
+        for weights, items in self._rows(regions, BOXES_IN_ROW, BOXES_AT_ONCE):
+            for whole, part in zip(bounds, bound_field(self.spec, weights, centres[items], radius), strict=True):
+                whole[items] = part
+        return bounds
+
+    def values(self, features: Callable[[Tensor], Tensor], regions: Int[Tensor, "points"]) -> Float[Tensor, "points"]:
+        """The field at points, each in its region, from a function that gives the features of points by their index."""
+        values = torch.empty(len(regions))
+        for weights, items in self._rows(regions, POINTS_IN_ROW, POINTS_AT_ONCE):
+            values[items] = evaluate_features(self.spec, weights, features(items))
+        return values
+
+    def _rows(
+        self, regions: Tensor, row: int, at_once: int
+    ) -> list[tuple[Float[Tensor, "rows weights"], Int[Tensor, "rows row"]]]:
+        """Weights, and for each the indices of items in its region; the last item is repeated to fill its row."""
+        if len(self.weights) == 1:
+            return [(self.weights, items[None]) for items in torch.arange(len(regions)).split(at_once)]
+        order = regions.argsort(stable=True)
+        counts = torch.bincount(regions, minlength=len(self.weights))
+        rows = (counts + row - 1) // row
+        of_row = torch.arange(len(counts)).repeat_interleave(rows)
+        number = torch.arange(len(of_row)) - (rows.cumsum(0) - rows)[of_row]
+        place = torch.minimum(number[:, None] * row + torch.arange(row), counts[of_row, None] - 1)
+        items = order[(counts.cumsum(0) - counts)[of_row, None] + place]
+        size = at_once // row
+        return [(self.weights[some], part) for some, part in zip(of_row.split(size), items.split(size), strict=True)]

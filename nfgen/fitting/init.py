@@ -1,0 +1,67 @@
+"""Where fits start: nowhere in particular, from the first shape's field, from one of many shapes, or from a file."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from nfgen.errors import ConfigError, NfgenError
+from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.field_set import BASE, FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import files
+from nfgen.shapes import ShapeRef
+from nfgen.shapes.sampling import Sampled
+
+from .job import FitJob
+from .optimize import fit_batch
+
+INITS = ("random", "first", "shared")
+SHARED_SHAPES = 200  # the shared base is fitted to the pooled points of so many shapes; more change it little
+SHARED_STEPS_POINTS = 8  # a step of the shared base takes so many times the points of one shape
+
+
+def find_base(job: FitJob, refs: list[ShapeRef]) -> Tensor | None:
+    """Where all fits start, or None if each starts at random; kept in the folder for a resumed fit."""
+    if job.init == "random":
+        return None
+    kept = job.folder / BASE
+    if not kept.exists():
+        base = _fitted_base(job, refs) if job.init in INITS else _read_base(job.init, job.spec)
+        files.write_tensors(kept, {"weights": base})
+    return files.read_tensors(kept)["weights"]
+
+
+def _fitted_base(job: FitJob, refs: list[ShapeRef]) -> Tensor:
+    # A first shape that is unusable must not end the fit, so look on until one is found.
+    wanted = 1 if job.init == "first" else min(SHARED_SHAPES, len(refs))
+    sampled: list[Sampled] = []
+    position = 0
+    while len(sampled) < wanted and position < len(refs):
+        sampled += job.sample(refs[position : position + wanted - len(sampled)])[0]
+        position += wanted
+    if not sampled:
+        raise NfgenError(f"none of the {len(refs)} shapes was usable", "look at the shapes named")
+    job.kept.update({one.ref.id: one for one in sampled})
+    points = job.points(sampled)
+    pooled, values = points.points.flatten(0, 1)[None], points.values.flatten()[None]
+    config = job.config
+    if job.init == "shared":
+        config = replace(config, points=config.points * SHARED_STEPS_POINTS)
+    order = torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(config.seed))
+    start = initial_weights(job.spec, 1, torch.Generator().manual_seed(config.seed))
+    return fit_batch(job.spec, pooled[:, order], values[:, order], start, config).weights[0]
+
+
+def _read_base(path: str, spec: FieldSpec) -> Tensor:
+    if Path(path).is_dir():
+        fields = FieldSet.load(path)
+        found = Field(fields.spec, fields.weights[0] if fields.base is None else fields.base)
+    elif Path(path).is_file():
+        found = Field.load(path)
+    else:
+        raise ConfigError(f"there is no init {path!r}", f"known are {', '.join(INITS)}, or the path of a field")
+    if found.spec != spec:
+        raise ConfigError(f"the field at {path} has another spec than the fit", "give --spec the spec of that field")
+    return found.weights

@@ -1,0 +1,120 @@
+"""What a fit is told: which points of a shape it sees, and how it goes."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nfgen.config import Configuration, require
+from nfgen.fields.field import initial_weights
+from nfgen.fields.spec import FieldSpec
+from nfgen.shapes import ShapeRef, sample_shapes
+from nfgen.shapes.sampling import Sampled, Skipped
+
+from .optimize import FitConfig
+
+
+@dataclass(frozen=True)
+class SampleConfig(Configuration):
+    """Which points of a shape a fit sees, and by which it is judged."""
+
+    near: int = 12288
+    """Points about the surface."""
+    uniform: int = 4096
+    """Points in [-1, 1]^d."""
+    near_checks: int = 1024
+    """Points about the surface that only judge."""
+    uniform_checks: int = 2048
+    """Points in [-1, 1]^d that only judge: IoU is taken over them."""
+    normalize: Literal["each", "none"] = "each"
+    """Meshes: `each` is put into [-1, 1]^3 by its bounding box, `none` is there already."""
+    augment: int = 0
+    """Further fields of each shape, mirrored and scaled by up to 10 % along each axis."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        for key in ("near", "uniform", "near_checks", "augment"):
+            require(getattr(self, key) >= 0, key, "must not be negative", getattr(self, key))
+        require(self.near + self.uniform > 0, "near", "and uniform must not both be 0", 0)
+        require(self.uniform_checks > 0, "uniform_checks", "must be positive", self.uniform_checks)
+
+
+class Points(NamedTuple):
+    """Samples of N shapes as tensors: to fit, and to judge by."""
+
+    points: Float[Tensor, "fields points dims"]
+    values: Float[Tensor, "fields points"]
+    check_points: Float[Tensor, "fields checks dims"]
+    check_values: Float[Tensor, "fields checks"]
+
+
+@dataclass(frozen=True)
+class FitJob:
+    """What all shards of one fit have in common."""
+
+    spec: FieldSpec
+    init: str
+    config: FitConfig
+    samples: SampleConfig
+    classes: tuple[str, ...]
+    folder: Path
+    strict: bool
+    workers: int | None
+    cache: Path | None
+    kept: dict[str, Sampled | Skipped] = field(default_factory=dict)
+    """What became of shapes that are fitted soon: those of the base, and some that were sampled together."""
+
+    def prepare(self, refs: Sequence[ShapeRef]) -> None:
+        """Sample shapes, over processes, and keep what became of them until they are asked for."""
+        s = self.samples
+        missing = [ref for ref in refs if ref.id not in self.kept]
+        if missing:
+            done, skipped = sample_shapes(
+                missing,
+                s.near + s.near_checks,
+                s.uniform + s.uniform_checks,
+                self.config.seed,
+                self.workers,
+                self.strict,
+                self.cache,
+            )
+            self.kept.update({one.ref.id: one for one in done} | {one.id: one for one in skipped})
+
+    def sample(self, refs: Sequence[ShapeRef]) -> tuple[list[Sampled], list[dict[str, str]]]:
+        """The samples of shapes, and which shapes could not be used."""
+        self.prepare(refs)
+        found = [self.kept[ref.id] for ref in refs]
+        for ref in refs:
+            self.kept.pop(ref.id, None)
+        return (
+            [one for one in found if isinstance(one, Sampled)],
+            [{"id": one.id, "reason": one.reason} for one in found if isinstance(one, Skipped)],
+        )
+
+    def points(self, sampled: Sequence[Sampled]) -> Points:
+        """Split samples into those to fit and those to judge by, the former shuffled alike for all shapes."""
+        s = self.samples
+        points = torch.from_numpy(np.stack([one.samples.points for one in sampled]))
+        values = torch.from_numpy(np.stack([one.samples.values for one in sampled]))
+        near_end = s.near + s.near_checks
+        fitted = torch.cat([torch.arange(s.near), torch.arange(near_end, near_end + s.uniform)])
+        fitted = fitted[torch.randperm(len(fitted), generator=torch.Generator().manual_seed(self.config.seed))]
+        checks = torch.cat([torch.arange(near_end + s.uniform, points.shape[1]), torch.arange(s.near, near_end)])
+        return Points(points[:, fitted], values[:, fitted], points[:, checks], values[:, checks])
+
+    def start(self, refs: Sequence[ShapeRef], base: Tensor | None) -> Tensor:
+        """Initial weights [N, P]; random ones depend on the seed and the shape's id alone."""
+        if base is not None:
+            return base.expand(len(refs), -1).clone()
+        seeds = [int.from_bytes(_digest(self.config.seed, ref.id)[:7], "big") for ref in refs]
+        return torch.cat([initial_weights(self.spec, 1, torch.Generator().manual_seed(seed)) for seed in seeds])
+
+
+def _digest(seed: int, id: str) -> bytes:
+    return hashlib.sha256(f"{seed}:{id}".encode()).digest()

@@ -1,0 +1,145 @@
+"""Files of JSON and of tensors: written whole or not at all, and no claim of theirs is believed unchecked."""
+
+import contextlib
+import hashlib
+import json
+import math
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save
+from torch import Tensor
+
+from nfgen.errors import ArtifactError, ConfigError
+
+MAX_JSON_BYTES = 256 << 20  # fit_report.json of a million fields is about 170 MB; more is not ours
+MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
+MAX_HEADER_BYTES = 4 << 20  # of a safetensors file: room for 40,000 tensors
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON atomically; NaN and infinity are refused."""
+    write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file to write that takes the place of `path` if the body ends well, so that a reader sees all or nothing."""
+    temporary = path.with_name(path.name + ".tmp")
+    try:
+        with temporary.open("wb") as file:
+            yield file
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomically(path: Path, content: bytes) -> None:
+    """Write a file whole or not at all."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def read_json(path: Path) -> Any:
+    """Read a JSON file.
+
+    Raises:
+        ArtifactError: if it is missing, too large or not JSON (NaN and infinity are not).
+    """
+    remedy = "give a file that nfgen wrote"
+    try:
+        if path.exists() and not path.is_file():
+            raise ArtifactError(f"{path} is not a regular file", remedy)
+        if path.stat().st_size > MAX_JSON_BYTES:
+            raise ArtifactError(f"{path} is larger than {MAX_JSON_BYTES:,} bytes", remedy)
+        content = path.read_bytes()
+        if content.count(b"[") + content.count(b"{") > MAX_JSON_CONTAINERS:
+            raise ArtifactError(f"{path} holds more than {MAX_JSON_CONTAINERS:,} lists and objects", remedy)
+        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+    except (OSError, ValueError, RecursionError) as error:
+        raise ArtifactError(f"cannot read {path}: {error}", remedy) from error
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise ValueError(f"{text} is too large a number")
+    return value
+
+
+def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
+    """Write a safetensors file atomically.
+
+    Raises:
+        ArtifactError: if the disk refuses.
+    """
+    # Not safetensors' own save_file: it makes files that only their owner may read.
+    content = save({key: tensor.detach().contiguous() for key, tensor in tensors.items()})
+    try:
+        write_atomically(path, content)
+    except OSError as error:
+        remedy = "check the disk and the folder's rights"
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", remedy) from error
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """Read a safetensors file: its tensors are mapped to memory, and only what is looked at is read.
+
+    Raises:
+        ArtifactError: if it is missing or damaged.
+    """
+    try:
+        check_tensor_file(path)
+        return load_file(path)
+    except (OSError, SafetensorError, ValueError) as error:
+        raise ArtifactError(f"cannot read {path}: {error}", "give a file that nfgen wrote") from error
+
+
+def check_tensor_file(path: str | Path) -> None:
+    """Refuse what cannot be a safetensors file, before anything that its header claims is believed.
+
+    Raises:
+        ArtifactError: if it is no regular file, or its header is longer than the file or the limit.
+        OSError: if it cannot be opened.
+    """
+    path = Path(path)
+    size = path.stat().st_size
+    if not path.is_file():
+        raise ArtifactError(f"{path} is not a regular file", "give a file that nfgen wrote")
+    with path.open("rb") as file:
+        header = int.from_bytes(file.read(8), "little")
+    if size < 8 or header > min(size - 8, MAX_HEADER_BYTES):
+        raise ArtifactError(
+            f"{path} claims a header of {header:,} bytes; it has {size:,}, the limit is {MAX_HEADER_BYTES:,}",
+            "give a file that nfgen wrote",
+        )
+
+
+def check_finite(tensors: dict[str, Tensor]) -> None:
+    """Refuse stored weights that no training wrote.
+
+    Raises:
+        ConfigError: if a number is not finite.
+    """
+    wrong = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
+    if wrong:
+        raise ConfigError(f"its {wrong[0]} holds numbers that are not finite")
+
+
+def digest(tensors: dict[str, Tensor]) -> str:
+    """A fingerprint of tensors: equal for equal names, types, shapes and values."""
+    found = hashlib.sha256()
+    for key, tensor in sorted(tensors.items()):
+        found.update(f"{key} {tensor.dtype} {tuple(tensor.shape)};".encode())
+        found.update(tensor.detach().cpu().contiguous().flatten().view(torch.uint8).numpy().data)
+    return found.hexdigest()

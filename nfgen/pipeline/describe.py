@@ -1,0 +1,208 @@
+"""What an artifact is, in words: for `nfgen info`."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from nfgen.errors import NfgenError
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.io import artifact, files
+from nfgen.tokens.token_set import TokenSet
+
+from .sample_set import read_list
+
+SCORES = "evaluation.json"
+NEXT = {
+    "shapes": "nfgen fit {path} -o FIELDS",
+    "fields": "nfgen train {path} --tokenizer vq -o RUN",
+    "tokens": "nfgen train {path} -o RUN",
+    "tokenizer": "nfgen info --tokenizers",
+    "run": "nfgen generate {path} -n 16 -o OUT",
+    "samples": "nfgen report {path}",
+    "field": "nfgen report {path}",
+    "mesh": "nfgen fit {path} -o FIELDS",
+    "folder": "nfgen report {path}",
+}
+WHAT = {
+    "shapes": "meshes of a built-in family",
+    "fields": "a field set: neural fields of one architecture",
+    "tokens": "tokens of a field set, with their tokenizer",
+    "tokenizer": "a fitted tokenizer",
+    "run": "a trained model with its tokenizer",
+    "samples": "generated fields with their meshes and pictures",
+    "export": "files of fields for other programs",
+    "field": "one neural field",
+    "mesh": "shapes to fit",
+    "folder": "a folder of artifacts",
+}
+
+
+def describe(path: str | Path) -> dict[str, Any]:
+    """An artifact, a field file, or shapes as a dict: what it is, its figures, where its bytes are, the next command.
+
+    Raises:
+        ArtifactError: if there is nothing of the kind at the path.
+    """
+    path = Path(path)
+    if path.is_file() or _holds_shapes(path):
+        kind, facts = _file(path)
+    elif not (path / artifact.CONFIG).exists() and (held := _artifacts_in(path)):
+        kind, facts = "folder", {"holds": held}
+    else:
+        config = artifact.read_config(path)
+        kind = artifact.kind_of(path) or ""
+        facts = _origin(path) | _FACTS.get(kind, lambda path, config: config)(path, config)
+    size = path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
+    return {
+        "path": str(path),
+        "type": kind,
+        "what": WHAT.get(kind, kind),
+        **facts,
+        "bytes": size,
+        "next": NEXT.get(kind, "").format(path=path),
+    }
+
+
+def _holds_shapes(path: Path) -> bool:
+    """Whether it is a folder of somebody's own shapes."""
+    from nfgen.shapes import find_shapes
+
+    if not path.is_dir() or (path / artifact.CONFIG).exists() or _artifacts_in(path):
+        return False
+    try:
+        return bool(find_shapes(path))
+    except NfgenError:
+        return False
+
+
+def _artifacts_in(folder: Path) -> dict[str, str]:
+    """What the artifacts right within a folder are, by their names."""
+    inside = sorted(folder.iterdir()) if folder.is_dir() else []
+    return {child.name: kind for child in inside if child.is_dir() and (kind := artifact.kind_of(child)) is not None}
+
+
+def _origin(path: Path) -> dict[str, Any]:
+    """The version that wrote an artifact, and the command line, if there was one."""
+    config = files.read_json(path / artifact.CONFIG)
+    return {key: config[key] for key in ("nfgen", "command") if key in config}
+
+
+def _file(path: Path) -> tuple[str, dict[str, Any]]:
+    if path.suffix == ".safetensors":
+        field = Field.load(path)
+        return "field", {"weights": field.spec.size, "spec": field.spec.to_json()}
+    from nfgen.shapes import find_shapes
+
+    refs = find_shapes(path)
+    if len(refs) > 1:
+        classes = sorted({ref.label for ref in refs if ref.label is not None})
+        return "mesh", {"shapes": len(refs), "dims": refs[0].dims, "classes": classes}
+    shape = refs[0].load()
+    facts: dict[str, Any] = {"shapes": 1, "dims": shape.dims, "transform": shape.transform.to_json()}
+    if shape.dims == 3:
+        mesh = shape.mesh()
+        facts |= {
+            "vertices": len(mesh.vertices),
+            "faces": len(mesh.faces),
+            "bodies": int(mesh.body_count),
+            "watertight": bool(mesh.is_watertight),
+            "volume": float(mesh.volume) if mesh.is_watertight else None,
+        }
+    return "mesh", facts
+
+
+def _fields(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    fields = FieldSet.load(path)
+    ious = [entry["iou"] for entry in fields.report]
+    return {
+        "fields": len(fields),
+        "weights": fields.spec.size,
+        "classes": list(fields.classes),
+        "mean_iou": sum(ious) / len(ious) if ious else None,
+        "skipped": len(fields.skipped),
+        "spec": fields.spec.to_json(),
+        "made": fields.settings,
+    }
+
+
+def _tokens(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    tokens = TokenSet.load(path)
+    return {
+        "fields": len(tokens),
+        "heldout": int(tokens.heldout.sum()),
+        "vocabulary": _vocabulary(config["vocabulary"]),
+        "report": tokens.report,
+        "made": tokens.settings,
+    }
+
+
+def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    model = files.read_json(path / "model.json")
+    weights = path / "best.safetensors"
+    tensors = files.read_tensors(weights if weights.exists() else path / "model.safetensors")
+    parameters = sum(tensor.numel() for tensor in tensors.values())
+    return {
+        "model": model["model"],
+        "parameters": parameters,
+        "vocabulary": _vocabulary(model["vocabulary"]),
+        "trained_on": len(config["train_ids"]),
+        "tokenizer": config["tokenizer"],
+        "result": config["result"],
+        "report": config["report"],
+    }
+
+
+def _vocabulary(settings: dict[str, Any]) -> dict[str, Any]:
+    return {key: settings[key] for key in ("length", "codes", "width", "classes")}
+
+
+def _tokenizer(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    return {"tokenizer": config["tokenizer"], "settings": config["settings"], "spec": config["spec"]}
+
+
+def _samples(path: Path, config: dict[str, Any]) -> dict[str, Any]:
+    entries = read_list(path)
+    scores = files.read_json(path / SCORES) if (path / SCORES).is_file() else None
+    given = scores if isinstance(scores, dict) else {}
+    judged = {key: given[key].get("value") for key in ("mmd", "cov", "1_nna") if isinstance(given.get(key), dict)}
+    return {
+        "samples": len(entries),
+        "empty": sum(entry["empty"] for entry in entries),
+        "scores": judged,
+        "made": config,
+    }
+
+
+_FACTS = {"fields": _fields, "tokens": _tokens, "run": _run, "tokenizer": _tokenizer, "samples": _samples}
+
+
+def describe_components(tokenizers: bool, models: bool) -> dict[str, Any]:
+    """The tokenizers, the models, or both, with their settings and defaults; a broken plug-in is named, not fatal."""
+    described: dict[str, Any] = {}
+    for wanted, kind in ((tokenizers, "tokenizers"), (models, "models")):
+        if wanted:
+            registry = import_module(f"nfgen.{kind}.registry")
+            described[kind] = {name: _component(registry, name) for name in registry.names()}
+    return described
+
+
+def _component(registry: Any, name: str) -> dict[str, Any]:
+    try:
+        found = registry.find(name)
+        what = (found.__doc__ or name).strip().splitlines()[0]
+        return {"what": what, "settings": found.Config().to_json()}
+    except Exception as error:  # another package's class may be wrong in any way
+        return {"what": f"broken: {error}", "settings": {}}
+
+
+def lines(described: dict[str, Any], indent: int = 0) -> list[str]:
+    """A description as indented lines of text."""
+    pad, text = "  " * indent, []
+    for key, value in described.items():
+        if isinstance(value, dict):
+            text += [f"{pad}{key}", *lines(value, indent + 1)]
+        elif value not in ("", None, []):
+            shown = f"{value:.4g}" if isinstance(value, float) else str(value)
+            text.append(f"{pad}{key:<{max(1, 20 - len(pad))}} {shown}")
+    return text

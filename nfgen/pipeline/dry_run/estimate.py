@@ -1,0 +1,89 @@
+"""What a command would do, and what it would take: for `--dry-run`."""
+
+import contextlib
+import resource
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from nfgen.runtime.progress import hidden_progress
+
+PROBE_STEPS = 2, 8
+"""Long loops are timed for so many turns each: the difference is the turns', the rest is paid once."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a command would make, the memory of this process at its peak, and the time of each part."""
+
+    counts: Mapping[str, int | str]
+    """Fields, parameters, tokens and the like."""
+    seconds: dict[str, float]
+    """Of each part, from a short measured probe on this machine as busy as it is now."""
+    memory_bytes: int
+
+    @property
+    def total_seconds(self) -> float:
+        """Of all parts."""
+        return sum(self.seconds.values())
+
+    def to_json(self) -> dict[str, Any]:
+        """As JSON values."""
+        return {
+            **self.counts,
+            "memory_bytes": self.memory_bytes,
+            "seconds": self.total_seconds,
+            "parts": {key: round(value, 3) for key, value in self.seconds.items()},
+        }
+
+    def lines(self) -> list[str]:
+        """As text."""
+        parts = ", ".join(f"{key} {duration(value)}" for key, value in self.seconds.items())
+        counts: dict[str, str] = {
+            key: f"{value:,}" if isinstance(value, int) else value for key, value in self.counts.items()
+        }
+        text = counts | {
+            "memory": f"about {self.memory_bytes / 1e9:.2g} GB",
+            "time": f"about {duration(self.total_seconds)} ({parts})",
+        }
+        return [*(f"{key:<22}{value}" for key, value in text.items()), "nothing was written"]
+
+
+def duration(seconds: float) -> str:
+    """A time in words."""
+    if seconds < 90:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
+
+
+def peak_memory() -> int:
+    """Most memory that this process has had, in bytes."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak if sys.platform == "darwin" else peak * 1024
+
+
+def timed(work: Callable[[], Any]) -> float:
+    """Seconds that some work takes."""
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+def per_turn(work: Callable[[int], Any]) -> tuple[float, float]:
+    """Seconds paid once, and seconds a turn, of work that takes a number of turns."""
+    few, more = PROBE_STEPS
+    work(1)  # the first call pays for memory and threads
+    short, long = timed(lambda: work(few)), timed(lambda: work(more))
+    turn = max(long - short, 0.0) / (more - few)
+    return max(short - few * turn, 0.0), turn
+
+
+@contextlib.contextmanager
+def silent() -> Iterator[None]:
+    """Show no progress, and no warning, of what is only a probe."""
+    with hidden_progress(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # a codebook of two steps has collapsed, of course
+        yield

@@ -1,0 +1,187 @@
+"""What `tokenize`, `train` and `generate` would take: each is tried on a few fields, for a few steps."""
+
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+
+from nfgen.fields.field_set import FieldSet
+from nfgen.io import artifact
+from nfgen.models import presets
+from nfgen.models import registry as models
+from nfgen.models.generation.generate import sample
+from nfgen.models.generation.logits import SamplingConfig
+from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.run import Run, probe_values
+from nfgen.pipeline.sample_set import surface_or_none, write_sample
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import filled_in, sort_settings
+from nfgen.pipeline.training_monitor import CELLS, SAMPLES
+from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokens.decoding import decode_fields
+from nfgen.tokens.token_set import TOKENIZER, TokenSet
+from nfgen.viz.contact_sheet import contact_sheet, save_png
+from nfgen.viz.render import render_mesh
+
+from .estimate import PROBE_STEPS, Plan, peak_memory, silent, timed
+from .model_cost import middle_tokens, sampling_cost, training_cost
+
+FIELDS = 8, 24
+"""A tokenizer is tried on so many fields: the difference is what a field costs."""
+SHORT = 1.0  # seconds: sequences that take less are generated for real
+WRITTEN = 2  # samples that are meshed and written
+
+
+def plan_tokenize(
+    fields: FieldSet | str | Path, tokenizer: str = "vq", *, heldout: float = 0.1, views: int = 0, **settings: Any
+) -> Plan:
+    """What `tokenize` with these arguments would take.
+
+    Raises:
+        ConfigError: as `tokenize` does.
+    """
+    fields = fields if isinstance(fields, FieldSet) else FieldSet.load(fields)
+    with silent(), tempfile.TemporaryDirectory() as folder:
+        seconds, tokens = _try_tokenizer(fields, Path(folder), tokenizer, heldout, views, settings)
+    return Plan(_counts(tokens, len(fields)), {"tokenizer": seconds}, peak_memory())
+
+
+def plan_train(
+    source: str | Path,
+    settings: dict[str, Any],
+    *,
+    tokenizer: str | None = None,
+    model: str | None = None,
+    size: str | None = None,
+    preset: str | None = None,
+    heldout: float = 0.1,
+    views: int = 0,
+) -> Plan:
+    """What `train_from_settings` with these arguments would take, if no patience ends it earlier.
+
+    Raises:
+        ConfigError: as `train_from_settings` does.
+    """
+    settings, tokenizer, model, size = filled_in(source, settings, tokenizer, model, size, preset)
+    seconds: dict[str, float] = {}
+    with silent(), tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        if artifact.kind_of(source) == "fields":
+            assert tokenizer is not None
+            fields = FieldSet.load(source)
+            # Whether the tokens are continuous is known when there are some; settings of a model do not matter here.
+            of_tokenizer, _, _ = sort_settings(settings, tokenizer, model or _likely_model(tokenizer))
+            seconds["tokenizer"], tokens = _try_tokenizer(fields, folder, tokenizer, heldout, views, of_tokenizer)
+            count, tokens_folder = len(fields), folder / "tokens"
+        else:
+            tokens, tokens_folder = TokenSet.load(source), Path(source)
+            count = len(tokens)
+        model = model or models.model_for(tokens.vocabulary)
+        _, of_model, of_training = sort_settings(settings, tokenizer, model)
+        config = TrainConfig.from_json(of_training)
+        rows = torch.arange(count) % len(tokens)
+        cost = training_cost(
+            model,
+            presets.preset(model, size, **of_model),
+            tokens.vocabulary,
+            tokens.tokens[rows] if tokens.vocabulary.continuous else tokens.tokens[rows].long(),
+            tokens.labels[rows],
+            tokens.heldout[rows],
+            config,
+        )
+        seconds["training"] = cost.total(config)
+        fitted = tokenizers.load(tokens_folder / TOKENIZER)
+        some = tokens.tokens[: FIELDS[0]]
+        decoded = decode_fields(fitted, some)
+        ended = timed(lambda: probe_values(decode_fields(fitted, some))) / len(some) * count
+        steps = seconds["training"] / cost.step if config.last_step is None else config.last_step
+        if config.sample_every and steps >= config.sample_every:
+            drawing = sampling_cost(cost.model, SAMPLES)
+            if decoded[0].spec.dims == 3:
+                drawing += SAMPLES * timed(lambda: render_mesh(decoded[0].mesh(CELLS)))
+            seconds["pictures"] = drawing * (steps // config.sample_every)
+        seconds["training fields"] = ended
+    counts = {"model": model, "parameters": cost.model.parameter_count, **_counts(tokens, count)}
+    return Plan(counts, seconds, peak_memory())
+
+
+def plan_generate(
+    run: Run, n: int, *, config: SamplingConfig | None = None, label: str | None = None, resolution: int = 128,
+    format: str = "glb", batch_size: int | None = None,
+) -> Plan:  # fmt: skip
+    """What `generate` with these arguments would take, if no sample is drawn again for want of a surface.
+
+    Raises:
+        ConfigError: as `generate` does.
+    """
+    vocabulary, config = run.model.vocabulary, config or SamplingConfig()
+    with silent(), tempfile.TemporaryDirectory() as name:
+        seconds = {"tokens": sampling_cost(run.model, n, batch_size, config)}
+        few = min(n, WRITTEN)
+        quick = sampling_cost(run.model, few) < SHORT
+        drawn = sample(run.model, few if quick else 0, config, label=run.class_index(label), earlier=run.earlier)
+        tokens = drawn if quick else middle_tokens(vocabulary, few)
+        fields: list[Any] = []
+        pictures: list[Any] = []
+
+        def decode() -> None:
+            fields.extend(decode_fields(run.tokenizer, tokens))
+            run.nearest(fields)
+
+        def write() -> None:
+            for index, field in enumerate(fields):
+                mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
+                write_sample(Path(name), f"probe-{index}", field, mesh, run.frame, format)
+
+        def sheet() -> None:
+            save_png(Path(name) / "sheet.png", contact_sheet(pictures))
+
+        seconds["decoding"] = timed(decode) / few * n
+        seconds["meshes and pictures"] = timed(write) / few * n
+        pictures += [np.asarray(Image.open(file).convert("RGB")) for file in sorted(Path(name).glob("probe-?.png"))]
+        seconds["contact sheet"] = timed(sheet) / few * n
+    counts = {"samples": n, "parameters": run.model.parameter_count, "tokens a sample": vocabulary.length}
+    return Plan(counts, seconds, peak_memory() + config.passes * min(n, 256) * run.model.bytes_per_sample)
+
+
+def _try_tokenizer(
+    fields: FieldSet, folder: Path, tokenizer: str, heldout: float, views: int, settings: dict[str, Any]
+) -> tuple[float, TokenSet]:
+    """Seconds that tokenising all fields would take, and the tokens of a few, left in `folder / "tokens"`."""
+    config = tokenizers.find(tokenizer).Config.from_json(settings)
+    few, more = (min(count, len(fields)) for count in FIELDS)
+    steps, minutes = getattr(config, "steps", None), getattr(config, "minutes", None)
+    looped = isinstance(steps, int)
+
+    def seconds(count: int, turns: int, out: str) -> float:
+        short = {"steps": turns} if looped else {}
+        chosen = fields.select(torch.arange(count))
+        started = time.perf_counter()
+        tokenize(chosen, folder / out, tokenizer, heldout=heldout, views=views, **(settings | short))
+        return time.perf_counter() - started
+
+    seconds(few, PROBE_STEPS[0], "first")  # pays for memory and threads
+    at_few = seconds(few, PROBE_STEPS[0], "few")
+    at_more = seconds(more, PROBE_STEPS[0], "tokens")
+    a_field = max(at_more - at_few, 0.0) / (more - few) if more > few else 0.0
+    total = at_more + (len(fields) - more) * a_field
+    if looped:
+        longer = seconds(more, PROBE_STEPS[1], "longer")
+        a_step = max(longer - at_more, 0.0) / (PROBE_STEPS[1] - PROBE_STEPS[0])
+        loop = a_step * (int(steps or 0) - PROBE_STEPS[0])
+        total += loop if minutes is None else min(loop, 60 * float(minutes))
+    return total, TokenSet.load(folder / "tokens")
+
+
+def _likely_model(tokenizer: str) -> str:
+    return "regression" if tokenizer == "identity" else "gpt"
+
+
+def _counts(tokens: TokenSet, fields: int) -> dict[str, int | str]:
+    vocabulary = tokens.vocabulary
+    kinds = f"{vocabulary.codes:,}" if vocabulary.codes else f"{vocabulary.width} numbers each"
+    return {"fields": fields, "tokens a field": vocabulary.length, "codes": kinds, "tokens": fields * vocabulary.length}

@@ -1,0 +1,131 @@
+"""Fields to the files of other programs: meshes of several formats, or ONNX."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from nfgen.errors import ConfigError, NfgenError
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.onnx import write_onnx
+from nfgen.io import artifact
+from nfgen.io.meshes import FORMATS as MESHES
+from nfgen.io.meshes import check_format, write_mesh
+from nfgen.runtime.progress import progress
+from nfgen.shapes.base import Transform
+
+from .sample_set import KIND as SAMPLES
+from .sample_set import read_list
+
+if TYPE_CHECKING:
+    import trimesh
+
+KIND = "export"
+FORMATS = (*MESHES, "onnx")
+
+
+class _Item:
+    """One field to export: its name and, if it is known, where its shape's file had it."""
+
+    def __init__(self, name: str, field: Field, frame: Transform | None) -> None:
+        self.name, self.field, self.frame = name, field, frame
+
+    def mesh(self, resolution: int) -> "trimesh.Trimesh":
+        mesh = self.field.mesh(resolution)
+        if self.frame is not None:
+            mesh.vertices = self.frame.invert(mesh.vertices)
+        return mesh
+
+
+def export(
+    source: str | Path,
+    out: str | Path,
+    format: str | None = None,
+    *,
+    resolution: int = 128,
+    limit: int | None = None,
+    overwrite: bool = False,
+) -> list[Path]:
+    """Write a field to a file, or all fields of a folder to files in a folder.
+
+    Meshes are in the frame of the shapes' files where it is known; ONNX graphs take points in the field's own frame,
+    [-1, 1]^d.
+
+    Args:
+        source: a field's `.safetensors`, a field set, or a folder of samples.
+        out: file to write for one field; for a folder the folder to write.
+        format: one of `FORMATS`; that of the suffix of `out`, or glb, if not said.
+        resolution: marching cubes cells along each axis.
+        limit: only the first so many fields of a folder.
+
+    Returns:
+        The files written; a field without a surface has no mesh.
+
+    Raises:
+        ConfigError: if the format is unknown, does not suit the fields, or its packages are missing.
+        ArtifactError: if the source is neither, or the path is taken.
+        NfgenError: if the one field has no surface, or onnxruntime computes other values.
+    """
+    source, out = Path(source), Path(out)
+    single = source.is_file()
+    chosen = format or (out.suffix[1:].lower() if single else "glb")
+    if chosen not in FORMATS:
+        raise ConfigError(f"there is no format {chosen!r}", f"known are: {', '.join(FORMATS)}")
+    if chosen != "onnx":
+        check_format(chosen)
+    if not 8 <= resolution <= 1024:
+        raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
+    write = _writer(chosen, resolution)
+    if single:
+        if out.exists() and not overwrite:
+            raise ConfigError(f"{out} exists already", "choose another --out, or say --overwrite")
+        out.parent.mkdir(parents=True, exist_ok=True)
+        if not write(_Item(source.stem, Field.load(source), None), out):
+            raise NfgenError(f"{source} has no surface", "choose another field")
+        return [out]
+    items = list(_items(source))[:limit]
+    with artifact.writing(out, KIND, overwrite=overwrite) as folder, progress(len(items), "export", "field") as bar:
+        files = []
+        for item in items:
+            file = folder / f"{item.name}.{chosen}"
+            if write(item, file):
+                files.append(file.name)
+            bar.update(1)
+        artifact.write_config(folder, KIND, {"source": str(source), "format": chosen, "files": files})
+    return [out / file for file in files]
+
+
+def _writer(format: str, resolution: int) -> Callable[[_Item, Path], bool]:
+    """What writes one field, and says whether there was anything to write."""
+
+    def as_onnx(item: _Item, path: Path) -> bool:
+        write_onnx(item.field, path)
+        return True
+
+    def as_mesh(item: _Item, path: Path) -> bool:
+        mesh = item.mesh(resolution)
+        if not len(mesh.faces):
+            return False
+        write_mesh(mesh, path, format)
+        return True
+
+    return as_onnx if format == "onnx" else as_mesh
+
+
+def _items(source: Path) -> Iterator[_Item]:
+    kind = artifact.kind_of(source)
+    if kind == SAMPLES:
+        frame = artifact.read_config(source)["frame"]
+        placed = None if frame is None else Transform.from_json(frame)
+        for entry in read_list(source):
+            yield _Item(Path(entry["field"]).stem, Field.load(source / entry["field"]), placed)
+        return
+    fields = FieldSet.load(source)
+    for index, id in enumerate(fields.ids):
+        frame_of = None
+        if fields.transforms is not None:
+            *centre, scale = fields.transforms[index].tolist()
+            frame_of = Transform(tuple(centre), scale)
+        # Ids are paths below the folder of shapes: a flat name each, the number keeps them apart.
+        name = id.replace("/", "-").replace("#", "-").rsplit(".", 1)[0]
+        yield _Item(f"{index:05d}-{name}", fields[index], frame_of)

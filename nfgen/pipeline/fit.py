@@ -1,0 +1,247 @@
+"""Shapes to a field set: sample, choose where fits start, fit batch by batch, keep every finished shard."""
+
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from nfgen.config import Configuration
+from nfgen.errors import ConfigError, NfgenError
+from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
+from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.fitting.init import find_base
+from nfgen.fitting.job import FitJob, SampleConfig
+from nfgen.fitting.merge import PARTS, pack
+from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.snapshots import SnapshotRecorder
+from nfgen.io import artifact
+from nfgen.runtime.executor import Engine, create_engine
+from nfgen.runtime.progress import progress
+from nfgen.shapes import ShapeRef, find_shapes
+from nfgen.shapes.augment import augmented
+from nfgen.shapes.sampling import Sampled
+from nfgen.tokens.round_trip import judge_fields
+
+SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
+OnStep = Callable[[int, Tensor, Tensor], None]
+
+
+def fit_fields(
+    sources: str | Path | Sequence[str | Path],
+    out: str | Path,
+    *,
+    spec: FieldSpec | str = "talk",
+    init: str | Path = "shared",
+    config: FitConfig | None = None,
+    samples: SampleConfig | None = None,
+    limit: int | None = None,
+    strict: bool = False,
+    workers: int | None = None,
+    cache: Path | None = None,
+    resume: bool = False,
+    overwrite: bool = False,
+    snapshots: int = 0,
+    on_step: OnStep | None = None,
+    engine: Engine | str = "local",
+) -> FieldSet:
+    """Fit one field to each shape and write the field set.
+
+    Args:
+        sources: files, folders or globs of meshes, voxel grids or images.
+        out: folder to write.
+        spec: architecture, or the name of a preset.
+        init: `random` (unconditioned: each its own), `first` (conditioned: all from the first shape's field, the
+            talk's method), `shared` (all from one field fitted to the pooled points of many shapes), or the path of a
+            field or field set whose weights or base to start from.
+        limit: use only the first so many shapes.
+        strict: raise at the first unusable shape instead of skipping it.
+        cache: folder that keeps samples for the next fit.
+        resume: go on with the shards that an interrupted fit left.
+        snapshots: how many times to keep the weights of the first fields on their way, for a report; 0 = never.
+        on_step: see `fit_batch`; called for the fields, not for the base, and only by the local engine.
+        engine: where shapes are sampled and fitted, `config.batch` of them a task; see `create_engine`. The base is
+            fitted here.
+
+    Raises:
+        NfgenError: if no shape was usable, or the arguments do not go together.
+    """
+    config, samples, engine = config or FitConfig(), samples or SampleConfig(), create_engine(engine)
+    if on_step is not None and not engine.here:
+        raise ConfigError("on_step is called by the local engine only", "leave it out, or fit with engine local")
+    spec, refs = list_shapes(sources, spec, samples, limit, config.seed)
+    classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
+    plan: dict[str, Any] = {
+        "spec": spec.to_json(),
+        "init": str(init),
+        "fit": config.to_json(),
+        "samples": samples.to_json(),
+        "shapes": [ref.id for ref in refs],
+    }
+    resumable = [f"{PARTS}/shard-*.json", BASE, artifact.CONFIG]
+    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
+        if not (folder / artifact.CONFIG).exists():
+            artifact.agree_on_plan(folder, "fit", plan)
+            (folder / PARTS).mkdir(exist_ok=True)
+            job = FitJob(spec, str(init), config, samples, classes, folder, strict, workers, cache)
+            base = find_base(job, refs)
+            shards = [refs[start : start + config.batch] for start in range(0, len(refs), config.batch)]
+            # A resumed fit kept those of its first shard when it began.
+            recorded = snapshots > 0 and not shard_exists(folder / PARTS, 0)
+            recorder = SnapshotRecorder(folder, config.steps, snapshots) if recorded else None
+            if recorder is not None and not engine.here:
+                _fit_shards(job, shards[:1], base, recorder, create_engine("local"))
+                recorder = None
+            _fit_shards(job, shards, base, _each([recorder, on_step]), engine)
+            fields = replace(
+                pack(folder, len(shards), spec),
+                classes=classes,
+                base=base,
+                uniform_checks=samples.uniform_checks,
+                settings={key: plan[key] for key in ("init", "fit", "samples")},
+            )
+            if len(fields) == 0:
+                reasons = "; ".join(entry["reason"] for entry in fields.skipped[:3])
+                raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
+            write_index(folder, fields)
+        # What only an interrupted fit needs.
+        shutil.rmtree(folder / PARTS, ignore_errors=True)
+        (folder / artifact.PLAN).unlink(missing_ok=True)
+    return FieldSet.load(out)
+
+
+def list_shapes(
+    sources: str | Path | Sequence[str | Path],
+    spec: FieldSpec | str,
+    samples: SampleConfig,
+    limit: int | None,
+    seed: int,
+) -> tuple[FieldSpec, list[ShapeRef]]:
+    """The spec, and the shapes to fit, augmented copies included.
+
+    Raises:
+        ConfigError: if there is no such spec, or it is for shapes of other dimensions.
+    """
+    spec = _find_spec(spec)
+    refs = find_shapes(
+        sources, kind="brightness" if spec.output == "brightness" else "sdf", normalize=samples.normalize
+    )[:limit]
+    wrong = next((ref for ref in refs if ref.dims != spec.dims), None)
+    if wrong is not None:
+        raise ConfigError(
+            f"{wrong.id} is {wrong.dims}-D, the field is {spec.dims}-D",
+            f"choose a spec of {wrong.dims} dims: {', '.join(k for k, s in PRESETS.items() if s.dims == wrong.dims)}",
+        )
+    return spec, augmented(refs, samples.augment, seed)
+
+
+def _fit_shards(
+    job: FitJob, shards: list[list[ShapeRef]], base: Tensor | None, on_step: OnStep | None, engine: Engine
+) -> None:
+    """Fit the shards that are not there yet, and write each as a part."""
+    missing = [i for i in range(len(shards)) if not shard_exists(job.folder / PARTS, i)]
+    tasks: Iterator[list[ShapeRef]] = (shards[i] for i in missing)
+    if engine.here:
+        tasks = _sampled_ahead(job, [shards[i] for i in missing])
+    else:
+        # The processes are the parallelism; samples of the base would be sent to all of them.
+        job = replace(job, workers=1, kept={})
+    with progress(sum(len(shards[i]) for i in missing), "fit", "shape") as bar:
+        for place, part in engine.map(partial(fit_shard, job, base, on_step), tasks):
+            write_shard(job.folder / PARTS, missing[place], part)
+            bar.update(len(shards[missing[place]]), **_means(part))
+
+
+def _sampled_ahead(job: FitJob, shards: list[list[ShapeRef]]) -> Iterator[list[ShapeRef]]:
+    """The shards one by one; the shapes of several are sampled together, over processes."""
+    at_once = max(1, SAMPLED_AT_ONCE // job.config.batch)
+    for start in range(0, len(shards), at_once):
+        some = shards[start : start + at_once]
+        job.prepare([ref for shard in some for ref in shard])
+        yield from some
+
+
+def fit_shard(job: FitJob, base: Tensor | None, on_step: OnStep | None, refs: list[ShapeRef]) -> FieldSet:
+    """Sample the shapes of a shard and fit a field to each that can be used."""
+    sampled, skipped = job.sample(refs)
+    return replace(_fitted(job, sampled, base, on_step), skipped=tuple(skipped))
+
+
+def _means(part: FieldSet) -> dict[str, float]:
+    return {key: float(np.mean([entry[key] for entry in part.report])) for key in ("loss", "iou")} if len(part) else {}
+
+
+def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: OnStep | None) -> FieldSet:
+    spec, index = job.spec, {name: i for i, name in enumerate(job.classes)}
+    empty = FieldSet(spec, torch.empty(0, spec.size), (), torch.empty(0, dtype=torch.long))
+    if not sampled:
+        return empty
+    points = job.points(sampled)
+    fit = fit_batch(
+        spec, points.points, points.values, job.start([one.ref for one in sampled], base), job.config, base, on_step
+    )
+    centres = torch.tensor([[*one.transform.center, one.transform.scale] for one in sampled], dtype=torch.float64)
+    fields = replace(
+        empty,
+        weights=fit.weights,
+        ids=tuple(one.ref.id for one in sampled),
+        labels=torch.tensor([-1 if one.ref.label is None else index[one.ref.label] for one in sampled]),
+        transforms=centres,
+        check_points=points.check_points,
+        check_values=points.check_values,
+        uniform_checks=job.samples.uniform_checks,
+    )
+    ious, distances = judge_fields(spec, fit.weights, fields)
+    report = [
+        {
+            "id": id,
+            "iou": iou,
+            "sdf_l1": None if l1 != l1 else l1,
+            "loss": loss,
+            "steps": steps,
+            "seconds": fit.seconds / len(sampled),
+        }
+        for id, iou, l1, loss, steps in zip(
+            fields.ids, ious.tolist(), distances.tolist(), fit.losses.tolist(), fit.steps.tolist(), strict=True
+        )
+    ]
+    return replace(fields, report=tuple(report))
+
+
+def _each(listeners: Sequence[OnStep | None]) -> OnStep | None:
+    """One listener that tells all; None if there is none, which costs nothing."""
+    present = [listener for listener in listeners if listener is not None]
+
+    def tell(step: int, weights: Tensor, losses: Tensor) -> None:
+        for listener in present:
+            listener(step, weights, losses)
+
+    return tell if present else None
+
+
+def sort_settings(settings: dict[str, Any]) -> tuple[FitConfig, SampleConfig]:
+    """Tell settings of the fit and of the samples apart by their names.
+
+    Raises:
+        ConfigError: if neither has such a setting, or a value is wrong.
+    """
+    owners: tuple[type[Configuration], ...] = (FitConfig, SampleConfig)
+    unknown = [key for key in settings if not any(key in owner.__dataclass_fields__ for owner in owners)]
+    if unknown:
+        known = ", ".join(key for owner in owners for key in owner.__dataclass_fields__)
+        raise ConfigError(f"there is no setting {unknown[0]!r}", f"known are: {known}")
+    chosen = [{key: value for key, value in settings.items() if key in owner.__dataclass_fields__} for owner in owners]
+    return FitConfig.from_json(chosen[0]), SampleConfig.from_json(chosen[1])
+
+
+def _find_spec(spec: FieldSpec | str) -> FieldSpec:
+    if isinstance(spec, FieldSpec):
+        return spec
+    if spec not in PRESETS:
+        raise ConfigError(f"there is no field spec {spec!r}", f"known are: {', '.join(PRESETS)}")
+    return PRESETS[spec]

@@ -1,0 +1,148 @@
+"""Generated samples on disk: of each a mesh (or image), its field and a picture; of all a list and a contact sheet."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image
+
+from nfgen.errors import ArtifactError, ConfigError
+from nfgen.fields.field import Field
+from nfgen.io import artifact, files
+from nfgen.io.meshes import write_mesh
+from nfgen.shapes.base import Transform
+from nfgen.viz.contact_sheet import contact_sheet, save_png
+from nfgen.viz.render import render_image, render_mesh
+
+if TYPE_CHECKING:
+    import trimesh
+
+KIND = "samples"
+LIST = "samples.json"
+PICTURE_SIZE = 256  # pixels
+SHEET = 400  # samples on the contact sheet at most: 79 MB of pixels, and more would not be looked at
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One generated sample as `samples.json` lists it; paths are relative to its folder."""
+
+    file: str | None
+    """Mesh or image; None if the field has no surface."""
+    field: str
+    """The field itself, a safetensors file."""
+    picture: str
+    tokens: list[Any]
+    seed: int
+    index: int
+    """With the seed it determines the sample."""
+    label: str | None
+    empty: bool
+    nearest: dict[str, Any] | None
+    """The training field of most similar values: its id, and the root mean square difference of truncated distances."""
+
+    def to_json(self) -> dict[str, Any]:
+        values = dict(self.__dict__)
+        values["class"] = values.pop("label")
+        return values
+
+    @classmethod
+    def from_json(cls, values: dict[str, Any]) -> "Sample":
+        """Rebuild a sample from the dict that `to_json` gave."""
+        rest = {key: value for key, value in values.items() if key != "class"}
+        return cls(label=values["class"], **rest)
+
+
+def surface_or_none(field: Field, resolution: int) -> "trimesh.Trimesh | None":
+    """The mesh of a 3-D field, None if it has no surface."""
+    mesh = field.mesh(resolution)
+    return mesh if len(mesh.faces) else None
+
+
+def write_sample(
+    folder: Path, name: str, field: Field, mesh: "trimesh.Trimesh | None", frame: Transform | None, format: str
+) -> tuple[str | None, str, str]:
+    """Write one sample's files.
+
+    Args:
+        mesh: in the field's frame; put into `frame` (that of the shapes' files) in the mesh file.
+
+    Returns:
+        Names of the files: the mesh (or image), the field, and its picture.
+
+    Raises:
+        ConfigError: if the mesh format is unknown, or its packages are missing.
+    """
+    field.save(folder / f"{name}.safetensors")
+    file: str | None = None
+    if field.spec.dims == 2:
+        picture = image_picture(field)
+        file = f"{name}.image.png"
+        save_png(folder / file, (255 * field.image(64)).round().byte().numpy())
+    else:
+        import trimesh
+
+        picture = render_mesh(mesh if mesh is not None else trimesh.Trimesh(), PICTURE_SIZE)
+        if mesh is not None:
+            file = f"{name}.{format}"
+            placed = mesh.copy()
+            if frame is not None:
+                placed.vertices = frame.invert(placed.vertices)
+            write_mesh(placed, folder / file)
+    save_png(folder / f"{name}.png", picture)
+    return file, f"{name}.safetensors", f"{name}.png"
+
+
+def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
+    """A picture [size, size, 3] of a 2-D field."""
+    if field.spec.output == "brightness":
+        return np.repeat((255 * field.image(size)).round().byte().numpy()[..., None], 3, axis=2)
+    return render_image(field.signed_image(size).numpy(), size)
+
+
+def write_list(folder: Path, samples: list[Sample], settings: dict[str, Any]) -> None:
+    """Write the list, the contact sheet (of the first 400) and, last, the config."""
+    files.write_json(folder / LIST, [sample.to_json() for sample in samples])
+    pictures = [np.asarray(Image.open(folder / sample.picture).convert("RGB")) for sample in samples[:SHEET]]
+    save_png(folder / "contact_sheet.png", contact_sheet(pictures))
+    artifact.write_config(folder, KIND, settings)
+
+
+def read_list(path: str | Path) -> list[dict[str, Any]]:
+    """The entries of `samples.json`.
+
+    Raises:
+        ArtifactError: if the folder holds no samples.
+    """
+    path = Path(path)
+    artifact.read_config(path, KIND)
+    entries = files.read_json(path / LIST)
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "field" in entry for entry in entries):
+        raise ArtifactError(f"{path / LIST} is not a list of samples", "generate them again")
+    for name in (entry.get(key) for entry in entries for key in ("file", "field", "picture")):
+        # A list from elsewhere must not make us read, or show, files beside its folder.
+        if name is not None and not (isinstance(name, str) and name and Path(name).name == name):
+            raise ArtifactError(f"{path / LIST} names {name!r}, which is no file of its folder", "generate them again")
+    return entries
+
+
+def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
+    """The mesh of each sample in the frame of its file, None where a field has no surface.
+
+    Raises:
+        ConfigError: the samples are images.
+        ArtifactError: a file is missing or broken.
+    """
+    import trimesh
+
+    path, meshes = Path(path), list[trimesh.Trimesh | None]()
+    for entry in read_list(path):
+        file = entry["file"]
+        if file is not None and file.endswith(".png"):
+            raise ConfigError(f"{path} holds images, not surfaces", "give samples of 3-D fields")
+        try:
+            meshes.append(None if file is None else trimesh.load_mesh(path / file, process=False))
+        except Exception as error:  # the formats' readers raise whatever they meet
+            raise ArtifactError(f"cannot read {path / file}: {error}", "generate the samples again") from error
+    return meshes

@@ -1,0 +1,160 @@
+"""Field set to tokens."""
+
+import shutil
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nfgen.fields.field import batches
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.fitting.merge import PARTS
+from nfgen.io import artifact, files
+from nfgen.io.safetensors_stream import join_tensors
+from nfgen.runtime.executor import Engine, create_engine
+from nfgen.runtime.progress import hidden_progress, progress
+from nfgen.tokenizers import registry
+from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokens.round_trip import token_report
+from nfgen.tokens.token_set import FILE, KIND, TOKENIZER, TokenSet, common_frame, compact, split
+
+SCRATCH = "training"
+"""Folder of the tokenizer's check points, while it is fitted."""
+FIT_BYTES = 1 << 28
+"""Of the weights that a tokenizer is fitted on, 18,000 fields of the talk's: more teach it little, and it holds several
+copies."""
+ENCODED_AT_ONCE = 256
+"""Fields of a part, which is encoded by one task and kept for a resumed call."""
+PART = "part-{:05d}.safetensors"
+
+
+def tokenize(
+    fields: FieldSet | str | Path,
+    out: str | Path,
+    tokenizer: str = "vq",
+    *,
+    heldout: float = 0.1,
+    seed: int = 0,
+    views: int = 0,
+    resume: bool = False,
+    overwrite: bool = False,
+    engine: Engine | str = "local",
+    **settings: Any,
+) -> TokenSet:
+    """Fit a tokenizer on a field set, and write the tokens, the tokenizer and a report of its round trip.
+
+    Args:
+        fields: a field set, or the folder of one.
+        out: folder to write.
+        tokenizer: its name; `settings` are those of its configuration.
+        heldout: share of the fields that neither the tokenizer nor a model learns from.
+        views: token sequences of augmented copies to store for each field, if the tokenizer can augment.
+        resume: go on at the last check point of an interrupted call, or with the tokenizer that it fitted and the
+            fields that it encoded.
+        engine: where fields are encoded, see `create_engine`; the tokenizer is fitted here.
+
+    Raises:
+        ConfigError: if the tokenizer or one of its settings is unknown.
+    """
+    fields, engine = fields if isinstance(fields, FieldSet) else FieldSet.load(fields), create_engine(engine)
+    found = registry.find(tokenizer)
+    if "seed" in found.Config.__dataclass_fields__:
+        settings.setdefault("seed", seed)
+    chosen = registry.create(tokenizer, **settings)
+    if views and found.views is Tokenizer.views:
+        chosen.views(fields.weights[:1], fields.spec, views, seed)  # says that it has none, before an hour of fitting
+    plan = {
+        "tokenizer": tokenizer,
+        "settings": {k: v for k, v in chosen.config.to_json().items() if k not in found.FREE_ON_RESUME},
+        "heldout": heldout,
+        "seed": seed,
+        "views": views,
+        "fields": files.digest({"weights": fields.weights}),
+    }
+    resumable = [f"{SCRATCH}/*", f"{TOKENIZER}/*"]
+    with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
+        artifact.agree_on_plan(folder, "tokenizing", plan)
+        tokens = _tokenize_into(folder, fields, chosen, heldout, seed, views, engine)
+        for name in (SCRATCH, PARTS):
+            shutil.rmtree(folder / name, ignore_errors=True)
+        (folder / artifact.PLAN).unlink()
+    return tokens
+
+
+def _tokenize_into(
+    folder: Path, fields: FieldSet, tokenizer: Tokenizer, heldout: float, seed: int, views: int, engine: Engine
+) -> TokenSet:
+    mask = split(len(fields), heldout, seed)
+    if (folder / TOKENIZER).exists():
+        tokenizer = registry.load(folder / TOKENIZER)
+    else:
+        tokenizer.fit(fields.select(_fitted_on(~mask, fields.spec, seed)), folder / SCRATCH)
+        tokenizer.save(folder / TOKENIZER)
+    _encode(folder / PARTS, fields, tokenizer, views, seed, engine)
+    _join(folder, {"labels": fields.labels, "heldout": mask})
+    encoded = files.read_tensors(folder / FILE)
+    tokens = TokenSet(
+        vocabulary=tokenizer.vocabulary,
+        tokens=encoded["tokens"],
+        ids=fields.ids,
+        labels=fields.labels,
+        heldout=mask,
+        views=encoded.get("views"),
+        frame=common_frame(fields.transforms),
+        report=token_report(tokenizer, fields, mask) if fields.check_points is not None else {},
+        settings={"tokenizer": tokenizer.name, **tokenizer.config.to_json(), "heldout": heldout, "split_seed": seed},
+    )
+    tokens.write_index(folder)
+    return tokens
+
+
+def _fitted_on(known: Tensor, spec: FieldSpec, seed: int) -> Tensor:
+    """Indices of the known fields, or of as many at random as may be in memory."""
+    indices, most = known.nonzero()[:, 0], max(1, FIT_BYTES // (4 * spec.size))
+    if len(indices) <= most:
+        return indices
+    chosen = torch.randperm(len(indices), generator=torch.Generator().manual_seed(seed))[:most]
+    return indices[chosen.sort().values]
+
+
+def _encode(parts: Path, fields: FieldSet, tokenizer: Tokenizer, views: int, seed: int, engine: Engine) -> None:
+    """Encode what is not encoded yet, and write it part by part."""
+    parts.mkdir(exist_ok=True)
+    every = list(enumerate(batches(len(fields), ENCODED_AT_ONCE)))
+    missing = [(number, here) for number, here in every if not (parts / PART.format(number)).exists()]
+
+    def tasks() -> Iterator[tuple[int, Tensor]]:
+        for number, here in missing:
+            # A copy, since in a mapped file numbers lie otherwise, and sums may round by how they lie.
+            yield number, fields.weights[here].clone()
+
+    encode = partial(encode_part, tokenizer, fields.spec, views, seed)
+    with progress(sum(here.stop - here.start for _, here in missing), "encode", "field") as bar:
+        for place, tensors in engine.map(encode, tasks()):
+            number, here = missing[place]
+            files.write_tensors(parts / PART.format(number), tensors)
+            bar.update(here.stop - here.start)
+
+
+def encode_part(
+    tokenizer: Tokenizer, spec: FieldSpec, views: int, seed: int, task: tuple[int, Tensor]
+) -> dict[str, Tensor]:
+    """Tokens, and views if asked, of the part of a number."""
+    number, weights = task
+    with hidden_progress():
+        found = {"tokens": tokenizer.encode(weights, spec)}
+        if views:
+            # Other warps for each part. Torch's generator keeps 32 bits of a seed; the odd factor spreads the numbers.
+            found["views"] = tokenizer.views(weights, spec, views, (seed + number * 0x9E3779B1) % (1 << 32))
+    return {key: compact(tokens) for key, tokens in found.items()}
+
+
+def _join(folder: Path, others: dict[str, Tensor]) -> None:
+    """All parts to the file of tokens, one at a time."""
+    count = len(others["labels"])
+    paths = [folder / PARTS / PART.format(number) for number, _ in enumerate(batches(count, ENCODED_AT_ONCE))]
+    join_tensors(folder / FILE, paths, count, others)

@@ -1,0 +1,101 @@
+"""Work on the machines of a Ray cluster (https://docs.ray.io), which schedules, and does again what a lost one had.
+
+Every machine needs nfgen itself; what a task needs is sent to it, but files (shapes) are read where they are: they must
+have the same path everywhere.
+"""
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
+
+import torch
+
+from nfgen.errors import ConfigError, NfgenError
+
+from .malloc import keep_freed_memory
+
+Task = TypeVar("Task")
+Result = TypeVar("Result")
+
+ATTEMPTS = 5  # a task that has ended so many processes would end the next one, too
+WAITING = 2  # tasks for each that runs: the next one is there when a process becomes free, and memory is bounded
+
+
+class RayEngine:
+    """Tasks on a cluster, each on as many processors as this process has threads: then results have the same bits.
+
+    Args:
+        address: of the cluster; None = one that is begun on this machine and ends with the process.
+
+    Raises:
+        ConfigError: if Ray is missing, or there is no cluster at the address.
+    """
+
+    here = False
+
+    def __init__(self, address: str | None = None) -> None:
+        try:
+            import ray
+        except ImportError as error:
+            raise ConfigError("the engine ray needs the package ray", "pip install 'nfgen[ray]'") from error
+        self._threads = torch.get_num_threads()
+        if not ray.is_initialized():
+            try:
+                ray.init(address=address, log_to_driver=False, include_dashboard=None if address else False)
+            except (ConnectionError, ValueError, RuntimeError) as error:
+                reason = str(error).strip().splitlines()[0]
+                raise ConfigError(
+                    f"cannot reach a Ray cluster at {address}: {reason}", "begin one with: ray start --head"
+                ) from error
+        largest = max((node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0)
+        if largest < self._threads:
+            raise ConfigError(
+                f"no machine of the cluster has {self._threads} processors, as many as threads are used here",
+                f"set OMP_NUM_THREADS={max(1, int(largest))}",
+            )
+
+    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
+        """See `Engine.map`; a task whose process or machine is lost is done again."""
+        import ray
+
+        remote: Any = ray.remote(num_cpus=self._threads, max_retries=ATTEMPTS, scheduling_strategy="SPREAD")(_do)
+        # Sent to each machine once, not with each task: it holds a tokenizer, or a model.
+        shared = ray.put(function)
+        running: dict[Any, int] = {}
+        try:
+            for number, task in enumerate(tasks):
+                while len(running) >= self._room():
+                    yield self._finished(running)
+                running[remote.remote(shared, task, self._threads)] = number
+            while running:
+                yield self._finished(running)
+        finally:
+            for reference in running:
+                ray.cancel(reference, force=True)
+
+    def _room(self) -> int:
+        import ray
+
+        # Asked each time, since machines come and go.
+        return max(1, WAITING * int(ray.cluster_resources().get("CPU", 1)) // self._threads)
+
+    def _finished(self, running: dict[Any, int]) -> tuple[int, Any]:
+        import ray
+
+        (done, *_), _ = ray.wait(list(running), num_returns=1)
+        number = running.pop(done)
+        try:
+            return number, ray.get(done)
+        except ray.exceptions.RayTaskError as error:
+            cause = error.cause
+            raise cause if isinstance(cause, NfgenError) else error from None
+        except ray.exceptions.RayError as error:
+            raise NfgenError(
+                f"task {number} was lost {ATTEMPTS + 1} times: {str(error).strip().splitlines()[0]}",
+                "is there enough memory for it? --resume goes on with the others' work",
+            ) from error
+
+
+def _do(function: Callable[[Task], Result], task: Task, threads: int) -> Result:
+    torch.set_num_threads(threads)
+    keep_freed_memory()
+    return function(task)

@@ -1,0 +1,97 @@
+"""Samples on disk, so that a second fit of the same shapes does not sample again."""
+
+import hashlib
+import json
+import os
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save
+
+from nfgen.errors import ArtifactError, NfgenError
+from nfgen.io.files import check_tensor_file
+
+from .base import Samples, Transform
+from .discovery import ShapeRef
+
+FORMAT = 1  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
+
+
+class SampleCache:
+    """A folder of samples, one safetensors file a shape, named by the content of the shape's file and the arguments.
+
+    Files are written whole or not at all, so many processes may share a folder; one that cannot be read is as good as
+    absent. A `.gltf` is not kept, since its vertices lie in other files. Delete the folder to empty the cache.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def read(self, ref: ShapeRef, near: int, uniform: int, seed: int) -> tuple[Transform, Samples] | None:
+        """Give what was written for the same arguments, or None."""
+        path = self._path(ref, near, uniform, seed)
+        if path is None or not path.is_file():
+            return None
+        try:
+            check_tensor_file(path)
+            with safe_open(path, framework="numpy") as file:
+                transform = Transform.from_json(json.loads(file.metadata()["transform"]))
+                samples = Samples(file.get_tensor("points"), file.get_tensor("values"))
+        except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError, NfgenError):
+            return None
+        complete = samples.points.shape == (near + uniform, ref.dims) and samples.values.shape == (near + uniform,)
+        return (transform, samples) if complete and np.isfinite(samples.values).all() else None
+
+    def write(self, ref: ShapeRef, near: int, uniform: int, seed: int, transform: Transform, samples: Samples) -> None:
+        """Keep the samples of a shape.
+
+        Raises:
+            ArtifactError: the folder cannot be written.
+        """
+        path = self._path(ref, near, uniform, seed)
+        if path is None:
+            return
+        data = save(samples._asdict(), {"transform": json.dumps(transform.to_json())})
+        temporary = path.with_suffix(f".{os.getpid()}")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.write_bytes(data)
+            temporary.replace(path)
+            for other in path.parent.glob(f"{path.stem}.*"):
+                if other.suffix[1:].isdigit() and not _is_running(int(other.suffix[1:])):
+                    other.unlink(missing_ok=True)  # of a process that was killed
+        except OSError as error:
+            temporary.unlink(missing_ok=True)
+            raise ArtifactError(
+                f"cannot write the cache {self.folder} ({error.strerror})", "free some space"
+            ) from error
+
+    def _path(self, ref: ShapeRef, near: int, uniform: int, seed: int) -> Path | None:
+        if ref.problem is not None or ref.path.suffix.lower() == ".gltf":
+            return None
+        try:
+            status = ref.path.stat()
+            content = _content_hash(ref.path, status.st_mtime_ns, status.st_size)
+        except OSError:
+            return None
+        arguments = [FORMAT, content, ref.id, ref.index, ref.kind, ref.normalize, near, uniform, seed]
+        key = hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
+        return self.folder / key[:2] / f"{key}.safetensors"
+
+
+def _is_running(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except OSError:
+        return True  # another user's
+    return True
+
+
+@lru_cache(maxsize=64)
+def _content_hash(path: Path, changed: int, size: int) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,178 @@
+"""How well fields match the true shapes, in function space, and what tokenising costs them."""
+
+from collections import defaultdict
+from typing import Any, NamedTuple, Protocol
+
+import torch
+from jaxtyping import Bool, Float, Int
+from torch import Tensor
+
+from nfgen.errors import ConfigError
+from nfgen.fields.field import batches, evaluate_in_chunks, inside
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.runtime.progress import hidden_progress, progress
+
+from .vocabulary import Vocabulary
+
+TRUNCATION = 0.1  # coordinate units: fits do not care for the distance beyond, so neither does the figure
+FIELDS_AT_ONCE = 64  # tokens and decoded weights of so many are in memory together
+JUDGED = 4096  # fields of a part at most: their mean IoU is then known to a thousandth or two
+FIGURES = (
+    "tokens_per_field",
+    "bits_per_field",
+    "bits_per_weight",
+    "codebook_usage",
+    "perplexity",
+    "weight_mse",
+    "iou_before",
+    "iou_after",
+    "sdf_l1_before",
+    "sdf_l1_after",
+)
+
+
+class Judgement(NamedTuple):
+    """How well each field matches its shape."""
+
+    iou: Float[Tensor, "fields"]
+    """Intersection over union of the insides at the uniform check points; 1 where both are empty."""
+    sdf_l1: Float[Tensor, "fields"]
+    """Mean absolute error of the signed distance, cut to +-0.1, at all check points; NaN unless the output is `sdf`."""
+
+
+class RoundTripper(Protocol):
+    """What `token_report` asks of a tokenizer."""
+
+    @property
+    def vocabulary(self) -> Vocabulary: ...
+
+    @property
+    def decoded_spec(self) -> FieldSpec: ...
+
+    def encode(self, weights: Tensor, spec: FieldSpec | None = None) -> Tensor: ...
+
+    def decode(self, tokens: Tensor) -> Tensor: ...
+
+
+def judge_fields(spec: FieldSpec, weights: Float[Tensor, "fields weights"], fields: FieldSet) -> Judgement:
+    """Judge fields against the true shapes of a field set.
+
+    Args:
+        spec: of the weights; it may be another one than the set's.
+        weights: of N fields, the i-th of which stands for the set's i-th shape.
+
+    Raises:
+        ConfigError: if the set has no check points, or the fields are not such that they could match its shapes.
+    """
+    if fields.check_points is None or fields.check_values is None or not fields.uniform_checks:
+        raise ConfigError("the field set has no check points to judge by", "fit the fields again, with check points")
+    bright = spec.output == "brightness"
+    other = fields.spec
+    if spec.dims != other.dims or bright != (other.output == "brightness"):
+        raise ConfigError(
+            f"{spec.dims}-D {spec.output} fields cannot be judged by {other.dims}-D {other.output} shapes"
+        )
+    if len(weights) != len(fields):
+        raise ConfigError(f"{len(weights)} fields cannot be judged by {len(fields)} shapes")
+    truth = fields.check_values.float()
+    outputs = evaluate_in_chunks(spec, weights, fields.check_points.float())
+    uniform = slice(0, fields.uniform_checks)
+    there, wanted = inside(spec, outputs[:, uniform]), truth[:, uniform] > 0.5 if bright else truth[:, uniform] < 0
+    both, either = (there & wanted).sum(1), (there | wanted).sum(1)
+    iou = torch.where(either > 0, both / either.clamp(min=1), 1.0)
+    if spec.output != "sdf":
+        return Judgement(iou, torch.full_like(iou, torch.nan))
+    error = outputs.clamp(-TRUNCATION, TRUNCATION) - truth.clamp(-TRUNCATION, TRUNCATION)
+    return Judgement(iou, error.abs().mean(1))
+
+
+def token_report(
+    tokenizer: RoundTripper, fields: FieldSet, heldout: Bool[Tensor, "fields"]
+) -> dict[str, dict[str, Any]]:
+    """What a tokenizer makes of a field set: each of `FIGURES` for `train` and `heldout`.
+
+    - `tokens_per_field`: specials not counted. `bits_per_field`: sum over the tokens of log2 of the number of codes
+      that may stand there. `bits_per_weight`: the same per weight of the fields that go in.
+    - `codebook_usage`: share of all codes that occur. `perplexity`: exp of the mean entropy (nats) of a token, given
+      which codes may stand there; it equals that number if all are used alike.
+    - `weight_mse`: mean squared error of decoded weights. `iou_*`, `sdf_l1_*`: means over the fields of `judge_fields`,
+      of the fields themselves and of those decoded from their tokens.
+
+    Of a part of more than 4,096 fields so many are taken, at equal distances. A figure that does not exist is None:
+    bits, usage and perplexity of continuous tokens, the error of weights that are decoded to another architecture, all
+    of a part that holds no fields.
+
+    Args:
+        tokenizer: fitted.
+        heldout: which fields it was not fitted on.
+    """
+    if heldout.shape != (len(fields),):
+        raise ConfigError(f"a held-out mask of shape {tuple(heldout.shape)} does not fit {len(fields)} fields")
+    parts = {"train": _some((~heldout).nonzero()[:, 0]), "heldout": _some(heldout.nonzero()[:, 0])}
+    with progress(sum(map(len, parts.values())), "round trip", "field") as bar, hidden_progress():
+        figures = {name: _figures(tokenizer, fields, part, bar.update) for name, part in parts.items()}
+    return {key: {name: figures[name][key] for name in parts} for key in FIGURES}
+
+
+def _some(indices: Int[Tensor, "fields"]) -> Int[Tensor, "some"]:
+    count = min(len(indices), JUDGED)
+    return indices[torch.arange(count) * len(indices) // max(count, 1)]
+
+
+def _figures(
+    tokenizer: RoundTripper, fields: FieldSet, indices: Int[Tensor, "some"], on_fields: Any
+) -> dict[str, float | None]:
+    figures: dict[str, float | None] = dict.fromkeys(FIGURES)
+    if len(indices) == 0:
+        return figures
+    vocabulary = tokenizer.vocabulary
+    figures["tokens_per_field"] = vocabulary.length
+    counts = None if vocabulary.continuous else _Counts(vocabulary)
+    sums: defaultdict[str, float] = defaultdict(float)
+    for some in batches(len(indices), FIELDS_AT_ONCE):
+        part = fields.select(indices[some])
+        tokens = tokenizer.encode(part.weights, fields.spec)
+        decoded = tokenizer.decode(tokens)
+        if counts is not None:
+            counts.add(tokens)
+        for key, spec, weights in (("before", fields.spec, part.weights), ("after", tokenizer.decoded_spec, decoded)):
+            judged = judge_fields(spec, weights, part)
+            sums[f"iou_{key}"] += float(judged.iou.double().sum())
+            sums[f"sdf_l1_{key}"] += float(judged.sdf_l1.double().sum())
+        if tokenizer.decoded_spec == fields.spec:
+            sums["weight_mse"] += float((decoded - part.weights).double().square().mean(1).sum())
+        on_fields(len(part))
+    # NaN is the sum of distances that do not exist.
+    figures |= {key: total / len(indices) for key, total in sums.items() if total == total}
+    if counts is not None:
+        bits = counts.bits
+        figures |= {"bits_per_field": bits, "bits_per_weight": bits / fields.spec.size}
+        figures |= {"codebook_usage": counts.usage, "perplexity": counts.perplexity}
+    return figures
+
+
+class _Counts:
+    """How often each code occurs, for each set of codes that may stand somewhere."""
+
+    def __init__(self, vocabulary: Vocabulary) -> None:
+        self.codes = vocabulary.codes or 0
+        low, high = vocabulary.bounds()
+        self.bits = float((high - low).double().log2().sum())
+        ranges, self.range_of_token = torch.unique(torch.stack([low, high], dim=1), dim=0, return_inverse=True)
+        self.counts = torch.zeros(len(ranges), self.codes, dtype=torch.int64)
+
+    def add(self, tokens: Int[Tensor, "fields tokens"]) -> None:
+        for i, counts in enumerate(self.counts):
+            counts += torch.bincount(tokens[:, self.range_of_token == i].flatten(), minlength=self.codes)
+
+    @property
+    def usage(self) -> float:
+        return float((self.counts.sum(0) > 0).double().mean())
+
+    @property
+    def perplexity(self) -> float:
+        """The entropies of the sets, weighted by how many tokens each has."""
+        totals = self.counts.sum(1, keepdim=True)
+        entropies = torch.special.entr(self.counts / totals).sum(1)
+        return float((entropies * totals[:, 0] / totals.sum()).sum().exp())

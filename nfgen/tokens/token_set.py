@@ -1,0 +1,150 @@
+"""`TokenSet`: the tokens of a field set, and which fields are held out."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from nfgen.errors import ArtifactError, ConfigError
+from nfgen.io import artifact, files
+from nfgen.shapes.base import Transform
+
+from .vocabulary import Vocabulary
+
+KIND = "tokens"
+FILE = "tokens.safetensors"
+TOKENIZER = "tokenizer"
+"""Folder inside tokens and runs that holds the fitted tokenizer."""
+WHOLE = (torch.int32, torch.int64)
+
+
+@dataclass(frozen=True)
+class TokenSet:
+    """Tokens of N fields.
+
+    Those of a set that was read from disk are mapped to memory, ids as int32: say `.long()` where int64 is wanted, of
+    as many rows as are.
+    """
+
+    vocabulary: Vocabulary
+    tokens: Tensor
+    """int32 or int64 [N, length], or float32 [N, length, width] if the vocabulary is continuous."""
+    ids: tuple[str, ...]
+    labels: Int[Tensor, "fields"]
+    """Index into the vocabulary's classes, or -1."""
+    heldout: Bool[Tensor, "fields"]
+    """Fields that neither tokenizer nor model learns from."""
+    views: Tensor | None = None
+    """[N, views, length]: tokens of augmented copies, one of which training takes for the field in each epoch."""
+    frame: Transform | None = None
+    """Of the shapes' files, if they have one in common: meshes are put back into it."""
+    report: dict[str, Any] = field(default_factory=dict)
+    """Figures of the round trip."""
+    settings: dict[str, Any] = field(default_factory=dict)
+    """How the tokens were made."""
+
+    def __post_init__(self) -> None:
+        if not len(self.tokens) == len(self.ids) == len(self.labels) == len(self.heldout):
+            raise ConfigError(f"{len(self.ids)} ids do not fit {len(self.tokens)} token sequences")
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def write(self, folder: Path) -> None:
+        """Write tensors and index into the folder of an artifact; the tokenizer is put beside by the caller."""
+        tensors = {"tokens": compact(self.tokens), "labels": self.labels, "heldout": self.heldout}
+        if self.views is not None:
+            tensors["views"] = compact(self.views)
+        files.write_tensors(folder / FILE, tensors)
+        self.write_index(folder)
+
+    def write_index(self, folder: Path) -> None:
+        """Write all but tensors into the folder of an artifact; the tokenizer is put beside by the caller."""
+        files.write_json(folder / "report.json", self.report)
+        artifact.write_config(
+            folder,
+            KIND,
+            {
+                "vocabulary": self.vocabulary.to_json(),
+                "count": len(self),
+                "frame": None if self.frame is None else self.frame.to_json(),
+                "settings": self.settings,
+                "ids": list(self.ids),
+            },
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> "TokenSet":
+        """Read a token set.
+
+        Raises:
+            ArtifactError: if the folder is not one, or is damaged.
+        """
+        path = Path(path)
+        config = artifact.read_config(path, KIND)
+        try:
+            tensors = files.read_tensors(path / FILE)
+            found = cls(
+                vocabulary=Vocabulary.from_json(config["vocabulary"]),
+                tokens=tensors["tokens"],
+                ids=tuple(config["ids"]),
+                labels=tensors["labels"].long(),
+                heldout=tensors["heldout"],
+                views=tensors.get("views"),
+                frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
+                report=files.read_json(path / "report.json"),
+                settings=config["settings"],
+            )
+            found._check_stored()
+            return found
+        except (KeyError, TypeError, ValueError, RuntimeError, IndexError, ConfigError) as error:
+            raise ArtifactError(f"{path} is damaged: {error!r}", "make it again with nfgen tokenize") from error
+
+    def _check_stored(self) -> None:
+        """Refuse what a file may claim and no token set holds; that each token may stand where it does is for models
+        and tokenizers to check."""
+        vocabulary, count = self.vocabulary, len(self)
+        shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
+        kinds = (torch.float32,) if vocabulary.continuous else WHOLE
+        for key, tensor, wanted, of_types in (
+            ("tokens", self.tokens, (count, *shape), kinds),
+            ("views", self.views, None if self.views is None else (count, *self.views.shape[1:2], *shape), kinds),
+            ("labels", self.labels, (count,), (torch.int64,)),
+            ("heldout", self.heldout, (count,), (torch.bool,)),
+        ):
+            if tensor is not None and (tensor.shape != wanted or tensor.dtype not in of_types):
+                raise ConfigError(f"its {key} are {tensor.dtype} {tuple(tensor.shape)}, not {of_types[0]} {wanted}")
+        if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(vocabulary.classes)):
+            raise ConfigError(f"its labels are not those of {len(vocabulary.classes)} classes")
+        if not (all(isinstance(id, str) for id in self.ids) and isinstance(self.settings, dict)):
+            raise ConfigError("its ids are not texts, or its settings no JSON object")
+
+
+def common_frame(transforms: Tensor | None) -> Transform | None:
+    """The frame that all fields share, from centres and scales [N, d + 1]; None if they differ or are not known."""
+    if transforms is None or len(transforms) == 0 or not (transforms == transforms[0]).all():
+        return None
+    *center, scale = transforms[0].tolist()
+    return Transform(tuple(center), scale)
+
+
+def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:
+    """Which of `count` fields are held out: a random share, at least one where there are two or more.
+
+    Raises:
+        ConfigError: if the share is not in [0, 1).
+    """
+    if not 0 <= share < 1:
+        raise ConfigError(f"heldout must lie in [0, 1), not {share}", "0.1 holds out every tenth field")
+    held = min(count - 1, max(1, round(count * share))) if share > 0 else 0
+    mask = torch.zeros(count, dtype=torch.bool)
+    mask[torch.randperm(count, generator=torch.Generator().manual_seed(seed))[:held]] = True
+    return mask
+
+
+def compact(tokens: Tensor) -> Tensor:
+    """Token ids as int32, which no vocabulary outgrows; continuous tokens as they are."""
+    return tokens if tokens.is_floating_point() else tokens.int()

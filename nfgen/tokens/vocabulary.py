@@ -1,0 +1,147 @@
+"""The token vocabulary: what tokenizers and models know of each other."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from jaxtyping import Bool, Int
+from torch import Tensor
+
+from nfgen.config import Configuration, require
+
+MOST_TOKENS, MOST_CODES = 1 << 20, 1 << 24
+"""Far more than a model can learn: a file that claims more is damaged, and must not claim our memory."""
+
+
+@dataclass(frozen=True)
+class Vocabulary(Configuration):
+    """What may stand in a token sequence, and where.
+
+    A sequence is `start, token_1 … token_length, EOS`. The start is BOS, or the special of a class: it answers the
+    talk's question from what the first token comes. Ids count the codes first, then BOS, EOS, PAD, then the classes.
+    A continuous vocabulary (`codes` is None) has no ids: a token is a vector of `width` numbers.
+    """
+
+    length: int
+    """Tokens of one field, specials not counted."""
+    codes: int | None = None
+    """Number of different codes; None = continuous."""
+    width: int = 1
+    """Numbers of one continuous token."""
+    ranges: tuple[tuple[int, int], ...] = ()
+    """Codes [low, high) that may stand at token i are those of `ranges[i % len(ranges)]`; empty = all anywhere."""
+    levels: tuple[int, ...] = ()
+    """Where a code is a mixed-radix number of several levels (FSQ), their sizes, first digit fastest. Codes beyond
+    their product are plain ones."""
+    classes: tuple[str, ...] = ()
+    """Names of the classes that a sequence can be started with."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(0 < self.length <= MOST_TOKENS, "length", f"must be 1 to {MOST_TOKENS}", self.length)
+        require(0 < self.width <= MOST_CODES, "width", f"must be 1 to {MOST_CODES}", self.width)
+        known = self.codes is None or 1 < self.codes <= MOST_CODES
+        require(known, "codes", f"must be 2 to {MOST_CODES}", self.codes)
+        product = 1
+        for level in self.levels:
+            product *= level
+        require(
+            not self.levels or product <= (self.codes or 0),
+            "levels",
+            f"must multiply to {self.codes} at most",
+            self.levels,
+        )
+        fits = all(0 <= low < high <= (self.codes or 0) for low, high in self.ranges)
+        require(fits, "ranges", f"must lie in 0 … {self.codes}", self.ranges)
+
+    @property
+    def continuous(self) -> bool:
+        """Whether tokens are vectors of numbers, not ids."""
+        return self.codes is None
+
+    @property
+    def specials(self) -> dict[str, int]:
+        """Names of the special tokens and their ids; counted from 0 where there are no codes."""
+        names = ("BOS", "EOS", "PAD", *(f"class:{name}" for name in self.classes))
+        return {name: (self.codes or 0) + i for i, name in enumerate(names)}
+
+    @property
+    def size(self) -> int | None:
+        """Codes and specials together; None = continuous."""
+        return None if self.codes is None else self.codes + len(self.specials)
+
+    @property
+    def sequence_length(self) -> int:
+        """Tokens of one sequence with its start and EOS."""
+        return self.length + 2
+
+    def starts(self, labels: Int[Tensor, "fields"]) -> Int[Tensor, "fields"]:
+        """The id of each sequence's start: BOS for the label -1, else the special of that class."""
+        bos = self.codes or 0
+        return torch.where(labels < 0, bos, bos + 3 + labels)
+
+    def wrap(
+        self, tokens: Int[Tensor, "fields tokens"], labels: Int[Tensor, "fields"]
+    ) -> Int[Tensor, "fields sequence"]:
+        """Put start and EOS around tokens [N, length]."""
+        end = torch.full((len(tokens), 1), self.specials["EOS"], device=tokens.device)
+        return torch.cat([self.starts(labels)[:, None], tokens, end], dim=1)
+
+    def unwrap(self, sequences: Int[Tensor, "fields sequence"]) -> Int[Tensor, "fields tokens"]:
+        """Take start and EOS off.
+
+        Raises:
+            ConfigError: if a token stands where it may not, so that a special never reaches a decoder.
+        """
+        require(
+            sequences.shape[1] == self.sequence_length,
+            "sequence",
+            f"must have {self.sequence_length} tokens",
+            sequences.shape[1],
+        )
+        mask = self.allowed_mask()
+        for position in range(self.sequence_length):
+            allowed = mask[position][sequences[:, position]]
+            require(
+                bool(allowed.all()),
+                f"token {position}",
+                "must be one that is allowed there",
+                sequences[:, position][~allowed][:1].tolist(),
+            )
+        return sequences[:, 1:-1]
+
+    def bounds(self) -> tuple[Int[Tensor, "tokens"], Int[Tensor, "tokens"]]:
+        """For each token of a field (start and EOS not counted) the codes [low, high) that may stand there."""
+        require(not self.continuous, "vocabulary", "must be discrete to have codes", "continuous")
+        # On the CPU even while a model is built without memory, on the meta device.
+        ranges = torch.tensor(self.ranges or ((0, self.codes),), device="cpu")
+        of_token = ranges[torch.arange(self.length, device="cpu") % len(ranges)]
+        return of_token[:, 0], of_token[:, 1]
+
+    def allowed(self, position: int) -> Bool[Tensor, "vocabulary"]:
+        """Which tokens may stand at a position of the sequence (0 is the start, length + 1 the EOS, then PAD)."""
+        require(not self.continuous, "vocabulary", "must be discrete to mask tokens", "continuous")
+        mask = torch.zeros(self.size or 0, dtype=torch.bool)
+        specials = self.specials
+        if position == 0:
+            mask[[i for name, i in specials.items() if name not in ("EOS", "PAD")]] = True
+        elif position <= self.length:
+            low, high = self.ranges[(position - 1) % len(self.ranges)] if self.ranges else (0, self.codes)
+            mask[low:high] = True
+        else:
+            mask[specials["EOS" if position == self.length + 1 else "PAD"]] = True
+        return mask
+
+    def allowed_mask(self) -> Bool[Tensor, "sequence vocabulary"]:
+        """`allowed` of every position of a sequence."""
+        return torch.stack([self.allowed(position) for position in range(self.sequence_length)])
+
+
+def place_values(levels: tuple[int, ...]) -> Int[Tensor, "digits"]:
+    """What one step of each digit of a mixed-radix number is worth; the first digit is the fastest."""
+    return torch.tensor([math.prod(levels[:place]) for place in range(len(levels))])
+
+
+def digits(numbers: Int[Tensor, "*numbers"], levels: tuple[int, ...]) -> Int[Tensor, "*numbers digits"]:
+    """Digits of mixed-radix numbers, those of FSQ codes (https://arxiv.org/abs/2309.15505) among them."""
+    return numbers[..., None] // place_values(levels) % torch.tensor(levels)

@@ -1,0 +1,155 @@
+"""Turntables as files, GIF or MP4: one model, or a contact sheet on which all models turn."""
+
+import importlib.util
+import io
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+import numpy as np
+from PIL import Image
+
+from nfgen.errors import ArtifactError, ConfigError, NfgenError
+from nfgen.io import artifact, files
+from nfgen.pipeline.sample_set import KIND, read_list, read_meshes
+from nfgen.runtime.progress import progress
+from nfgen.shapes.base import Transform
+
+from .contact_sheet import Picture, contact_sheet
+from .render import turntable
+
+if TYPE_CHECKING:
+    import trimesh
+
+Format = Literal["gif", "mp4"]
+FORMATS: tuple[str, ...] = get_args(Format)
+FRAMES = 36  # of a turn: ten degrees each
+SECONDS = 3.0  # of a turn
+TOGETHER = "turntable"
+ON_A_SHEET = 16  # more make files of tens of megabytes
+SIZE = 192  # pixels of a model's side; even, as MP4 wants it
+
+
+def write_turntables(samples: str | Path, format: str, frames: int = FRAMES) -> list[Path]:
+    """Write a turntable of each sample beside its mesh, `sample-0000.gif`, and one of the first samples together.
+
+    Args:
+        samples: folder that `nfgen generate` wrote.
+        format: `gif` or `mp4`.
+
+    Returns:
+        The files: that of all together, `turntable.gif`, first.
+
+    Raises:
+        ConfigError: if the samples are images, have no surface, or the format is unknown.
+    """
+    require(format)
+    folder = Path(samples)
+    stored = artifact.read_config(folder, KIND)["frame"]
+    frame = None if stored is None else Transform.from_json(stored)
+    found = {}
+    for entry, mesh in zip(read_list(folder), read_meshes(folder), strict=True):
+        if mesh is not None:
+            if frame is not None:
+                mesh.vertices = frame.apply(mesh.vertices)
+            found[Path(entry["field"]).stem] = mesh
+    if not found:
+        raise ConfigError(f"no sample of {folder} has a surface", "train for longer, or lower --temperature")
+    sheet = folder / f"{TOGETHER}.{format}"
+    turns = _turns(list(found.values()), frames, SIZE)
+    save_animation(sheet, _together(turns[:ON_A_SHEET]))
+    paths = [folder / f"{name}.{format}" for name in found]
+    for file, turn in zip(paths, turns, strict=True):
+        save_animation(file, turn)
+    return [sheet, *paths]
+
+
+def turning_sheet(
+    meshes: "Sequence[trimesh.Trimesh]", frames: int = FRAMES, size: int = SIZE, columns: int | None = None
+) -> list[Picture]:
+    """Frames [H, W, 3] of one turn of all meshes, side by side as `contact_sheet` lays them out.
+
+    Raises:
+        ConfigError: for no meshes, or as `nfgen.viz.render.turntable`.
+    """
+    return _together(_turns(meshes, frames, size), columns)
+
+
+def _turns(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> list[list[Picture]]:
+    if frames < 2:
+        raise ConfigError(f"a turn of {frames} frames", "give at least 2")
+    turns = []
+    with progress(len(meshes), "turn", "model") as bar:
+        for mesh in meshes:
+            turns.append(turntable(mesh, frames, size))
+            bar.update()
+    return turns
+
+
+def _together(turns: Sequence[list[Picture]], columns: int | None = None) -> list[Picture]:
+    return [contact_sheet(pictures, columns) for pictures in zip(*turns, strict=True)]
+
+
+def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float = SECONDS) -> None:
+    """Write frames [H, W, 3], uint8, as `.gif` or `.mp4` by the path's ending, whole or not at all.
+
+    A GIF begins again after its end.
+
+    Raises:
+        ConfigError: for no frames, frames of several sizes, odd sizes of an MP4, or another ending.
+        NfgenError: if what MP4 needs is not installed.
+        ArtifactError: if the file cannot be written.
+    """
+    path = Path(path)
+    require(path.suffix[1:])
+    if len(frames) == 0 or len({frame.shape for frame in frames}) > 1:
+        raise ConfigError("an animation needs frames of one size", "give at least one frame, [H, W, 3] each")
+    content = (_gif if path.suffix == ".gif" else _mp4)(frames, seconds)
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        files.write_atomically(path, content)
+    except OSError as error:
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
+
+
+def require(format: str) -> None:
+    """Find out before the work whether a format can be written.
+
+    Raises:
+        ConfigError: if there is no such format.
+        NfgenError: if what it needs is not installed.
+    """
+    if format not in FORMATS:
+        raise ConfigError(f"there is no animation format {format!r}", f"known are: {', '.join(FORMATS)}")
+    if format == "mp4" and any(importlib.util.find_spec(name) is None for name in ("imageio", "imageio_ffmpeg")):
+        raise NfgenError("MP4 needs imageio and its ffmpeg", "pip install 'nfgen[video]', or choose gif")
+
+
+def _gif(frames: Sequence[Picture], seconds: float) -> bytes:
+    # One palette, from all frames: with one for each, colours flicker.
+    some = np.concatenate([frame[::2, ::2] for frame in frames[:: max(1, len(frames) // 6)]])
+    palette = Image.fromarray(some).quantize(256, method=Image.Quantize.MEDIANCUT)
+    first, *rest = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
+    duration = max(20, round(1000 * seconds / len(frames)))  # milliseconds; browsers slow down what is faster
+    file = io.BytesIO()
+    first.save(file, "GIF", save_all=True, append_images=rest, duration=duration, loop=0, optimize=False)
+    return file.getvalue()
+
+
+def _mp4(frames: Sequence[Picture], seconds: float) -> bytes:
+    import imageio.v3 as imageio
+
+    height, width = frames[0].shape[:2]
+    if height % 2 or width % 2:
+        raise ConfigError(f"an MP4 cannot be {width} by {height} pixels", "give even sizes")
+    content: bytes = imageio.imwrite(
+        "<bytes>",
+        np.stack(frames),
+        plugin="FFMPEG",
+        extension=".mp4",
+        fps=len(frames) / seconds,
+        codec="libx264",
+        quality=8,
+        macro_block_size=2,
+    )
+    return content

@@ -1,0 +1,124 @@
+"""A mesh made ready for pictures: cut fine, with normals, standing on a ground, with the light of the sky upon both."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.ndimage import gaussian_filter
+
+from nfgen.errors import ConfigError
+
+from .lighting import sky_visibility
+
+if TYPE_CHECKING:
+    import trimesh
+
+Floats = NDArray[np.floating]
+
+LONGEST_EDGE = 0.05  # longer edges are divided, for the light of the sky is computed at corners; coordinate units
+MOST_FACES = 60_000  # to divide at once
+FARTHEST = 4.0  # that a mesh may reach from the origin: ten times as far would take gigabytes
+SHARP = np.cos(np.radians(40))  # where faces meet at a sharper angle they are shaded flat
+GROUND_REACH, GROUND_STEPS = 2.4, 72  # half the side of the ground that can hold a shadow, and its grid
+
+
+class Scene(NamedTuple):
+    """What does not depend on the camera; z is up, coordinate units."""
+
+    vertices: Floats
+    """[V, 3]"""
+    faces: NDArray[np.int64]
+    """[F, 3]"""
+    corner_normals: Floats
+    """[F, 3, 3], of length 1; they differ between the faces that meet at a sharp edge."""
+    sky: Floats
+    """[V], the share of the sky's light that reaches each vertex."""
+    ground_height: float
+    """z of the ground: the lowest vertex, or -1."""
+    ground_sky: Floats
+    """[GROUND_STEPS + 1, GROUND_STEPS + 1] over x and y from -GROUND_REACH to GROUND_REACH: the same for the ground."""
+
+
+def lit_scene(mesh: "trimesh.Trimesh", up: str) -> Scene:
+    """Make a scene of a mesh whose up axis is "z" (front -y) or "y" (front +z).
+
+    Raises:
+        ConfigError: for another up axis, and for vertices that are not finite or beyond 4 units from the origin.
+    """
+    if up not in ("y", "z"):
+        raise ConfigError(f"up is {up!r}", 'say which axis points up, "z" or "y"')
+    vertices: Floats = np.asarray(mesh.vertices, dtype=np.float64)
+    faces: NDArray[np.int64] = np.asarray(mesh.faces, dtype=np.int64)
+    if len(faces) == 0:
+        vertices, faces = np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
+    elif not np.isfinite(vertices).all():
+        raise ConfigError("the mesh to render has vertices that are not finite", "drop it, or mend its vertices")
+    if up == "y":
+        vertices = vertices[:, [0, 2, 1]] * [1, -1, 1]
+    if np.abs(vertices).max(initial=0) > FARTHEST:
+        raise ConfigError(
+            f"the mesh to render reaches {np.abs(vertices).max():.4g} from the origin", "scale it into [-1, 1]^3"
+        )
+    vertices, faces = _divided(vertices, faces)
+    normals, corner_normals = _normals(vertices, faces)
+    height = float(vertices[:, 2].min()) if len(vertices) else -1.0
+
+    line = np.linspace(-GROUND_REACH, GROUND_REACH, GROUND_STEPS + 1)
+    x, y = np.meshgrid(line, line, indexing="ij")
+    ground = np.stack([x, y, np.full_like(x, height)], axis=-1).reshape(-1, 3)
+    upright = np.tile([0.0, 0.0, 1.0], (len(ground), 1))
+    sky = sky_visibility(np.concatenate([vertices, ground]), np.concatenate([normals, upright]), vertices)
+    ground_sky = sky[len(vertices) :].reshape(x.shape)
+    # Many directions, but not all: what is left of their single shadows is blurred away.
+    return Scene(vertices, faces, corner_normals, sky[: len(vertices)], height, gaussian_filter(ground_sky, 1.0))
+
+
+def _divided(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
+    """The same surface with no edge above `LONGEST_EDGE`, by halving triangles at their longest edge (Rivara 1984).
+
+    From `MOST_FACES` on it is left as it is: there are many slivers, and their light is smooth across them anyway.
+    """
+    corners = vertices[faces]
+    finished: list[Floats] = []
+    while 0 < len(corners) < MOST_FACES:
+        side = np.roll(corners, -1, axis=1) - corners
+        length = np.sqrt(np.einsum("fcd,fcd->fc", side, side))
+        coarse = length.max(axis=1) > LONGEST_EDGE
+        if not (finished or coarse.any()):
+            return vertices, faces
+        finished.append(corners[~coarse])
+        from_longest = (length[coarse].argmax(axis=1)[:, None] + np.arange(3)) % 3
+        one, two, three = np.take_along_axis(corners[coarse], from_longest[..., None], axis=1).swapaxes(0, 1)
+        middle = (one + two) / 2
+        corners = np.concatenate([np.stack([one, middle, three], axis=1), np.stack([middle, two, three], axis=1)])
+    finished.append(corners)
+    if len(finished) == 1:
+        return vertices, faces
+    # Neighbours compute the same middle of the edge they share, to the last bit.
+    points, place = np.unique(np.concatenate(finished).reshape(-1, 3), axis=0, return_inverse=True)
+    return points, place.reshape(-1, 3)
+
+
+def _normals(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, Floats]:
+    """Vertex normals [V, 3], weighted by angle, and corner normals [F, 3, 3] that leave sharp edges sharp.
+
+    Weights by angle (Thuermer and Wuethrich, "Computing vertex normals from polygonal facets", 1998) do not depend on
+    how a surface is cut into triangles; with weights by area marching cubes meshes look rippled.
+    """
+    triangles = vertices[faces]
+    to_next = np.roll(triangles, -1, axis=1) - triangles
+    to_previous = -np.roll(to_next, 1, axis=1)
+    doubled_area = np.cross(to_next[:, 0], to_previous[:, 0])
+    angle = np.arctan2(np.linalg.norm(doubled_area, axis=1)[:, None], (to_next * to_previous).sum(axis=2))
+    face_normals = unit(doubled_area)[:, None, :]
+    weighted = (angle[..., None] * face_normals).reshape(-1, 3)
+    sums = [np.bincount(faces.ravel(), weighted[:, axis], len(vertices)) for axis in range(3)]
+    normals = unit(np.stack(sums, axis=1))
+    smooth = (normals[faces] * face_normals).sum(axis=2, keepdims=True) > SHARP
+    return normals, np.where(smooth, normals[faces], face_normals)
+
+
+def unit(vectors: Floats) -> Floats:
+    """Vectors [..., 3] scaled to length 1; those of no length stay so."""
+    length: Floats = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))
+    return vectors / np.maximum(length, 1e-12)[..., None]

@@ -1,0 +1,207 @@
+"""The graph encoder: a field's weights as a graph, neurons its nodes and weights its edges (Kofinas et al. 2024,
+Graph Neural Networks for Learning Equivariant Representations of Neural Networks, https://arxiv.org/abs/2403.12143).
+
+Messages run along all edges, both ways, and are summed: neurons of a hidden layer in another order give the same nodes
+in that order, block by block. Inputs and the output have embeddings of their own, as they have no symmetry; tokens ask
+all nodes at once and so do not depend on the order. Layers are fully connected, hence messages are dense products.
+
+Dimension names: `fields`, `nodes` (of a layer), `channels`, `edges` (channels of an edge), `outputs` and `inputs` of a
+layer, `cells`.
+"""
+
+import itertools
+import math
+
+import torch
+from einops import rearrange
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nfgen.fields.field import ACTIVATIONS, flatten, fourier_features, unflatten
+from nfgen.fields.spec import FieldSpec
+from nfgen.tokenizers.vq.networks import Block, Cells, Encoder
+
+NUMBER = 32  # channels in which a bias, or a weight, is first read: a scalar needs kinks to be told from its neighbours
+HEADS = 4
+POOLINGS = 2  # cells ask the nodes, think, and ask again
+SMALLEST_SPREAD = 1e-6  # of a tensor that is the same in all fields
+
+Nodes = list[Float[Tensor, "fields nodes channels"]]
+"""Inputs, then each hidden layer, then the output."""
+Edges = list[Float[Tensor, "fields edges outputs inputs"]]
+"""Of each layer of weights."""
+
+
+class GraphBlock(nn.Module):
+    """Edges hear their two ends, nodes hear their edges and neighbours, then think for themselves."""
+
+    def __init__(self, channels: int, edges: int) -> None:
+        super().__init__()
+        self.edges = edges
+        self.ask_norm, self.think_norm = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        # For each node: as the end and as the start of an edge, and what it tells its followers and its predecessors.
+        self.ask = nn.Linear(channels, 4 * channels)
+        self.mix = nn.Conv2d(edges, edges, 1)
+        self.gather = nn.Linear(2 * channels, channels)
+        self.think = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+
+    def forward(self, nodes: Nodes, edges: Edges) -> tuple[Nodes, Edges]:
+        asked = [
+            rearrange(self.ask(self.ask_norm(layer)), "n v (r k d) -> r n k v d", r=4, k=self.edges) for layer in nodes
+        ]
+        pairs = list(itertools.pairwise(asked))
+        edges = [
+            weight + self.mix(functional.gelu(weight + end[0] @ start[1].mT / math.sqrt(end.shape[-1])))
+            for weight, (start, end) in zip(edges, pairs, strict=True)
+        ]
+        silent = torch.zeros_like(asked[0][0]), torch.zeros_like(asked[-1][0])
+        followed = [
+            weight @ start[2] / math.sqrt(weight.shape[3]) for weight, (start, _) in zip(edges, pairs, strict=True)
+        ]
+        preceded = [
+            weight.mT @ end[3] / math.sqrt(weight.shape[2]) for weight, (_, end) in zip(edges, pairs, strict=True)
+        ]
+        heard = zip(nodes, [silent[0], *followed], [*preceded, silent[1]], strict=True)
+        return [self._updated(node, torch.cat([front, back], dim=-1)) for node, front, back in heard], edges
+
+    def _updated(self, nodes: Tensor, heard: Float[Tensor, "fields edges nodes both"]) -> Tensor:
+        nodes = nodes + self.gather(rearrange(heard, "n k v d -> n v (k d)"))
+        added: Tensor = self.think(self.think_norm(nodes))
+        return nodes + added
+
+
+class Pooling(nn.Module):
+    """Cells ask all nodes, then think."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.ask_norm, self.told_norm, self.think_norm = (nn.LayerNorm(channels) for _ in range(3))
+        self.ask, self.told = nn.Linear(channels, channels), nn.Linear(channels, 2 * channels)
+        self.write = nn.Linear(channels, channels)
+        self.think = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+
+    def forward(
+        self, cells: Float[Tensor, "fields cells channels"], nodes: Float[Tensor, "fields nodes channels"]
+    ) -> Float[Tensor, "fields cells channels"]:
+        queries = rearrange(self.ask(self.ask_norm(cells)), "n q (h d) -> n h q d", h=HEADS)
+        keys, values = rearrange(self.told(self.told_norm(nodes)), "n v (r h d) -> r n h v d", r=2, h=HEADS)
+        heard = functional.scaled_dot_product_attention(queries, keys, values)
+        cells = cells + self.write(rearrange(heard, "n h q d -> n q (h d)"))
+        added: Tensor = self.think(self.think_norm(cells))
+        return cells + added
+
+
+def excitations(
+    spec: FieldSpec, weights: Float[Tensor, "fields weights"], points: Float[Tensor, "points dims"]
+) -> list[Float[Tensor, "fields nodes points"]]:
+    """What each neuron of each layer is worth at points, before its activation."""
+    values = fourier_features(spec, points).T
+    found: list[Tensor] = []
+    # In full precision: a signed distance is a small difference of large sums.
+    with torch.autocast(weights.device.type, enabled=False):
+        for matrix, bias in unflatten(spec, weights):
+            told = matrix @ (ACTIVATIONS[spec.activation](values) if found else values)
+            values = told if bias is None else told + bias[..., None]
+            found.append(values)
+    return found
+
+
+class GraphEncoder(Encoder):
+    """Flat weights of fields, and their boxes, to one latent a cell, whatever the order of hidden neurons.
+
+    A node holds its bias, its layer and the neuron's excitation at some points (the paper's probe features), if asked.
+    A cell knows its place in the box, and where the box is.
+    """
+
+    def __init__(
+        self,
+        spec: FieldSpec,
+        cells: Cells,
+        latent: int,
+        channels: int,
+        edges: int,
+        points: int,
+        blocks: int,
+        per_cell: int,
+    ) -> None:
+        super().__init__(cells, per_cell)
+        self.spec = spec
+        self.inputs = nn.Parameter(torch.randn(spec.features, channels) * 0.5)
+        self.layers = nn.Parameter(torch.randn(len(spec.layers), channels) * 0.5)
+        self.bias = nn.Sequential(nn.Linear(1, NUMBER), nn.GELU())
+        self.read = nn.Linear(NUMBER, channels)
+        self.weight = nn.ModuleList(
+            nn.Sequential(nn.Linear(1, NUMBER), nn.GELU(), nn.Linear(NUMBER, edges)) for _ in spec.layers
+        )
+        self.excitation = nn.Linear(points, channels) if points else None
+        self.blocks: nn.ModuleList = nn.ModuleList(GraphBlock(channels, edges) for _ in range(blocks))
+        self.read_box = nn.Linear(2 * spec.dims, channels)
+        self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
+        self.poolings = nn.ModuleList(Pooling(channels) for _ in range(POOLINGS))
+        self.neighbours = Block(cells, channels)
+        self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, latent)
+        self.register_buffer("offset", torch.zeros(spec.size))
+        self.register_buffer("scale", torch.ones(spec.size))
+        self.register_buffer("points", torch.rand(points, spec.dims) * 2 - 1)
+        self.register_buffer("spread", torch.ones(len(spec.layers)))
+        self.offset: Tensor
+        self.scale: Tensor
+        self.points: Tensor
+        self.spread: Tensor
+
+    def learn_scale(self, weights: Float[Tensor, "fields weights"]) -> None:
+        """Take mean and deviation of each tensor (of the first one: of each input's column) from fields.
+
+        All neurons of a hidden layer share them, so that their order stays without meaning.
+        """
+        means, deviations = [], []
+        for index, (matrix, bias) in enumerate(unflatten(self.spec, weights)):
+            axes = (0, 1) if index == 0 else (0, 1, 2)
+            mean, deviation = matrix.mean(axes, keepdim=True), matrix.std(axes, correction=0, keepdim=True)
+            shape = matrix[:1].shape
+            flat = (
+                None if bias is None else (bias.mean().expand(1, shape[1]), bias.std(correction=0).expand(1, shape[1]))
+            )
+            means.append((mean.expand(shape), None if flat is None else flat[0]))
+            deviations.append((deviation.expand(shape), None if flat is None else flat[1]))
+        self.offset.copy_(flatten(means)[0])
+        self.scale.copy_(flatten(deviations)[0].clamp(min=SMALLEST_SPREAD))
+        if self.excitation is not None:
+            spread = [values.square().mean().sqrt() for values in excitations(self.spec, weights, self.points)]
+            self.spread.copy_(torch.stack(spread).clamp(min=SMALLEST_SPREAD))
+
+    def graph(self, weights: Float[Tensor, "fields weights"]) -> tuple[Nodes, Edges]:
+        """Nodes and edges before the first block."""
+        layers = unflatten(self.spec, (weights - self.offset) / self.scale)
+        excited = excitations(self.spec, weights, self.points) if self.excitation is not None else []
+        nodes: Nodes = [self.inputs.expand(len(weights), -1, -1)]
+        edges: Edges = []
+        for index, ((matrix, bias), embed, layer) in enumerate(zip(layers, self.weight, self.layers, strict=True)):
+            number = matrix.new_zeros(matrix.shape[:2]) if bias is None else bias
+            nodes.append(self.read(self.bias(number[..., None])) + layer)
+            if self.excitation is not None:
+                # Bounded, as the output grows without end far from the surface.
+                nodes[-1] = nodes[-1] + self.excitation(torch.tanh(excited[index] / self.spread[index]))
+            edges.append(rearrange(embed(matrix[..., None]), "n o i k -> n k o i"))
+        return nodes, edges
+
+    def nodes(self, weights: Float[Tensor, "fields weights"]) -> list[Nodes]:
+        """Nodes before the first block and after each one."""
+        nodes, edges = self.graph(weights)
+        every = [nodes]
+        for block in self.blocks:
+            nodes, edges = block(nodes, edges)
+            every.append(nodes)
+        return every
+
+    def forward(
+        self, weights: Float[Tensor, "fields weights"], box: Float[Tensor, "fields numbers"]
+    ) -> Float[Tensor, "fields cells latent"]:
+        """Latents of flat weights and of the numbers of the box."""
+        nodes = torch.cat(self.nodes(weights)[-1], dim=1)
+        cells = self.read_box(box)[:, None] + self.place
+        for pooling in self.poolings:
+            cells = pooling(cells, nodes)
+        latents: Tensor = self.write(self.norm(self.neighbours(cells)))
+        return latents

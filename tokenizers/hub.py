@@ -1,0 +1,72 @@
+"""Fitted tokenizers to and from the Hugging Face Hub."""
+
+import tempfile
+from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import Any, ClassVar, Self
+
+from nfgen.io import hub
+from nfgen.io.model_card import tokenizer_card
+
+INSIDE = "tokenizer"
+"""Folder of a run that holds its tokenizer."""
+
+
+class Shared(ABC):
+    """What every tokenizer can do on the Hub; `save` and `load` are the base's own."""
+
+    name: ClassVar[str]
+    config: Any
+    spec: Any
+
+    @abstractmethod
+    def save(self, path: str | Path, *, overwrite: bool = False) -> None:
+        """Write the fitted tokenizer as an artifact."""
+
+    @classmethod
+    def from_pretrained(cls, name: str | Path, *, revision: str | None = None) -> Self:
+        """Read a fitted tokenizer from a folder or the Hugging Face Hub: its own, or that of a run.
+
+        Called on `Tokenizer` it finds the class by itself.
+
+        Args:
+            name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
+            revision: branch, tag or commit of the repository.
+
+        Raises:
+            ConfigError: if the package huggingface_hub is needed and missing.
+            ArtifactError: if there is no such tokenizer, or it is of another class.
+        """
+        here = not hub.is_address(name) and Path(name).is_dir()
+        folder = Path(name) if here else hub.fetch(str(name), revision=revision)
+        return cls._read(folder / INSIDE if (folder / INSIDE).is_dir() else folder)
+
+    @classmethod
+    @abstractmethod
+    def _read(cls, path: Path) -> Self: ...
+
+    def save_pretrained(self, path: str | Path, *, name: str | None = None, overwrite: bool = False) -> None:
+        """Write the fitted tokenizer with a card, as `README.md`.
+
+        Raises:
+            ConfigError: if it is not fitted.
+            ArtifactError: if the path is taken.
+        """
+        self.save(path, overwrite=overwrite)
+        card = tokenizer_card(name or Path(path).name, self.name, self.config.to_json(), self.spec.to_json())
+        (Path(path) / "README.md").write_text(card, encoding="utf-8")
+
+    def push_to_hub(self, repo: str, *, private: bool = False, message: str = "Upload with nfgen") -> str:
+        """Upload the fitted tokenizer to the Hugging Face Hub; the repository is made if it is missing.
+
+        Returns:
+            The web address of the commit.
+
+        Raises:
+            ConfigError: if it is not fitted, or the package huggingface_hub is missing.
+            ArtifactError: if the Hub refuses, or cannot be reached.
+        """
+        name = repo.rpartition("/")[2]
+        with tempfile.TemporaryDirectory() as folder:
+            self.save_pretrained(Path(folder) / name)
+            return hub.publish(Path(folder) / name, repo, private=private, message=message)

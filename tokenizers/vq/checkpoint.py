@@ -1,0 +1,98 @@
+"""A training of the VQ tokenizer on disk, in one file, from which it goes on as if never interrupted."""
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from nfgen.errors import ArtifactError, NfgenError
+from nfgen.io import files
+from nfgen.runtime.signals import uninterrupted
+
+
+class CheckPoint:
+    """All that the next step depends on: networks, optimizers, pool of warped fields, random generators, time.
+
+    Args:
+        folder: where the file is kept; None = nowhere, for a training that is not resumed.
+        pool: its tensors, which are changed in place.
+        name: of the tokenizer, hence of the file.
+    """
+
+    def __init__(
+        self,
+        folder: Path | None,
+        networks: nn.Module,
+        optimizers: list[torch.optim.Optimizer],
+        pool: dict[str, Tensor],
+        generator: torch.Generator,
+        name: str = "vq",
+    ) -> None:
+        self.path = None if folder is None else folder / f"{name}.safetensors"
+        self.name = name
+        self.networks, self.optimizers, self.pool, self.generator = networks, optimizers, pool, generator
+        self.saved_step: int | None = None
+
+    def save(self, step: int, seconds: float) -> None:
+        """Keep the training as it is before a step; Ctrl-C waits for it.
+
+        Raises:
+            NfgenError: if a weight is not finite; what was kept before stays.
+        """
+        if self.path is None or step == self.saved_step:
+            return
+        if not all(bool(torch.isfinite(weights).all()) for weights in self.networks.parameters()):
+            raise self.diverged(step)
+        tensors = {f"networks/{key}": value for key, value in self.networks.state_dict().items()}
+        tensors |= {f"pool/{key}": value for key, value in self.pool.items()}
+        for number, optimizer in enumerate(self.optimizers):
+            for index, slots in optimizer.state_dict()["state"].items():
+                tensors |= {f"optimizer/{number}/{index}/{slot}": value for slot, value in slots.items()}
+        tensors |= {"random/own": self.generator.get_state(), "random/torch": torch.get_rng_state()}
+        tensors |= {"step": torch.tensor(step), "seconds": torch.tensor(seconds, dtype=torch.float64)}
+        # Tensors that share memory cannot be stored, hence the clones.
+        with uninterrupted():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            files.write_tensors(self.path, {key: value.clone() for key, value in tensors.items()})
+        self.saved_step = step
+
+    def restore(self) -> tuple[int, float] | None:
+        """Put everything back to where it was kept: the next step and the seconds spent; None if nothing was kept.
+
+        Raises:
+            ArtifactError: if the file is damaged, or of another training.
+        """
+        if self.path is None or not self.path.exists():
+            return None
+        tensors = files.read_tensors(self.path)
+        try:
+            self.networks.load_state_dict(_below("networks", tensors))
+            for number, optimizer in enumerate(self.optimizers):
+                state: dict[int, dict[str, Tensor]] = {}
+                for key, value in _below(f"optimizer/{number}", tensors).items():
+                    index, _, slot = key.partition("/")
+                    state.setdefault(int(index), {})[slot] = value
+                optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+            for key, own in self.pool.items():
+                own.copy_(tensors[f"pool/{key}"])
+            self.generator.set_state(tensors["random/own"])
+            torch.set_rng_state(tensors["random/torch"])
+            self.saved_step = int(tensors["step"])
+            return self.saved_step, float(tensors["seconds"])
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+            reason = str(error).splitlines()[0]
+            raise ArtifactError(f"the check point {self.path} is damaged: {reason}", "leave --resume out") from error
+
+    def diverged(self, step: int) -> NfgenError:
+        """The error of a loss that is not finite."""
+        kept = "no check point was reached, so start with"
+        if self.saved_step is not None:
+            kept = f"the check point of step {self.saved_step} is kept: --resume with"
+        return NfgenError(
+            f"the loss of the {self.name} tokenizer is no longer finite at step {step}", f"{kept} a lower learning_rate"
+        )
+
+
+def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    prefix += "/"
+    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

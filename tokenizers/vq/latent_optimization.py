@@ -1,0 +1,46 @@
+"""Refinement: gradient steps on a field's latents, for those who would rather wait than lose detail."""
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nfgen.fields.field import evaluate_in_chunks
+from nfgen.fields.spec import FieldSpec
+
+from .bounding_box import Box
+from .config import VQConfig
+from .training import VQNetworks, reconstruction_loss
+from .warps import Warp
+
+POINTS = 4096  # of each field, fixed: it is a search for the best tokens, not a training that must generalise
+RATE = 0.05  # of Adam on latents; a step of an FSQ level is about 0.5
+
+
+def refine(
+    networks: VQNetworks,
+    latents: Float[Tensor, "fields cells latent"],
+    spec: FieldSpec,
+    weights: Float[Tensor, "fields weights"],
+    box: Box,
+    warp: Warp | None,
+    config: VQConfig,
+) -> Float[Tensor, "fields cells latent"]:
+    """Latents whose decoded fields are nearer to the given ones; never further than where they started."""
+    generator = torch.Generator().manual_seed(config.seed)
+    points = (torch.rand(POINTS, spec.dims, generator=generator) * 2 - 1).expand(len(weights), -1, -1)
+    targets = evaluate_in_chunks(spec, weights, points if warp is None else warp(points)).clone()
+    best, least = latents.clone(), torch.full((len(latents),), torch.inf)
+    with torch.enable_grad():
+        moved = latents.clone().requires_grad_(True)
+        optimizer = torch.optim.Adam([moved], lr=RATE)
+        for _ in range(config.refine + 1):
+            # Straight through: the quantised latents forwards, the free ones backwards, whatever the bottleneck.
+            quantised = moved + (networks.bottleneck(moved).latents - moved).detach()
+            distances = networks.field(networks.decoder(quantised, box.numbers), box, points)
+            loss = reconstruction_loss(distances, targets, spec.output, config.truncation)
+            better = loss.detach() < least
+            best[better], least[better] = moved.detach()[better], loss.detach()[better]
+            optimizer.zero_grad()
+            loss.sum().backward()
+            optimizer.step()
+    return best

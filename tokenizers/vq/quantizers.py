@@ -1,0 +1,184 @@
+"""Bottlenecks: continuous latents to codebook indices and back, one interface over vector-quantize-pytorch.
+
+Every bottleneck maps latents [N, cells, slots * width] to indices [N, cells, slots] and to quantised latents of the
+shape of what went in. A slot is one token of a cell. The library is only loaded by what needs it: that takes a second.
+"""
+
+import functools
+import math
+from typing import Literal, NamedTuple
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor, nn
+
+from nfgen.tokens.vocabulary import digits
+
+Kind = Literal["fsq", "vq", "residual", "lfq"]
+
+VECTOR_WIDTH = 8  # learned codebooks live in few dimensions: high ones leave codes unused (Yu et al. 2022, ViT-VQGAN)
+EMA_DECAY = 0.95  # of codebook entries; a few dozen steps, so that they follow an encoder that still moves
+DEAD_BELOW = 2  # a code with a smaller running count of uses in a batch is put on a random latent instead
+
+
+class Quantised(NamedTuple):
+    """What a bottleneck makes of latents."""
+
+    latents: Float[Tensor, "fields cells latent"]
+    indices: Int[Tensor, "fields cells slots"]
+    loss: Float[Tensor, ""]
+    """Commitment or entropy term to add to the training loss; 0 for FSQ."""
+
+
+class Bottleneck(nn.Module):
+    """Base of the bottlenecks.
+
+    Attributes:
+        slots: tokens of a cell.
+        width: numbers of a cell's latent.
+        codes: number of different token ids.
+        ranges: ids [low, high) of slot i, where slots have codebooks of their own; empty = all slots share one.
+        levels: FSQ levels; empty for the others.
+    """
+
+    slots: int
+    width: int
+    codes: int
+    ranges: tuple[tuple[int, int], ...] = ()
+    levels: tuple[int, ...] = ()
+
+    def forward(self, latents: Float[Tensor, "fields cells latent"]) -> Quantised:
+        raise NotImplementedError
+
+    def lookup(self, indices: Int[Tensor, "fields cells slots"]) -> Float[Tensor, "fields cells latent"]:
+        """The quantised latents of indices."""
+        raise NotImplementedError
+
+    def vectors(self) -> Float[Tensor, "codes width"]:
+        """What each code stands for."""
+        cells = -(-self.codes // self.slots)
+        ids = torch.arange(cells * self.slots) % self.codes
+        return self.lookup(ids.view(1, cells, self.slots)).reshape(cells * self.slots, -1)[: self.codes]
+
+
+class FiniteScalar(Bottleneck):
+    """Finite scalar quantisation: every number is rounded to one of a few levels (Mentzer et al. 2023,
+    https://arxiv.org/abs/2309.15505). It has no codebook, so there is none to collapse."""
+
+    def __init__(self, slots: int, levels: tuple[int, ...]) -> None:
+        super().__init__()
+        self.slots, self.levels = slots, levels
+        self.width, self.codes = slots * len(levels), math.prod(levels)
+
+    @functools.cached_property
+    def quantizer(self) -> nn.Module:
+        """Has no weights. Only what encodes waits for its library, which takes a second to load."""
+        from vector_quantize_pytorch import FSQ
+
+        return FSQ(levels=list(self.levels))
+
+    def forward(self, latents: Tensor) -> Quantised:
+        quantised, indices = self.quantizer(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
+        return _regroup(quantised, indices, latents.new_zeros(()), self.slots)
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        middle = torch.tensor(self.levels) // 2
+        return rearrange((digits(indices, self.levels) - middle) / middle, "n c s w -> n c (s w)")
+
+
+class LearnedCodebook(Bottleneck):
+    """VQ with one codebook for all slots: k-means start, EMA updates, dead codes revived (van den Oord et al. 2017,
+    appendix A.1; Zeghidour et al. 2021 for the revival)."""
+
+    def __init__(self, slots: int, codes: int) -> None:
+        super().__init__()
+        from vector_quantize_pytorch import VectorQuantize
+
+        self.quantizer = VectorQuantize(
+            dim=VECTOR_WIDTH, codebook_size=codes, decay=EMA_DECAY, kmeans_init=True, threshold_ema_dead_code=DEAD_BELOW
+        )
+        self.slots, self.width, self.codes = slots, slots * VECTOR_WIDTH, codes
+
+    def forward(self, latents: Tensor) -> Quantised:
+        quantised, indices, loss = self.quantizer(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
+        return _regroup(quantised, indices, loss.sum(), self.slots)
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        codes = self.quantizer.get_codes_from_indices(rearrange(indices, "n c s -> n (c s)"))
+        return _by_cell(codes, self.slots)
+
+
+class Residual(Bottleneck):
+    """Residual VQ: each slot quantises, by a codebook of its own, what the slots before it left (Lee et al. 2022,
+    https://arxiv.org/abs/2203.01941)."""
+
+    def __init__(self, slots: int, codes: int) -> None:
+        super().__init__()
+        from vector_quantize_pytorch import ResidualVQ
+
+        self.quantizer = ResidualVQ(
+            dim=VECTOR_WIDTH,
+            num_quantizers=slots,
+            codebook_size=codes,
+            decay=EMA_DECAY,
+            kmeans_init=True,
+            threshold_ema_dead_code=DEAD_BELOW,
+        )
+        self.slots, self.width, self.codes = slots, VECTOR_WIDTH, slots * codes
+        self.ranges = tuple((slot * codes, (slot + 1) * codes) for slot in range(slots))
+        self.register_buffer("offsets", torch.arange(slots) * codes, persistent=False)
+        self.offsets: Tensor
+
+    def forward(self, latents: Tensor) -> Quantised:
+        quantised, indices, loss = self.quantizer(latents)
+        return Quantised(quantised, indices + self.offsets, loss.sum())
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        codes: Tensor = self.quantizer.get_output_from_indices(indices - self.offsets)
+        return codes
+
+    def vectors(self) -> Tensor:
+        books: Tensor = self.quantizer.codebooks
+        return books.flatten(0, 1)
+
+
+class LookupFree(Bottleneck):
+    """Lookup-free quantisation: a code is the signs of its numbers (Yu et al. 2023, https://arxiv.org/abs/2310.05737)."""
+
+    def __init__(self, slots: int, codes: int) -> None:
+        super().__init__()
+        from vector_quantize_pytorch import LFQ
+
+        self.quantizer = LFQ(codebook_size=codes, dim=(codes - 1).bit_length())
+        self.slots, self.width, self.codes = slots, slots * (codes - 1).bit_length(), codes
+
+    def forward(self, latents: Tensor) -> Quantised:
+        result = self.quantizer(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
+        return _regroup(result.quantized, result.indices, result.entropy_aux_loss, self.slots)
+
+    def lookup(self, indices: Tensor) -> Tensor:
+        codes = self.quantizer.indices_to_codes(rearrange(indices, "n c s -> n (c s)"))
+        return _by_cell(codes, self.slots)
+
+
+def _regroup(latents: Tensor, indices: Tensor, loss: Tensor, slots: int) -> Quantised:
+    return Quantised(_by_cell(latents, slots), rearrange(indices, "n (c s) -> n c s", s=slots).long(), loss)
+
+
+def _by_cell(latents: Tensor, slots: int) -> Tensor:
+    return rearrange(latents, "n (c s) w -> n c (s w)", s=slots)
+
+
+def create_bottleneck(kind: Kind, slots: int, levels: tuple[int, ...], codebook: int) -> Bottleneck:
+    """A bottleneck of a kind with `slots` tokens a cell; `levels` is for FSQ, `codebook` (entries) for the others."""
+    if kind == "fsq":
+        return FiniteScalar(slots, levels)
+    return {"vq": LearnedCodebook, "residual": Residual, "lfq": LookupFree}[kind](slots, codebook)
+
+
+def usage(indices: Int[Tensor, "..."], codes: int) -> tuple[float, float]:
+    """Share of codes that occur, and perplexity (e to the entropy of their frequencies)."""
+    frequency = torch.bincount(indices.flatten(), minlength=codes).double() / max(indices.numel(), 1)
+    entropy = -(frequency * frequency.clamp(min=1e-12).log()).sum()
+    return (frequency > 0).double().mean().item(), entropy.exp().item()

@@ -1,0 +1,286 @@
+"""The VQ tokenizer: a VQ-VAE over fields, trained in function space.
+
+    field ──find its box, evaluate at probes──▶ encoder ──▶ bottleneck ──▶ tokens ──▶ decoder ──▶ rows ──▶ plain MLP
+
+The encoder sees what a field is worth and never its weights: neurons in another order, or another architecture with the
+same values, give the same tokens. What is decoded is an ordinary field of `decoded_spec`, see `local_field`.
+
+The first tokens say the box, an axis each (`box.py`). Then come the cells of the box in raster order, layer by layer
+from the ground up, and the slots of a cell side by side.
+
+Fields are encoded and decoded one at a time: in a batch, matrix products round otherwise, by its size, and a sample
+would depend on how many are made with it. One field keeps the processor as busy as sixteen do, and needs less memory;
+each of torch's threads encodes fields of its own.
+"""
+
+import itertools
+import math
+import warnings
+
+import torch
+from einops import rearrange
+from jaxtyping import Float, Int
+from torch import Tensor
+
+from nfgen.config import require
+from nfgen.errors import CollapsedCodebookWarning, ConfigError
+from nfgen.fields.field import batches
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io.state_dict import check_claims
+from nfgen.runtime.progress import progress
+from nfgen.runtime.threads import in_threads
+from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokens.vocabulary import Vocabulary
+
+from .bounding_box import INTERVALS, Box
+from .config import VQConfig
+from .dataset import WarpedFields
+from .grid_field import LocalField
+from .latent_optimization import refine
+from .networks import Cells, Decoder, Encoder, ProbeEncoder
+from .probes import find_box, grid_sight, probe
+from .quantizers import create_bottleneck, usage
+from .training import VQNetworks, train
+from .warps import Warp
+
+PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
+MEASURED = 64  # fields whose boxes say which cells are nearly cubes
+FEW = 64  # cells along all axes but the last, at most
+FIELDS_A_TASK = 8  # encoded by a thread before it asks for more
+COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
+
+
+class VQTokenizer(Tokenizer):
+    """Fields to a few tokens and back, judged by what the fields are worth in space.
+
+    Attributes:
+        codebook_usage: share of the codes that the training fields use.
+        perplexity: of those codes.
+    """
+
+    name = "vq"
+    Config = VQConfig
+    FREE_ON_RESUME = ("steps", "minutes", "learning_rate", "save_every")
+
+    codebook_usage: float
+    perplexity: float
+
+    def _fit(self, fields: FieldSet) -> None:
+        # The layers draw their first weights from torch's own generator: keep the caller's as it was.
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self.config.seed)
+            given, dims = self.config.cells, self.spec.dims
+            require(given is None or len(given) == dims, "cells", f"must be one number for each of {dims} axes", given)
+            self._counts = given or self._cell_counts(fields)
+            networks = self._build()
+            generator = torch.Generator().manual_seed(self.config.seed)
+            pool = self._pool(networks.encoder, fields, generator)
+            train(networks, pool, self.config, self.name, self._scratch)
+        self._networks = networks.requires_grad_(False)
+        tokens = self.encode(fields.weights)[:, self.spec.dims :]
+        figures = [self._slot_usage(tokens[:, slot :: self.config.slots], slot) for slot in range(self.config.slots)]
+        self.codebook_usage, self.perplexity = (min(column) for column in zip(*figures, strict=True))
+        if self.codebook_usage < COLLAPSED:
+            warnings.warn(
+                f"the codebook has collapsed: the fields use {self.codebook_usage:.1%} of what they could; "
+                "use bottleneck fsq, a smaller codebook, or more steps",
+                CollapsedCodebookWarning,
+                stacklevel=3,
+            )
+
+    def _slot_usage(self, tokens: Tensor, slot: int) -> tuple[float, float]:
+        bottleneck = self._networks.bottleneck
+        low, high = bottleneck.ranges[slot] if bottleneck.ranges else (0, bottleneck.codes)
+        share, perplexity = usage(tokens - low, high - low)
+        # A handful of fields cannot use all codes: then all of their tokens could at best be different ones.
+        return min(1.0, share * max(1.0, (high - low) / tokens.numel())), perplexity
+
+    def _cell_counts(self, fields: FieldSet) -> tuple[int, ...]:
+        """As many cells as there are tokens for, nearly cubes in the boxes of these fields."""
+        config, dims = self.config, self.spec.dims
+        most = (config.codes - dims) // config.slots
+        wanted = f"must leave a token for a cell beside {dims} for the box"
+        require(most > 0, "codes", wanted, config.codes)
+        sides = find_box(self.spec, grid_sight(self.spec, fields.weights[:MEASURED])).half.mean(0).log()
+        if config.mirrors(dims):
+            sides[0] -= math.log(2)
+
+        def merit(counts: tuple[int, ...]) -> float:
+            logs = sides - torch.tensor(counts).log()
+            return float(math.log(math.prod(counts)) - logs.var(correction=0))
+
+        every = itertools.product(range(1, min(most, FEW) + 1), repeat=dims - 1)
+        options = [(*some, most // math.prod(some)) for some in every if math.prod(some) <= most]
+        return max(options, key=merit)
+
+    def _build(self) -> VQNetworks:
+        config, dims = self.config, self.spec.dims
+        cells = Cells(self._counts, config.mirrors(dims))
+        number = cells.number * cells.sides
+        probes = config.probes or max(1, round((PROBES[dims] / number) ** (1 / dims)))
+        # Built for real where the rest is only claimed (`check_claims`): it computes with values while it is built.
+        with torch.device("cpu"):
+            bottleneck = create_bottleneck(config.bottleneck, config.slots, config.levels, config.codebook)
+        sizes = (cells, bottleneck.width, config.channels)
+        return VQNetworks(
+            self._encoder(cells, bottleneck.width, probes),
+            bottleneck,
+            Decoder(*sizes, config.decoder_blocks, config.nodes**dims, config.width),
+            LocalField(cells, config.nodes, config.width, self.spec.output, config.truncation),
+        )
+
+    # Another encoder replaces the next four; all else is the same for it.
+
+    def _encoder(self, cells: Cells, latent: int, probes: int) -> Encoder:
+        return ProbeEncoder(cells, latent, self.config.channels, self.config.encoder_blocks, probes)
+
+    def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
+        """What to train on."""
+        return WarpedFields(fields, encoder.probe_counts, self.config, generator)
+
+    def _warps(self, count: int, generator: torch.Generator) -> Warp:
+        """Through what `encode_augmented` sees fields."""
+        strength, dims = self.config.view_augment, self.spec.dims
+        return Warp.random(count, dims, generator, strength=strength, mirror=self.config.mirrors(dims))
+
+    def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
+        """What the encoder reads of fields, and their boxes."""
+        return probe(spec, grid_sight(spec, weights, warp), self.networks.encoder.probe_counts, self.config.truncation)
+
+    @property
+    def networks(self) -> VQNetworks:
+        """The trained networks.
+
+        Raises:
+            ConfigError: if the tokenizer is not fitted.
+        """
+        if not hasattr(self, "_networks"):
+            raise ConfigError(f"the {self.name} tokenizer is not fitted", "call fit first")
+        return self._networks
+
+    @property
+    def decoded_spec(self) -> FieldSpec:
+        return self.networks.field.spec
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        bottleneck = self.networks.bottleneck
+        cells, codes = self.networks.encoder.cells.number, bottleneck.codes
+        return Vocabulary(
+            length=self.spec.dims + cells * self.config.slots,
+            codes=codes + INTERVALS,
+            ranges=((codes, codes + INTERVALS),) * self.spec.dims
+            + (bottleneck.ranges or ((0, codes),) * self.config.slots) * cells,
+            levels=bottleneck.levels,
+            classes=self.classes,
+        )
+
+    def encode(
+        self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None
+    ) -> Int[Tensor, "fields tokens"]:
+        """Tokens [N, length] of fields of the fitted spec, or of any other of the same dims and kind of output.
+
+        Raises:
+            ConfigError: if the weights are not of the spec, not finite, or the spec is of other dims or output.
+        """
+        return self._encode(weights, spec, None)
+
+    def encode_augmented(
+        self, weights: Float[Tensor, "fields weights"], generator: torch.Generator, spec: FieldSpec | None = None
+    ) -> Int[Tensor, "fields tokens"]:
+        """Tokens of randomly warped fields, other ones at each call: fresh sequences to train a model on.
+
+        Raises:
+            ConfigError: as `encode`.
+        """
+        return self._encode(weights, spec, self._warps(len(weights), generator))
+
+    def views(
+        self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None, count: int, seed: int
+    ) -> Int[Tensor, "fields views tokens"]:
+        """`count` warped token sequences of each field.
+
+        Raises:
+            ConfigError: as `encode`.
+        """
+        generator = torch.Generator().manual_seed(seed)
+        return torch.stack([self.encode_augmented(weights, generator, spec) for _ in range(count)], dim=1)
+
+    def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
+        spec = spec or self.spec
+        self._check_function(weights, spec)
+        bottleneck = self.networks.bottleneck
+        tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64)
+
+        @torch.no_grad()  # a setting of each thread
+        def encode(some: slice) -> int:
+            for i in range(some.start, some.stop):
+                one = slice(i, i + 1)
+                here = weights[one].clone()  # aligned like any other: products may round by where memory begins
+                read, box = self._observe(spec, here, warp and warp[one])
+                latents = self.networks.encoder(read, box.numbers)
+                if self.config.refine:
+                    latents = refine(self.networks, latents, spec, here, box, warp and warp[one], self.config)
+                codes = bottleneck(latents).indices.flatten(1)
+                tokens[one] = torch.cat([bottleneck.codes + box.tokens, codes], dim=1)
+            return some.stop - some.start
+
+        with progress(len(weights), "encode", "fields") as bar:
+            for done in in_threads(encode, batches(len(weights), FIELDS_A_TASK), torch.get_num_threads()):
+                bar.update(done)
+        return tokens
+
+    def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
+        if (spec.dims, spec.output) != (self.spec.dims, self.spec.output):
+            raise ConfigError(
+                f"the tokenizer takes {self.spec.dims}-D {self.spec.output} fields, not {spec.dims}-D {spec.output}",
+                "fit one on fields of this kind",
+            )
+        if weights.ndim != 2 or weights.shape[1] != spec.size:
+            raise ConfigError(
+                f"weights of shape {tuple(weights.shape)} are not fields of {spec.size} weights",
+                "give the spec of the fields, too",
+            )
+        if not torch.isfinite(weights).all():
+            raise ConfigError("there are weights that are not finite", "fit those fields again")
+
+    @torch.no_grad()
+    def decode(self, tokens: Int[Tensor, "fields tokens"]) -> Float[Tensor, "fields weights"]:
+        """Weights [N, P] of `decoded_spec`.
+
+        Raises:
+            ConfigError: if a token is not one of the codes that may stand at its place.
+        """
+        networks = self.networks
+        self._check_tokens(tokens)
+        dims, bottleneck = self.spec.dims, networks.bottleneck
+        boxes = Box.from_tokens(tokens[:, :dims] - bottleneck.codes)
+        cells = rearrange(tokens[:, dims:], "n (c s) -> n c s", s=self.config.slots)
+        weights = torch.empty(len(tokens), self.decoded_spec.size)
+        for one in batches(len(tokens), 1):
+            decoded = networks.decoder(bottleneck.lookup(cells[one]), boxes[one].numbers)
+            weights[one] = networks.field.weights(decoded, boxes[one])
+        return weights
+
+    def code_vectors(self) -> Float[Tensor, "codes width"]:
+        """The latents of the codes."""
+        return self.networks.bottleneck.vectors()
+
+    def tensors(self) -> dict[str, Tensor]:
+        figures = {"codebook_usage": self.codebook_usage, "perplexity": self.perplexity}
+        own = {f"figures.{key}": torch.tensor(value, dtype=torch.float64) for key, value in figures.items()}
+        own["cells"] = torch.tensor(self._counts)
+        # Tensors that share memory cannot be stored, hence the clones.
+        return own | {f"networks.{key}": value.clone() for key, value in self.networks.state_dict().items()}
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        self._counts = tuple(tensors["cells"].tolist())
+        state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}
+        check_claims(self._build, state)
+        with torch.random.fork_rng(devices=[]):
+            networks = self._build()
+        networks.load_state_dict(state)
+        self._networks = networks.eval().requires_grad_(False)
+        self.codebook_usage = tensors["figures.codebook_usage"].item()
+        self.perplexity = tensors["figures.perplexity"].item()

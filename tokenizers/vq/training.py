@@ -1,0 +1,159 @@
+"""Training of the VQ tokenizer: a loss in function space on warped fields."""
+
+import math
+import time
+from pathlib import Path
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+from torch.nn import functional
+
+from nfgen.fields.spec import Output
+from nfgen.runtime.precision import bfloat16_pays
+from nfgen.runtime.progress import progress
+from nfgen.runtime.signals import uninterrupted
+
+from .checkpoint import CheckPoint
+from .config import VQConfig
+from .dataset import Batch, WarpedFields
+from .grid_field import LocalField
+from .networks import Decoder, Encoder
+from .probes import signal
+from .quantizers import Bottleneck
+
+WARMUP = 0.03  # share of the steps
+CLOCK_STARTS = 0.05  # share of the time limit before which it does not count, so that a short run is the same each time
+FINAL_RATE = 0.02  # of the learning rate
+SIGN_WEIGHT = 1.0
+# Where it is not sure, a shape overlaps most with the true one if whatever is inside with a probability of at least
+# IoU / (1 + IoU) counts as inside: that is half of F = 2 IoU / (1 + IoU) (Lipton et al. 2014, arXiv 1402.1892). If the
+# inside counts w-fold, a cross-entropy decides at 1 / (1 + w); so w is about 1 / IoU, or thin parts are lost.
+INSIDE_WEIGHT = 1.4
+SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted and true distances decide the side
+
+
+class VQNetworks(nn.Module):
+    """Everything of the tokenizer that is learned."""
+
+    def __init__(self, encoder: Encoder, bottleneck: Bottleneck, decoder: Decoder, field: LocalField) -> None:
+        super().__init__()
+        self.encoder, self.bottleneck, self.decoder, self.field = encoder, bottleneck, decoder, field
+
+
+def train(
+    networks: VQNetworks, pool: WarpedFields, config: VQConfig, name: str = "vq", scratch: Path | None = None
+) -> None:
+    """Train the networks of the tokenizer of that name on a pool of fields not yet filled, in place; go on from the
+    check point in the folder `scratch`, if there is one.
+
+    Raises:
+        NfgenError: if the loss is no longer finite; the last check point is kept.
+        KeyboardInterrupt: on Ctrl-C, after a check point.
+    """
+    optimizers = make_optimizers(networks, config.learning_rate)
+    peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
+    kept = CheckPoint(scratch, networks, optimizers, pool.tensors(), pool.generator, name)
+    resumed = kept.restore()
+    if resumed is None:
+        pool.fill()
+    first, spent = resumed or (0, 0.0)
+    reached = first
+    started = time.monotonic() - spent
+    networks.train()
+    shown = 0.0
+    # In percent, since either steps or time may end it.
+    with progress(100, f"train {name}", "%") as bar:
+        try:
+            for step in range(first, config.steps):
+                late = (time.monotonic() - started) / (60 * config.minutes)
+                done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
+                if done >= 1:
+                    break
+                for optimizer, rates in zip(optimizers, peaks, strict=True):
+                    for group, rate in zip(optimizer.param_groups, rates, strict=True):
+                        group["lr"] = rate * annealed(done)
+                if step % config.save_every == 0 and step > first:
+                    kept.save(step, time.monotonic() - started)
+                with uninterrupted():
+                    loss = _step(networks, pool, optimizers, config, done)
+                    if loss is None:
+                        raise kept.diverged(step)
+                    reached = step + 1
+                shown = loss if step == 0 else 0.98 * shown + 0.02 * loss
+                bar.update(int(100 * done) - bar.done, loss=shown, step=step)
+        except KeyboardInterrupt:
+            kept.save(reached, time.monotonic() - started)
+            raise
+        kept.save(reached, time.monotonic() - started)
+        bar.update(100 - bar.done, loss=shown)
+    networks.eval()
+
+
+def _step(
+    networks: VQNetworks,
+    pool: WarpedFields,
+    optimizers: list[torch.optim.Optimizer],
+    config: VQConfig,
+    done: float,
+) -> float | None:
+    """One step of the optimizers, and its loss; None, and nothing done to the weights, if that is not finite."""
+    pool.refresh(done)
+    loss = function_loss(networks, pool.draw(), config.truncation)
+    for optimizer in optimizers:
+        optimizer.zero_grad()
+    loss.backward()
+    norm = nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
+    if not (torch.isfinite(norm) and torch.isfinite(loss)):
+        return None
+    for optimizer in optimizers:
+        optimizer.step()
+    return loss.item()
+
+
+def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Float[Tensor, ""]:
+    """L1 of the signal, cross-entropy of inside and outside, and the bottleneck's own term."""
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
+        latents = networks.encoder(batch.read, batch.box.numbers)
+    quantised = networks.bottleneck(latents.float())
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
+        rows = networks.decoder(quantised.latents, batch.box.numbers)
+        distances = networks.field(rows, batch.box, batch.points)
+    loss = reconstruction_loss(distances.float(), batch.targets, networks.field.spec.output, truncation)
+    return loss.mean() + quantised.loss
+
+
+def reconstruction_loss(
+    distances: Float[Tensor, "fields points"],
+    targets: Float[Tensor, "fields points"],
+    output: Output,
+    truncation: float,
+) -> Float[Tensor, "fields"]:
+    """Of decoded distances [N, n] (before the gain) against the outputs [N, n] of the original fields."""
+    error = (torch.tanh(distances / truncation) - signal(output, targets, truncation)).abs().mean(1)
+    if output == "sdf":
+        logits, truth = -distances / (SIGN_WIDTH * truncation), torch.sigmoid(-targets / (TARGET_WIDTH * truncation))
+    else:
+        logits, truth = -2 * distances / truncation, torch.sigmoid(targets)
+    inside = torch.tensor(1.0 if output == "brightness" else INSIDE_WEIGHT)
+    sign = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none", pos_weight=inside).mean(1)
+    return error + SIGN_WEIGHT * sign
+
+
+def make_optimizers(networks: VQNetworks, rate: float) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of encoder and decoder, AdamW for the rest (Jordan et al. 2024,
+    https://kellerjordan.github.io/posts/muon): the same error in about half the steps."""
+    trunk = [networks.encoder.read, networks.encoder.blocks, networks.decoder.blocks, networks.decoder.write]
+    matrices = [p for module in trunk for p in module.parameters() if p.ndim == 2]
+    taken = {id(p) for p in matrices}
+    rest = [p for p in networks.parameters() if id(p) not in taken and p.requires_grad]
+    return [
+        torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        torch.optim.AdamW(rest, lr=rate / 2, betas=(0.9, 0.98), weight_decay=0.0),
+    ]
+
+
+def annealed(done: float) -> float:
+    """Learning rate, relative to its peak, when a share of the training is done: linear warm-up, then a cosine."""
+    cosine = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2
+    return min(1.0, done / WARMUP + 0.01) * cosine

@@ -1,0 +1,77 @@
+"""`identity`: the weights themselves as continuous tokens, normalised."""
+
+from dataclasses import dataclass
+
+from jaxtyping import Float
+from torch import Tensor
+
+from nfgen.config import Configuration, require
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokens.vocabulary import Vocabulary
+
+from .chunking import Unit, Units
+from .normalization import Normalise, Scaling, Target
+
+
+@dataclass(frozen=True)
+class IdentityConfig(Configuration):
+    """How weights become continuous tokens."""
+
+    target: Target = "delta"
+    """Tokenise weights, or their delta from the base (weights where there is no base)."""
+    normalise: Normalise = "entry"
+    """Mean 0 and deviation 1 for each weight, for each tensor of the field, or not at all."""
+    unit: Unit = "row"
+    """One token a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
+    chunk: int = 32
+    """Weights of one token where the unit is a chunk."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        require(self.chunk > 0, "chunk", "must be positive", self.chunk)
+
+
+class IdentityTokenizer(Tokenizer):
+    """Continuous tokens: scaled weights, cut into units.
+
+    `|decode(encode(w)) - w| <= 2^-22 (|w| + |offset|)`, the rounding of `Scaling`, and equality for `target="weights"`
+    with `normalise="none"`.
+    """
+
+    name = "identity"
+    Config = IdentityConfig
+
+    def _fit(self, fields: FieldSet) -> None:
+        self._set(Scaling.of(fields, self.config.target, self.config.normalise))
+
+    def _set(self, scaling: Scaling) -> None:
+        self._units = Units(self.spec, self.config.unit, self.config.chunk)
+        self._scaling = scaling
+
+    @property
+    def vocabulary(self) -> Vocabulary:
+        """Continuous; the classes of the field set."""
+        self._check_fitted()
+        return Vocabulary(length=self._units.length, width=self._units.width, classes=self.classes)
+
+    def encode(
+        self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None
+    ) -> Float[Tensor, "fields tokens width"]:
+        """Scaled weights [N, length, width]; padding is zero."""
+        self._check_weights(weights, spec)
+        return self._units.split(self._scaling.apply(weights))
+
+    def decode(self, tokens: Float[Tensor, "fields tokens width"]) -> Float[Tensor, "fields weights"]:
+        """Weights [N, P]; what stands in the padding is dropped."""
+        self._check_tokens(tokens)
+        return self._scaling.undo(self._units.join(tokens))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Offset and scale of each weight."""
+        self._check_fitted()
+        return self._scaling.tensors()
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        self._set(Scaling.restored(tensors, self.spec))

@@ -1,0 +1,97 @@
+"""From weights to the numbers that are tokenised, and back: delta from the base, mean and spread."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from jaxtyping import Float
+from torch import Tensor
+
+from nfgen.errors import ConfigError
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+
+Target = Literal["delta", "weights"]
+Normalise = Literal["entry", "tensor", "none"]
+
+SMALLEST_SCALE = 2.0**-6  # of the mean spread: a weight that never moved in training must not become a huge number
+
+
+def tensor_slices(spec: FieldSpec) -> list[slice]:
+    """Where each weight matrix and each bias stands in flat weights."""
+    slices = []
+    for layer in spec.layers:
+        slices.append(slice(layer.start, layer.bias_start))
+        if layer.bias:
+            slices.append(slice(layer.bias_start, layer.end))
+    return slices
+
+
+@dataclass(frozen=True)
+class Scaling:
+    """`value = (weight - offset) / scale`.
+
+    Four roundings lie between `w` and `undo(apply(w))`, each of half a unit in the last place of a number no larger
+    than |w| + |offset|, so that they differ by at most 2^-22 (|w| + |offset|); not at all for offset 0 and scale 1.
+    """
+
+    offset: Float[Tensor, "weights"]
+    scale: Float[Tensor, "weights"]
+
+    @classmethod
+    def of(cls, fields: FieldSet, target: Target, normalise: Normalise) -> "Scaling":
+        """What a field set asks for.
+
+        Args:
+            target: `delta` from the base (from zero if the set has none), or the `weights` themselves.
+            normalise: to mean 0 and deviation 1 for each weight (`entry`) or each tensor of the field, or not at all.
+        """
+        start = torch.zeros(fields.spec.size)
+        if target == "delta" and fields.base is not None:
+            start = fields.base.clone()
+        deltas = fields.weights - start
+        if normalise == "none":
+            return cls(start, torch.ones_like(start))
+        mean, spread = deltas.mean(0), deltas.std(0, correction=0)
+        if normalise == "tensor":
+            for here in tensor_slices(fields.spec):
+                mean[here], spread[here] = deltas[:, here].mean(), deltas[:, here].std(correction=0)
+        return cls(start + mean, _not_too_small(spread))
+
+    def apply(self, weights: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields weights"]:
+        """The numbers to tokenise."""
+        return (weights - self.offset) / self.scale
+
+    def undo(self, values: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields weights"]:
+        """The inverse of `apply`."""
+        return values * self.scale + self.offset
+
+    def grid_step(self, values: Tensor, width: int) -> float:
+        """The spacing on which codes of `width` numbers are to be laid, a power of two.
+
+        `apply(undo(code))` is wrong by at most e = 2^-22 of the largest number met on the way. Codes that differ by
+        2 e (1 + sqrt(width)) or more in one number stay nearest to themselves, so that `encode(decode(t)) == t`.
+        """
+        largest = float(values.abs().max()) + float((self.offset / self.scale).abs().max())
+        return 2.0 ** math.ceil(math.log2(2.0**-21 * (1 + math.sqrt(width)) * (largest or 1.0)))
+
+    def tensors(self) -> dict[str, Tensor]:
+        """The state, to be saved."""
+        return {"offset": self.offset, "scale": self.scale}
+
+    @classmethod
+    def restored(cls, tensors: dict[str, Tensor], spec: FieldSpec) -> "Scaling":
+        """Take back what `tensors` gave.
+
+        Raises:
+            ConfigError: if it is not of this spec's size.
+        """
+        if any(tensors[key].shape != (spec.size,) for key in ("offset", "scale")):
+            raise ConfigError(f"its offset and scale are not those of {spec.size} weights")
+        return cls(tensors["offset"], tensors["scale"])
+
+
+def _not_too_small(spread: Float[Tensor, "weights"]) -> Float[Tensor, "weights"]:
+    typical = float(spread.square().mean().sqrt())
+    return spread.clamp(min=typical * SMALLEST_SCALE) if typical > 0 else torch.ones_like(spread)
