@@ -19,6 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nfgen import FieldSet, Run, SamplingConfig, TrainConfig, fit, show_progress, tokenize, train
+from nfgen.fields.accuracy import judge_fields
 from nfgen.io.artifact import kind_of
 from nfgen.io.files import write_json
 from nfgen.metrics.frechet import frechet_distance
@@ -26,7 +27,6 @@ from nfgen.models.generation.generate import sample
 from nfgen.runtime.progress import progress
 from nfgen.shapes.formats.images import read_idx_images, read_idx_labels
 from nfgen.tokens.decoding import decode_fields
-from nfgen.tokens.round_trip import judge_fields
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 
 PIXELS, CLASSES = 28, 10

@@ -17,8 +17,9 @@ import trimesh
 from PIL import Image
 
 from nfgen.config import Configuration
-from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import files
 from nfgen.shapes import find_shapes

@@ -31,29 +31,25 @@ sys.path.insert(0, str(Path(__file__).parent))
 from mutants import Site, changed, sites
 
 ROOT = Path(__file__).parent.parent
-DECODING = (
-    "decoding",
-    "field",
-    "vocabulary",
-    "symmetry",
-    "meshing",
-    "surface_grid",
-    "bounds",
-    "restriction",
-    "regional",
-)
+DECODING = ("tokens.decoding", "tokens.vocabulary", "fields.field", "fields.mlp", "fields.symmetry")
 MODULES = [
-    *(f"nfgen.tokenizers.{path.stem}" for path in sorted((ROOT / "tokenizers").glob("*.py"))),
+    *(
+        "nfgen." + ".".join(path.relative_to(ROOT).with_suffix("").parts)
+        for path in sorted((ROOT / "tokenizers").rglob("*.py"))
+        if path.name != "__init__.py"
+    ),
     *(f"nfgen.{name}" for name in DECODING),
+    *(f"nfgen.fields.meshing.{name}" for name in ("bounds", "pruning", "piecewise", "sparse_grid", "marching_cubes")),
 ]
 TESTS = [
-    *(f"test_{name}.py" for name in ("tokenizers", "weight_tokenizers", "vq", "graph", "laws", "field", "symmetry")),
+    "tokenizers",
+    "fields",
+    "tokens",
+    "test_laws.py",
+    "test_artifacts.py",
+    "io/test_hub.py",
     *(
-        f"test_{name}.py"
-        for name in ("vq_training", "nouns", "meshing", "surface_grid", "round_trip", "hub", "stored_meaning")
-    ),
-    *(
-        f"test_interruption.py::test_{name}"
+        f"pipeline/test_interruption.py::test_{name}"
         for name in (
             "a_tokenizer_goes_on_from_its_check_point_to_the_same_bits",
             "ctrl_c_keeps_the_step_that_it_came_in",
@@ -62,7 +58,7 @@ TESTS = [
             "weights_that_are_not_finite_never_replace_a_check_point",
         )
     ),
-    "test_untrusted.py::test_a_tokenizer_that_claims_other_networks_claims_no_memory",
+    "io/test_untrusted.py::test_a_tokenizer_that_claims_other_networks_claims_no_memory",
 ]
 """What is to notice."""
 MEMORY = 16 << 30  # bytes of address space that a mutant may claim

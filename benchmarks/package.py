@@ -20,14 +20,14 @@ import click
 ROOT = Path(__file__).parent.parent
 LOWEST_TESTS = [
     "test_architecture.py",
-    "test_cli.py",
-    "test_field.py",
-    "test_fitting.py",
-    "test_pipeline.py",
-    "test_shapes.py",
-    "test_weight_tokenizers.py",
+    "cli/test_cli.py",
+    "fields/test_field.py",
+    "fitting/test_fitting.py",
+    "pipeline/test_pipeline.py",
+    "shapes/test_shapes.py",
+    "tokenizers/test_weight_tokenizers.py",
 ]
-NEWEST_QUICK = ["test_architecture.py", "test_cli.py", "test_export.py", "test_plugins.py"]
+NEWEST_QUICK = ["test_architecture.py", "cli/test_cli.py", "pipeline/test_export.py", "runtime/test_plugins.py"]
 MODULES = ["nfgen/tokenizers/base.py", "nfgen/models/gpt.py", "nfgen/cli/main.py", "nfgen/py.typed",
            "nfgen/report/assets/page.html"]  # fmt: skip
 

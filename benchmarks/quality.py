@@ -34,12 +34,12 @@ from nfgen import (
     train,
 )
 from nfgen.evaluation.point_clouds import sample_clouds, shape_clouds
+from nfgen.fields.accuracy import judge_fields
 from nfgen.io.artifact import kind_of
 from nfgen.io.files import write_json
 from nfgen.metrics import chamfer_matrix
 from nfgen.shapes import find_shapes
 from nfgen.tokenizers import registry
-from nfgen.tokens.round_trip import judge_fields
 from nfgen.tokens.token_set import TOKENIZER
 
 TOKENIZER_SHARE, MODEL_SHARE = 0.48, 0.15  # of the minutes; fitting, generating and scoring take the rest

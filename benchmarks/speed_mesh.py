@@ -13,9 +13,10 @@ import numpy as np
 import torch
 from speed import in_turns, ratio, report
 
-from nfgen.fields.field import Field, batches, evaluate
+from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.meshing.marching_cubes import extract_mesh, grid_points, mesh_from_grid
+from nfgen.fields.mlp import batches, evaluate
 from nfgen.tokenizers import registry
 
 
@@ -30,9 +31,9 @@ def dense_mesh(field: Field, resolution: int, at_once: int) -> object:
 
 
 def measure(kind: str, field: Field, resolution: int, rounds: int) -> None:
-    ours, whole = extract_mesh(field, resolution), dense_mesh(field, resolution, 8192)
+    ours, whole = extract_mesh(field.spec, field.weights, resolution), dense_mesh(field, resolution, 8192)
     works = {
-        "ours": partial(extract_mesh, field, resolution),
+        "ours": partial(extract_mesh, field.spec, field.weights, resolution),
         "dense": partial(dense_mesh, field, resolution, max(1, (1 << 22) // max(field.spec.hidden))),
         "dense_chunked": partial(dense_mesh, field, resolution, 8192),
     }

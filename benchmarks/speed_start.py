@@ -46,8 +46,8 @@ def first_mesh(run: str) -> tuple[float, float]:
 
 def tokenizing(fields: str, tokenizer: str, count: int, engine: str) -> dict[str, object]:
     """Fields a second, the beginning of an engine included; the fields are repeated to be so many."""
-    from nfgen.fields.field import batches
     from nfgen.fields.field_set import FieldSet
+    from nfgen.fields.mlp import batches
     from nfgen.pipeline.tokenize import ENCODED_AT_ONCE, encode_part
     from nfgen.runtime.executor import create_engine
     from nfgen.runtime.malloc import keep_freed_memory

@@ -13,11 +13,11 @@ from typing import Any
 import click
 import torch
 
+from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.tokenizers import registry
 from nfgen.tokens.decoding import decode_fields
-from nfgen.tokens.round_trip import judge_fields
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 from nfgen.viz.render import render_mesh

@@ -126,7 +126,8 @@ def generate(
     from nfgen.runtime.executor import create_engine
 
     if turntable is not None:
-        from nfgen.viz.animation import require, write_turntables
+        from nfgen.pipeline.turntables import write_turntables
+        from nfgen.viz.animation import require
 
         require(turntable)
     loaded = Run.load(run, which, device)

@@ -7,7 +7,7 @@ generates back into SDF MLPs and meshes. Public names are imported when they are
 import importlib
 from typing import Any
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 _HOMES = {
     "make_shapes": "shapes.synthetic",
@@ -31,6 +31,7 @@ _HOMES = {
     "evaluate": "evaluation",
     "write_report": "report",
     "Tokenizer": "tokenizers.base",
+    "load_tokenizer": "tokenizers.registry:from_pretrained",
     "IdentityTokenizer": "tokenizers.weights.identity",
     "HistogramTokenizer": "tokenizers.weights.histogram",
     "CodebookTokenizer": "tokenizers.weights.codebook",

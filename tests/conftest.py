@@ -4,13 +4,20 @@ import pytest
 import torch
 from torch import Tensor
 
-from nfgen.fields.field import evaluate, initial_weights
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import evaluate, initial_weights
 from nfgen.fields.spec import FieldSpec
+from nfgen.runtime.progress import show_progress
 
 TINY = FieldSpec(frequencies=1, hidden=(16, 16))
 FIELDS_A_CLASS = 6
 UNIFORM_CHECKS, NEAR_CHECKS = 512, 128
+
+
+@pytest.fixture(autouse=True)
+def quiet() -> None:
+    """Every test begins as a library call does, whatever command an earlier test ran in this process."""
+    show_progress(False)
 
 
 @pytest.fixture(scope="session")

@@ -1,8 +1,9 @@
-"""Dependencies point one way, floor by floor, and heavy libraries are imported only when they are needed."""
+"""Dependencies point one way, floor by floor, without circles; heavy libraries are imported only when needed."""
 
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,8 +11,23 @@ import pytest
 import nfgen
 
 PACKAGE = Path(nfgen.__file__).parent
-VERBS = ("nfgen.pipeline", "nfgen.evaluation", "nfgen.demo")
-"""What of nfgen/ brings tokenizers and models together; `nfgen` itself re-exports lazily."""
+ROOT = PACKAGE.parent
+FLOORS = (
+    ("errors", "config"),
+    ("runtime",),
+    ("io",),
+    ("shapes", "viz", "metrics"),
+    ("fields",),
+    ("fitting", "tokens"),
+    ("tokenizers", "models"),
+    ("pipeline",),
+    ("evaluation", "report"),
+    ("demo",),
+    ("cli", "__main__"),
+)
+"""From the ground up. `nfgen` itself re-exports lazily, and stands on none."""
+TOP_FOLDERS = ("tokenizers", "models", "cli")
+"""In a checkout these are links, which rglob does not follow."""
 
 
 def module_name(path: Path) -> str:
@@ -20,62 +36,97 @@ def module_name(path: Path) -> str:
 
 
 def floor(module: str) -> int:
-    """0 = nouns, 1 = tokenizers and models, 2 = verbs, 3 = command line."""
-    if module.startswith(("nfgen.cli", "nfgen.__main__")):
-        return 3
-    if module.startswith(VERBS):
-        return 2
-    return 1 if module.startswith(("nfgen.tokenizers", "nfgen.models")) else 0
+    """The floor of a module below `nfgen`."""
+    (number,) = (i for i, folders in enumerate(FLOORS) if module.split(".")[1] in folders)
+    return number
 
 
-def imports(path: Path) -> set[str]:
-    """Modules of nfgen that a file imports, wherever in the file."""
-    package = module_name(path).split(".") if path.name == "__init__.py" else module_name(path).split(".")[:-1]
+FILES = {
+    module_name(file): file
+    for file in (*PACKAGE.rglob("*.py"), *(f for name in TOP_FOLDERS for f in (PACKAGE / name).rglob("*.py")))
+}
+
+
+def imports(module: str) -> set[str]:
+    """Modules of nfgen that a module imports, wherever in its file."""
+    package = module.split(".") if FILES[module].name == "__init__.py" else module.split(".")[:-1]
     found = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+    for node in ast.walk(ast.parse(FILES[module].read_text())):
         if isinstance(node, ast.Import):
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
             start = package[: len(package) - node.level + 1] if node.level else []
             base = ".".join([*start, *((node.module or "").split(".") if node.module else [])])
-            found |= {base, *(f"{base}.{alias.name}" for alias in node.names)}
-    return {name for name in found if name.split(".")[0] == "nfgen"}
+            found |= {name if (name := f"{base}.{alias.name}") in FILES else base for alias in node.names}
+    return (found & FILES.keys()) - {module, "nfgen"}
 
 
-# In a checkout these folders are links, which rglob does not follow.
-FILES = sorted(
-    {*PACKAGE.rglob("*.py"), *(f for name in ("tokenizers", "models", "cli") for f in (PACKAGE / name).rglob("*.py"))}
-)
+IMPORTS = {name: imports(name) for name in sorted(FILES) if name != "nfgen"}
 
 
-def test_the_floors_are_all_there() -> None:
-    assert {floor(module_name(file)) for file in FILES} == {0, 1, 2, 3}
+def test_every_floor_is_there() -> None:
+    assert {floor(name) for name in IMPORTS} == set(range(len(FLOORS)))
 
 
-@pytest.mark.parametrize("file", FILES, ids=module_name)
-def test_no_file_imports_upwards(file: Path) -> None:
-    own = module_name(file)
-    above = {name for name in imports(file) if floor(name) > floor(own)}
-    assert not above, f"{own} imports {above}"
+@pytest.mark.parametrize("module", IMPORTS)
+def test_no_file_imports_upwards(module: str) -> None:
+    above = {name for name in IMPORTS[module] if floor(name) > floor(module)}
+    assert not above, f"{module} imports {above}"
 
 
-@pytest.mark.parametrize(("folder", "other"), [("tokenizers", "models"), ("models", "tokenizers")])
-def test_tokenizers_and_models_do_not_know_each_other(folder: str, other: str) -> None:
-    for file in (PACKAGE / folder).rglob("*.py"):
-        assert not {name for name in imports(file) if name.startswith(f"nfgen.{other}")}, file
+def test_folders_of_one_floor_do_not_know_each_other() -> None:
+    def folder(name: str) -> str:
+        return name.split(".")[1]
+
+    beside = {
+        (name, other)
+        for name, others in IMPORTS.items()
+        for other in others
+        if floor(name) == floor(other) and folder(name) != folder(other)
+    }
+    assert beside == {("nfgen.__main__", "nfgen.cli.main"), ("nfgen.config", "nfgen.errors")}
+
+
+def test_no_files_import_each_other_in_a_circle() -> None:
+    try:
+        TopologicalSorter(IMPORTS).prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(error.args[1]))
+
+
+def sentence(file: Path) -> str:
+    """The first sentence of a file's docstring."""
+    text = " ".join((ast.get_docstring(ast.parse(file.read_text())) or "").split("\n\n")[0].split())
+    return text.split(". ")[0].removesuffix(".") + "."
+
+
+FOLDERS = sorted({file.parent for file in FILES.values() if file.parent != PACKAGE})
+
+
+@pytest.mark.parametrize("folder", FOLDERS, ids=lambda folder: folder.relative_to(PACKAGE).as_posix())
+def test_a_folder_says_what_each_of_its_files_is(folder: Path) -> None:
+    """One line a file, the first sentence of its docstring."""
+    if not (folder / "README.md").is_file():
+        assert not (ROOT / "pyproject.toml").is_file(), f"{folder} has no README.md"
+        pytest.skip("a wheel holds no README of its folders")
+    wanted = [f"| `{f.name}` | {sentence(f)} |" for f in sorted(folder.glob("*.py")) if f.name != "__init__.py"]
+    found = [line for line in (folder / "README.md").read_text().splitlines() if line.startswith("| `")]
+    assert sorted(found) == wanted
+
+
+def run(code: str) -> str:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip()
 
 
 def test_the_command_line_starts_without_heavy_libraries() -> None:
-    code = "import sys, nfgen.cli.main; print([m for m in ('torch', 'numpy', 'scipy', 'trimesh') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    heavy = "('torch', 'numpy', 'scipy', 'trimesh')"
+    assert run(f"import sys, nfgen.cli.main; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
 def test_tokenizing_needs_no_library_of_meshes() -> None:
     """Each worker of a cluster waits for what it imports."""
-    code = "import sys, nfgen.pipeline.tokenize; print([m for m in ('trimesh', 'skimage') if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
+    heavy = "('trimesh', 'skimage')"
+    assert run(f"import sys, nfgen.pipeline.tokenize; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
 def test_every_public_name_can_be_imported() -> None:

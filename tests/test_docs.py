@@ -17,7 +17,8 @@ import trimesh
 from click.testing import CliRunner
 
 from nfgen.cli.main import main
-from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.field import Field
+from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 
 ROOT = Path(__file__).parent.parent

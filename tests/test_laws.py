@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.fields.field import (
-    Field,
+from nfgen.fields.field import Field
+from nfgen.fields.gradient import losses_and_gradient
+from nfgen.fields.mlp import (
     batches,
     evaluate,
     evaluate_in_chunks,
@@ -26,7 +27,6 @@ from nfgen.fields.field import (
     neuron_rows,
     unflatten,
 )
-from nfgen.fields.gradient import losses_and_gradient
 from nfgen.fields.spec import FieldSpec, Output
 from nfgen.fields.symmetry import canonical, match, permute, random_orders
 from nfgen.shapes.base import Transform
@@ -177,7 +177,7 @@ def test_chunks_are_the_whole(spec: FieldSpec, seed: int, count: int, n: int, ow
     wanted = evaluate(spec, weights, points)
     with pytest.MonkeyPatch.context() as patch:
         for numbers in (1, 20, 1 << 22):
-            patch.setattr("nfgen.fields.field.CHUNK_NUMBERS", numbers)
+            patch.setattr("nfgen.fields.mlp.CHUNK_NUMBERS", numbers)
             got = evaluate_in_chunks(spec, weights, points)
             assert got.dtype == torch.float64
             torch.testing.assert_close(got, wanted, rtol=0, atol=1e-12)

@@ -194,15 +194,6 @@ class Tokenizer(Shared):
             raise ArtifactError(f"{path} is damaged: {error}", "fit the tokenizer again") from error
         return tokenizer
 
-    @classmethod
-    def _read(cls, path: Path) -> Self:
-        from .registry import load
-
-        tokenizer = load(path)
-        if not isinstance(tokenizer, cls):
-            raise ArtifactError(f"{path} holds a {tokenizer.name} tokenizer, not {cls.name}")
-        return tokenizer
-
     def _check_fitted(self) -> None:
         """Refuse what needs the fitted state before `fit`."""
         _ = self.spec

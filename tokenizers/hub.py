@@ -12,6 +12,13 @@ INSIDE = "tokenizer"
 """Folder of a run that holds its tokenizer."""
 
 
+def pretrained_folder(name: str | Path, revision: str | None) -> Path:
+    """The folder of a fitted tokenizer, on this machine or fetched from the Hub; that of a run holds it inside."""
+    here = not hub.is_address(name) and Path(name).is_dir()
+    folder = Path(name) if here else hub.fetch(str(name), revision=revision)
+    return folder / INSIDE if (folder / INSIDE).is_dir() else folder
+
+
 class Shared(ABC):
     """What every tokenizer can do on the Hub; `save` and `load` are the base's own."""
 
@@ -27,7 +34,7 @@ class Shared(ABC):
     def from_pretrained(cls, name: str | Path, *, revision: str | None = None) -> Self:
         """Read a fitted tokenizer from a folder or the Hugging Face Hub: its own, or that of a run.
 
-        Called on `Tokenizer` it finds the class by itself.
+        `nfgen.tokenizers.registry.from_pretrained` finds the class by itself.
 
         Args:
             name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
@@ -37,13 +44,12 @@ class Shared(ABC):
             ConfigError: if the package huggingface_hub is needed and missing.
             ArtifactError: if there is no such tokenizer, or it is of another class.
         """
-        here = not hub.is_address(name) and Path(name).is_dir()
-        folder = Path(name) if here else hub.fetch(str(name), revision=revision)
-        return cls._read(folder / INSIDE if (folder / INSIDE).is_dir() else folder)
+        return cls.load(pretrained_folder(name, revision))
 
     @classmethod
     @abstractmethod
-    def _read(cls, path: Path) -> Self: ...
+    def load(cls, path: str | Path) -> Self:
+        """Read a fitted tokenizer of this class from its folder."""
 
     def save_pretrained(self, path: str | Path, *, name: str | None = None, overwrite: bool = False) -> None:
         """Write the fitted tokenizer with a card, as `README.md`.

@@ -7,6 +7,7 @@ from nfgen.io import artifact
 from nfgen.runtime import plugins
 
 from .base import KIND, Tokenizer
+from .hub import pretrained_folder
 
 BUILT_IN = {
     "identity": "nfgen.tokenizers.weights.identity:IdentityTokenizer",
@@ -41,3 +42,17 @@ def create(name: str, **settings: Any) -> Tokenizer:
 def load(path: str | Path) -> Tokenizer:
     """Read a fitted tokenizer of any kind."""
     return find(str(artifact.read_config(path, KIND).get("tokenizer"))).load(path)
+
+
+def from_pretrained(name: str | Path, *, revision: str | None = None) -> Tokenizer:
+    """Read a fitted tokenizer of any kind from a folder or the Hugging Face Hub: its own, or that of a run.
+
+    Args:
+        name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
+        revision: branch, tag or commit of the repository.
+
+    Raises:
+        ConfigError: if the package huggingface_hub is needed and missing.
+        ArtifactError: if there is no such tokenizer.
+    """
+    return load(pretrained_folder(name, revision))

@@ -11,7 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 from nfgen import Field, FieldSpec
-from nfgen.fields.field import neuron_rows
+from nfgen.fields.mlp import neuron_rows
 from nfgen.pipeline.sample_set import image_picture
 from nfgen.viz.contact_sheet import Picture
 from nfgen.viz.render import render_image, render_mesh

@@ -24,10 +24,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nfgen import Field, FieldSet, FieldSpec
-from nfgen.fields.field import evaluate_in_chunks, unflatten
+from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.mlp import evaluate_in_chunks, unflatten
 from nfgen.fields.spec import PRESETS
 from nfgen.io.files import read_tensors, write_tensors
-from nfgen.tokens.round_trip import judge_fields
 from nfgen.viz.contact_sheet import save_png
 
 SHAPES = {"full": 24, "quick": 8, "tiny": 2}

@@ -22,10 +22,10 @@ from system import SCORES, System, measure, models_option, take_pictures, tokens
 from torch import Tensor
 
 from nfgen import FieldSet
-from nfgen.fields.field import evaluate
+from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.mlp import evaluate
 from nfgen.fields.symmetry import canonical, match, permute, random_orders
 from nfgen.tokenizers import registry
-from nfgen.tokens.round_trip import judge_fields
 from nfgen.tokens.token_set import TOKENIZER
 
 LAW_FIELDS, LAW_POINTS = 16, 4096

@@ -24,7 +24,8 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from nfgen import Field, FieldSet, TrainConfig
-from nfgen.fields.field import evaluate_in_chunks, inside
+from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.mlp import evaluate_in_chunks, inside
 from nfgen.io.artifact import write_config
 from nfgen.io.files import read_tensors, write_tensors
 from nfgen.models.base import SequenceModel
@@ -35,7 +36,6 @@ from nfgen.models.training.trainer import train
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.decoding import decode_fields
-from nfgen.tokens.round_trip import judge_fields
 
 INITS = {"unconditioned": "random", "conditioned": "first"}
 COUNTS = {"full": (1, 4, 8, 16, 32), "quick": (1, 4, 8, 16, 32), "tiny": (2,)}

@@ -1,8 +1,9 @@
 """Attention in bfloat16 on processors, by blocks of queries.
 
 Given bfloat16, torch's fused kernel for processors is hardly faster than in float32. Plain matrix products are, where
-bfloat16 pays (`nfgen.runtime.precision`): a layer of 512 tokens takes 0.3 of the time. Blocks see only the keys that they
-may, half of the whole square, and the gradient is written out, so that those of keys and values are added in place.
+bfloat16 pays (`nfgen.runtime.precision`): a layer of 512 tokens takes 0.3 of the time. Blocks see only the keys that
+they may, half of the whole square, and the gradient is written out, so that those of keys and values are added in
+place.
 
 Scores are rounded to bfloat16, as they are by any plain attention under autocast; weights are normalised in float32.
 

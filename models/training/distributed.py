@@ -172,3 +172,14 @@ def _is_spread(tensor: Tensor) -> "TypeGuard[DTensor]":
     from torch.distributed.tensor import DTensor
 
     return isinstance(tensor, DTensor)
+
+
+def find_worker(config: TrainConfig) -> Worker:
+    """This process as a worker: alone, or one of those that a launcher started.
+
+    Raises:
+        ConfigError: if there are several and accelerate is missing, or the device is.
+    """
+    if launcher.count() == 1:
+        return Worker(config)
+    return Accelerated(config)

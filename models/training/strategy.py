@@ -7,7 +7,6 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nfgen.models.base import SequenceModel
-from nfgen.runtime import launcher
 
 from .config import TrainConfig
 from .optim import device_of
@@ -95,16 +94,3 @@ class Worker:
     def listening(self) -> Iterator[None]:
         """While this lasts, Ctrl-C ends the training as `pressed` says; alone it is an exception at once."""
         yield
-
-
-def find_worker(config: TrainConfig) -> Worker:
-    """This process as a worker: alone, or one of those that a launcher started.
-
-    Raises:
-        ConfigError: if there are several and accelerate is missing, or the device is.
-    """
-    if launcher.count() == 1:
-        return Worker(config)
-    from .distributed import Accelerated
-
-    return Accelerated(config)

@@ -24,8 +24,9 @@ from nfgen.tokens.vocabulary import Vocabulary
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
 from .config import TrainConfig
 from .data import Augment, Batches, Pass, mixed, passes
+from .distributed import find_worker
 from .optim import low_precision, optimizer, update_average
-from .strategy import Worker, find_worker
+from .strategy import Worker
 
 OnLog = Callable[[dict[str, Any]], None]
 """Called with each line of the log."""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from nfgen.metrics.scores import ENOUGH
+from nfgen.metrics.mmd_cov_nna import ENOUGH
 
 METRICS = (("MMD x100", "mmd"), ("COV %", "cov"), ("1-NNA %", "1_nna"))
 MORE = (("precision %", "precision"), ("recall %", "recall"), ("JSD x100", "jsd"), ("JSD PointFlow", "jsd_pointflow"))

@@ -12,7 +12,7 @@ from nfgen.metrics.clouds import Floats
 from nfgen.pipeline.sample_set import read_meshes
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef
-from nfgen.shapes.sampling import shape_rng
+from nfgen.shapes.base import shape_rng
 
 
 def shape_clouds(

@@ -9,9 +9,10 @@ import torch
 import trimesh
 
 from nfgen.errors import ConfigError, NfgenError, ShapeError
-from nfgen.fields.field import Field, inside
+from nfgen.fields.field import Field
 from nfgen.fields.field_set import KIND as FIELDS
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import inside
 from nfgen.io import artifact, files
 from nfgen.metrics import compare_meshes, comparison_summary
 from nfgen.metrics.reconstruction import Inside, Points

@@ -10,7 +10,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from .field import ACTIVATIONS, SINE_FREQUENCY, affine, flatten, unflatten
+from .mlp import ACTIVATIONS, SINE_FREQUENCY, affine, flatten, unflatten
 from .spec import FieldSpec
 
 _aten = torch.ops.aten

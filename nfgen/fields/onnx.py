@@ -10,7 +10,8 @@ import torch
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.io import files
 
-from .field import SINE_FREQUENCY, Field, unflatten
+from .field import Field
+from .mlp import SINE_FREQUENCY, unflatten
 
 if TYPE_CHECKING:
     import onnx

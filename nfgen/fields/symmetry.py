@@ -14,7 +14,7 @@ from torch import Tensor
 
 from nfgen.errors import ConfigError
 
-from .field import flatten, neuron_rows, unflatten
+from .mlp import flatten, neuron_rows, unflatten
 from .spec import FieldSpec
 
 Orders = list[Int[Tensor, "fields width"]]

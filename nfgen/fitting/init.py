@@ -7,8 +7,9 @@ import torch
 from torch import Tensor
 
 from nfgen.errors import ConfigError, NfgenError
-from nfgen.fields.field import Field, initial_weights
+from nfgen.fields.field import Field
 from nfgen.fields.field_set import BASE, FieldSet
+from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import files
 from nfgen.shapes import ShapeRef

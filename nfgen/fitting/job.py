@@ -12,7 +12,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nfgen.config import Configuration, require
-from nfgen.fields.field import initial_weights
+from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.shapes import ShapeRef, sample_shapes
 from nfgen.shapes.sampling import Sampled, Skipped

@@ -13,8 +13,8 @@ from torch.nn import functional
 
 from nfgen.config import Configuration, require
 from nfgen.errors import ConfigError
-from nfgen.fields.field import batches, fourier_features
 from nfgen.fields.gradient import losses_and_gradient
+from nfgen.fields.mlp import batches, fourier_features
 from nfgen.fields.spec import FieldSpec
 
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation

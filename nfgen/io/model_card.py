@@ -69,7 +69,7 @@ def tokenizer_card(name: str, tokenizer: str, settings: Mapping[str, Any], spec:
             [
                 _front_matter(["nfgen", "neural-fields", "tokenizer"], None, name, []),
                 f"# {name}\n\nA fitted `{tokenizer}` tokenizer of nfgen: weights of neural fields to tokens and back.",
-                f'```python\nimport nfgen\n\ntokenizer = nfgen.Tokenizer.from_pretrained("OWNER/{name}")\n```',
+                f'```python\nimport nfgen\n\ntokenizer = nfgen.load_tokenizer("OWNER/{name}")\n```',
                 "```json\n" + json.dumps({"settings": settings, "fields": spec}, indent=1) + "\n```",
             ]
         )

@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from .copying import copying_scores, z_u
     from .duplicates import near_duplicates, sampling_noise
     from .emd import emd_matrix
-    from .score_sets import evaluate_clouds
     from .frechet import (
         CloudClassifier,
         Embedder,
@@ -23,12 +22,13 @@ if TYPE_CHECKING:
         save_classifier,
         train_classifier,
     )
+    from .jensen_shannon import jsd
+    from .mmd_cov_nna import Score, Scores, cov, mmd, one_nna, score
     from .novelty import nearest_weights, novelty_scores, weight_novelty
-    from .jsd import jsd
     from .precision import precision_recall
     from .protocols import PROTOCOLS, Protocol, protocol_named
     from .reconstruction import compare_meshes, comparison_summary, iou, surface_agreement, volume_iou
-    from .mmd_cov_nna import Score, Scores, cov, mmd, one_nna, score
+    from .score_sets import evaluate_clouds
     from .validity import Validity, mesh_validity, validity_summary
 
 _HOMES = {
@@ -49,7 +49,7 @@ _HOMES = {
         "train_classifier",
     ),
     "novelty": ("nearest_weights", "novelty_scores", "weight_novelty"),
-    "jsd": ("jsd",),
+    "jensen_shannon": ("jsd",),
     "precision": ("precision_recall",),
     "protocols": ("PROTOCOLS", "Protocol", "protocol_named"),
     "reconstruction": ("compare_meshes", "comparison_summary", "iou", "surface_agreement", "volume_iou"),

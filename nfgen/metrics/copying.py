@@ -10,8 +10,8 @@ import numpy as np
 from scipy.stats import binomtest, fisher_exact, norm, rankdata
 
 from nfgen.errors import NfgenError
+from nfgen.metrics.mmd_cov_nna import Matrix, Score
 from nfgen.metrics.novelty import COPY_PERCENTILE
-from nfgen.metrics.scores import Matrix, Score
 
 MOST = 200  # shapes of a kind that count for Z_U, which grows with their number
 LEVEL = 0.05  # how often real unseen shapes may be called copies; each of the two tests gets half of it

@@ -8,7 +8,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from nfgen.metrics.clouds import Floats
-from nfgen.metrics.scores import Matrix
+from nfgen.metrics.mmd_cov_nna import Matrix
 
 SAME = 1.5  # times the distance that two samplings of one surface have: another surface is hardly ever so near
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nfgen.errors import NfgenError
-from nfgen.metrics.scores import Indices, Matrix, Score, half_samples
+from nfgen.metrics.mmd_cov_nna import Indices, Matrix, Score, half_samples
 
 NEIGHBOURS = 3  # of Kynkäänniemi et al.
 DRAWS = 300  # pairs of halves for the interval

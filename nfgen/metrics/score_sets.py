@@ -8,17 +8,18 @@ import numpy as np
 import numpy.typing as npt
 
 from nfgen.errors import NfgenError
+
 from .chamfer import chamfer_matrix
 from .clouds import Floats, as_clouds
 from .copying import copying_scores
 from .duplicates import near_duplicates, sampling_noise
 from .emd import emd_matrix
 from .frechet import Embedder, feature_score
+from .jensen_shannon import jsd
+from .mmd_cov_nna import ENOUGH, Matrix, Scores
 from .novelty import novelty_scores
-from .jsd import jsd
 from .precision import NEIGHBOURS, precision_recall
 from .protocols import Protocol, protocol_named
-from .mmd_cov_nna import ENOUGH, Matrix, Scores
 
 Distance = Callable[[Floats, Floats | None], Matrix]
 Distances = tuple[Matrix, Matrix]
@@ -59,7 +60,8 @@ def evaluate_clouds(
         in the references' bounding box). `novelty` (see `nfgen.metrics.novelty`, and under `noise` the same of each
         noised set; None without `train`). `copying`: under `cd` what `nfgen.metrics.copying_scores` gives of
         `generated` and of each noised set, by Chamfer distance, against the references without
-        duplicates (None without `train`). `duplicates`: `count` of references that cannot be told from a training shape, and `scores` without these (None where there are none, or too few others;
+        duplicates (None without `train`). `duplicates`: `count` of references that cannot be told from a training
+        shape, and `scores` without these (None where there are none, or too few others;
         None as a whole without `train`). `validity` (None: the caller has the meshes); `protocol`; `points` of a
         cloud; `generated` and `reference` (counts of the clouds compared); `seed`.
 

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from nfgen.config import Configuration
 from nfgen.errors import ConfigError, NfgenError
+from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fitting.init import find_base
@@ -26,7 +27,6 @@ from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
 from nfgen.shapes.augment import augmented
 from nfgen.shapes.sampling import Sampled
-from nfgen.tokens.round_trip import judge_fields
 
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
 OnStep = Callable[[int, Tensor, Tensor], None]

@@ -2,12 +2,17 @@
 
 import shutil
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
+
+from jaxtyping import Float
+from torch import Tensor
 
 from nfgen.io import artifact, files
 from nfgen.io.model_card import PICTURE, run_card
+from nfgen.models.base import SequenceModel
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import MODEL, SHARED
+from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import TOKENIZER
 from nfgen.viz.contact_sheet import contact_sheet, save_png
@@ -16,16 +21,16 @@ from nfgen.viz.render import render_mesh
 from .sample_set import KIND as SAMPLES
 from .sample_set import image_picture
 
-if TYPE_CHECKING:
-    from .run import Run
-
 PICTURED = 9
 PICTURE_CELLS = 64
 EVALUATION = "evaluation.json"
 
 
 def write_pretrained(
-    run: "Run",
+    model: SequenceModel,
+    tokenizer: Tokenizer,
+    train_probes: Float[Tensor, "fields probes"],
+    config: dict[str, Any],
     out: str | Path,
     kind: str,
     *,
@@ -34,36 +39,36 @@ def write_pretrained(
     license: str | None = None,
     overwrite: bool = False,
 ) -> None:
-    """Write what `Run.save_pretrained` says; `kind` is that of a run's artifact."""
+    """Write what `Run.save_pretrained` says; `kind` and `config` are those of a run's artifact."""
     if samples is not None:
         artifact.read_config(samples, SAMPLES)
     with artifact.writing(out, kind, overwrite=overwrite) as folder:
-        files.write_tensors(folder / SHARED, run.model.state_dict())
-        files.write_json(folder / MODEL, run.model.describe())
-        files.write_tensors(folder / "train_probes.safetensors", {"values": run.train_probes.half()})
-        run.tokenizer.save(folder / TOKENIZER)
+        files.write_tensors(folder / SHARED, model.state_dict())
+        files.write_json(folder / MODEL, model.describe())
+        files.write_tensors(folder / "train_probes.safetensors", {"values": train_probes.half()})
+        tokenizer.save(folder / TOKENIZER)
         scores = None
         if samples is None:
-            _draw(run, folder / PICTURE)
+            _draw(model, tokenizer, folder / PICTURE)
         else:
             shutil.copyfile(Path(samples) / "contact_sheet.png", folder / PICTURE)
             if (Path(samples) / EVALUATION).is_file():
                 scores = files.read_json(Path(samples) / EVALUATION)
         card = run_card(
-            {**run.config, "dims": run.tokenizer.decoded_spec.dims},
-            run.model.describe(),
-            run.model.parameter_count,
+            {**config, "dims": tokenizer.decoded_spec.dims},
+            model.describe(),
+            model.parameter_count,
             name=name or Path(out).name,
             license=license,
             scores=scores,
         )
         (folder / "README.md").write_text(card, encoding="utf-8")
-        artifact.write_config(folder, kind, run.config)
+        artifact.write_config(folder, kind, config)
 
 
-def _draw(run: "Run", path: Path) -> None:
+def _draw(model: SequenceModel, tokenizer: Tokenizer, path: Path) -> None:
     """A few samples on a sheet, the first ones of seed 0."""
-    fields = decode_fields(run.tokenizer, sample(run.model, PICTURED))
+    fields = decode_fields(tokenizer, sample(model, PICTURED))
     pictures = [
         image_picture(field) if field.spec.dims == 2 else render_mesh(field.mesh(PICTURE_CELLS)) for field in fields
     ]

@@ -10,7 +10,8 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.fields.field import Field, evaluate_in_chunks
+from nfgen.fields.field import Field
+from nfgen.fields.mlp import evaluate_in_chunks
 from nfgen.io import artifact, files, hub
 from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
@@ -136,7 +137,18 @@ class Run:
         Raises:
             ArtifactError: if the path is taken, or `samples` holds none.
         """
-        write_pretrained(self, path, KIND, samples=samples, name=name, license=license, overwrite=overwrite)
+        write_pretrained(
+            self.model,
+            self.tokenizer,
+            self.train_probes,
+            self.config,
+            path,
+            KIND,
+            samples=samples,
+            name=name,
+            license=license,
+            overwrite=overwrite,
+        )
 
     def push_to_hub(
         self,

@@ -9,8 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen.fields.field import batches
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.merge import PARTS
 from nfgen.io import artifact, files

@@ -18,7 +18,8 @@ from nfgen.models import registry as models
 from nfgen.models.presets import preset
 from nfgen.models.training.checkpoint import STATE
 from nfgen.models.training.config import TrainConfig
-from nfgen.models.training.strategy import Worker, find_worker
+from nfgen.models.training.distributed import find_worker
+from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers

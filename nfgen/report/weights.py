@@ -4,8 +4,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from nfgen.fields.field import unflatten
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import unflatten
 from nfgen.fields.spec import FieldSpec
 from nfgen.viz.html import Child, Html, figure, tag
 

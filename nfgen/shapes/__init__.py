@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .base import Samples, Shape, Transform
-    from .discovery import ShapeRef, find_shapes
+    from .discovery import find_shapes
     from .images import ImageShape
     from .mesh import MeshShape
     from .sampling import Sampled, Skipped, sample_shapes
+    from .shape_ref import ShapeRef
     from .voxels import VoxelShape
 
 __all__ = [
@@ -36,7 +37,7 @@ _HOME = {
     "Sampled": "sampling",
     "Samples": "base",
     "Shape": "base",
-    "ShapeRef": "discovery",
+    "ShapeRef": "shape_ref",
     "Skipped": "sampling",
     "Transform": "base",
     "VoxelShape": "voxels",

@@ -1,6 +1,7 @@
 """What every shape can do: give its signed distance (or brightness), points of its surface, and samples to fit."""
 
 import abc
+import hashlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
@@ -124,3 +125,8 @@ def simplex_measure(corners: Floats) -> Floats:
     if sides.shape[1] == 1:
         return np.linalg.norm(sides[:, 0], axis=1)
     return np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1) / 2
+
+
+def shape_rng(seed: int, id: str) -> np.random.Generator:
+    """Give the random numbers of one shape."""
+    return np.random.default_rng([seed, *hashlib.sha256(id.encode()).digest()])

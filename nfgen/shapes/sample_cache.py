@@ -14,7 +14,7 @@ from nfgen.errors import ArtifactError, NfgenError
 from nfgen.io.files import check_tensor_file
 
 from .base import Samples, Transform
-from .discovery import ShapeRef
+from .shape_ref import ShapeRef
 
 FORMAT = 1  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
 

@@ -1,7 +1,6 @@
 """Sampling many shapes: over processes, with a cache, each shape by its own seed, the unusable ones named."""
 
 import contextlib
-import hashlib
 import multiprocessing
 import os
 import signal
@@ -15,14 +14,12 @@ from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple
 
-import numpy as np
-
 from nfgen.errors import ShapeError
 from nfgen.runtime.progress import Progress, progress
 
-from .base import Samples, Transform
-from .discovery import ShapeRef
+from .base import Samples, Transform, shape_rng
 from .sample_cache import SampleCache
+from .shape_ref import ShapeRef
 
 CHUNK = 16  # shapes handed to a process at once: enough to hide the hand-over, few enough to end together
 ALONE_SECONDS = 1.0  # other processes need about so long to start; what is done by then needs none
@@ -131,11 +128,6 @@ class _Job(NamedTuple):
 
     def sample_all(self, refs: list[ShapeRef]) -> list[Outcome]:
         return [self.sample(ref) for ref in refs]
-
-
-def shape_rng(seed: int, id: str) -> np.random.Generator:
-    """Give the random numbers of one shape."""
-    return np.random.default_rng([seed, *hashlib.sha256(id.encode()).digest()])
 
 
 def _processors() -> int:

@@ -1,21 +1,21 @@
-"""How well fields match the true shapes, in function space, and what tokenising costs them."""
+"""What tokenising costs fields, in function space."""
 
 from collections import defaultdict
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Protocol
 
 import torch
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Int
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.fields.field import batches, evaluate_in_chunks, inside
+from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.progress import hidden_progress, progress
 
 from .vocabulary import Vocabulary
 
-TRUNCATION = 0.1  # coordinate units: fits do not care for the distance beyond, so neither does the figure
 FIELDS_AT_ONCE = 64  # tokens and decoded weights of so many are in memory together
 JUDGED = 4096  # fields of a part at most: their mean IoU is then known to a thousandth or two
 FIGURES = (
@@ -32,15 +32,6 @@ FIGURES = (
 )
 
 
-class Judgement(NamedTuple):
-    """How well each field matches its shape."""
-
-    iou: Float[Tensor, "fields"]
-    """Intersection over union of the insides at the uniform check points; 1 where both are empty."""
-    sdf_l1: Float[Tensor, "fields"]
-    """Mean absolute error of the signed distance, cut to +-0.1, at all check points; NaN unless the output is `sdf`."""
-
-
 class RoundTripper(Protocol):
     """What `token_report` asks of a tokenizer."""
 
@@ -53,38 +44,6 @@ class RoundTripper(Protocol):
     def encode(self, weights: Tensor, spec: FieldSpec | None = None) -> Tensor: ...
 
     def decode(self, tokens: Tensor) -> Tensor: ...
-
-
-def judge_fields(spec: FieldSpec, weights: Float[Tensor, "fields weights"], fields: FieldSet) -> Judgement:
-    """Judge fields against the true shapes of a field set.
-
-    Args:
-        spec: of the weights; it may be another one than the set's.
-        weights: of N fields, the i-th of which stands for the set's i-th shape.
-
-    Raises:
-        ConfigError: if the set has no check points, or the fields are not such that they could match its shapes.
-    """
-    if fields.check_points is None or fields.check_values is None or not fields.uniform_checks:
-        raise ConfigError("the field set has no check points to judge by", "fit the fields again, with check points")
-    bright = spec.output == "brightness"
-    other = fields.spec
-    if spec.dims != other.dims or bright != (other.output == "brightness"):
-        raise ConfigError(
-            f"{spec.dims}-D {spec.output} fields cannot be judged by {other.dims}-D {other.output} shapes"
-        )
-    if len(weights) != len(fields):
-        raise ConfigError(f"{len(weights)} fields cannot be judged by {len(fields)} shapes")
-    truth = fields.check_values.float()
-    outputs = evaluate_in_chunks(spec, weights, fields.check_points.float())
-    uniform = slice(0, fields.uniform_checks)
-    there, wanted = inside(spec, outputs[:, uniform]), truth[:, uniform] > 0.5 if bright else truth[:, uniform] < 0
-    both, either = (there & wanted).sum(1), (there | wanted).sum(1)
-    iou = torch.where(either > 0, both / either.clamp(min=1), 1.0)
-    if spec.output != "sdf":
-        return Judgement(iou, torch.full_like(iou, torch.nan))
-    error = outputs.clamp(-TRUNCATION, TRUNCATION) - truth.clamp(-TRUNCATION, TRUNCATION)
-    return Judgement(iou, error.abs().mean(1))
 
 
 def token_report(

@@ -10,10 +10,8 @@ import numpy as np
 from PIL import Image
 
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
-from nfgen.io import artifact, files
-from nfgen.pipeline.sample_set import KIND, read_list, read_meshes
+from nfgen.io import files
 from nfgen.runtime.progress import progress
-from nfgen.shapes.base import Transform
 
 from .contact_sheet import Picture, contact_sheet
 from .render import turntable
@@ -25,43 +23,8 @@ Format = Literal["gif", "mp4"]
 FORMATS: tuple[str, ...] = get_args(Format)
 FRAMES = 36  # of a turn: ten degrees each
 SECONDS = 3.0  # of a turn
-TOGETHER = "turntable"
 ON_A_SHEET = 16  # more make files of tens of megabytes
 SIZE = 192  # pixels of a model's side; even, as MP4 wants it
-
-
-def write_turntables(samples: str | Path, format: str, frames: int = FRAMES) -> list[Path]:
-    """Write a turntable of each sample beside its mesh, `sample-0000.gif`, and one of the first samples together.
-
-    Args:
-        samples: folder that `nfgen generate` wrote.
-        format: `gif` or `mp4`.
-
-    Returns:
-        The files: that of all together, `turntable.gif`, first.
-
-    Raises:
-        ConfigError: if the samples are images, have no surface, or the format is unknown.
-    """
-    require(format)
-    folder = Path(samples)
-    stored = artifact.read_config(folder, KIND)["frame"]
-    frame = None if stored is None else Transform.from_json(stored)
-    found = {}
-    for entry, mesh in zip(read_list(folder), read_meshes(folder), strict=True):
-        if mesh is not None:
-            if frame is not None:
-                mesh.vertices = frame.apply(mesh.vertices)
-            found[Path(entry["field"]).stem] = mesh
-    if not found:
-        raise ConfigError(f"no sample of {folder} has a surface", "train for longer, or lower --temperature")
-    sheet = folder / f"{TOGETHER}.{format}"
-    turns = _turns(list(found.values()), frames, SIZE)
-    save_animation(sheet, _together(turns[:ON_A_SHEET]))
-    paths = [folder / f"{name}.{format}" for name in found]
-    for file, turn in zip(paths, turns, strict=True):
-        save_animation(file, turn)
-    return [sheet, *paths]
 
 
 def turning_sheet(
@@ -72,10 +35,15 @@ def turning_sheet(
     Raises:
         ConfigError: for no meshes, or as `nfgen.viz.render.turntable`.
     """
-    return _together(_turns(meshes, frames, size), columns)
+    return sheet_of_turns(turns_of(meshes, frames, size), columns)
 
 
-def _turns(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> list[list[Picture]]:
+def turns_of(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> list[list[Picture]]:
+    """Frames [H, W, 3] of one turn of each mesh.
+
+    Raises:
+        ConfigError: for fewer than 2 frames.
+    """
     if frames < 2:
         raise ConfigError(f"a turn of {frames} frames", "give at least 2")
     turns = []
@@ -86,7 +54,8 @@ def _turns(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> list[
     return turns
 
 
-def _together(turns: Sequence[list[Picture]], columns: int | None = None) -> list[Picture]:
+def sheet_of_turns(turns: Sequence[list[Picture]], columns: int | None = None) -> list[Picture]:
+    """One contact sheet for each frame of turns that have equally many."""
     return [contact_sheet(pictures, columns) for pictures in zip(*turns, strict=True)]
 
 

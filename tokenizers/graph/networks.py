@@ -18,7 +18,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nfgen.fields.field import ACTIVATIONS, flatten, fourier_features, unflatten
+from nfgen.fields.mlp import ACTIVATIONS, flatten, fourier_features, unflatten
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.vq.networks import Block, Cells, Encoder
 

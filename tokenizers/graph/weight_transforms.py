@@ -12,7 +12,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.fields.field import flatten, unflatten
+from nfgen.fields.mlp import flatten, unflatten
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.vq.warps import SHIFT, Warp
 

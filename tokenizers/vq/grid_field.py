@@ -18,7 +18,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
-from nfgen.fields.field import flatten
+from nfgen.fields.mlp import flatten
 from nfgen.fields.spec import FieldSpec, Output
 
 from .bounding_box import Box

@@ -4,7 +4,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.fields.field import evaluate_in_chunks
+from nfgen.fields.mlp import evaluate_in_chunks
 from nfgen.fields.spec import FieldSpec
 
 from .bounding_box import Box

@@ -6,7 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.fields.field import evaluate_in_chunks, evaluate_on_grid
+from nfgen.fields.mlp import evaluate_in_chunks, evaluate_on_grid
 from nfgen.fields.spec import FieldSpec, Output
 
 from .bounding_box import Box, extent

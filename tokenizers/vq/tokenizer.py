@@ -24,8 +24,8 @@ from torch import Tensor
 
 from nfgen.config import require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
-from nfgen.fields.field import batches
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
 from nfgen.io.state_dict import check_claims
 from nfgen.runtime.progress import progress

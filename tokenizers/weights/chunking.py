@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nfgen.errors import ConfigError
-from nfgen.fields.field import neuron_rows
+from nfgen.fields.mlp import neuron_rows
 from nfgen.fields.spec import FieldSpec
 
 Unit = Literal["scalar", "chunk", "row"]

@@ -12,8 +12,8 @@ from vector_quantize_pytorch import ResidualVQ
 
 from nfgen.config import Configuration, require
 from nfgen.errors import CollapsedCodebookWarning
-from nfgen.fields.field import batches
 from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers.base import Tokenizer

@@ -22,7 +22,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.fields.field import SINE_FREQUENCY, LayerWeights, unflatten
+from nfgen.fields.mlp import SINE_FREQUENCY, LayerWeights, unflatten
 from nfgen.fields.spec import FieldSpec
 
 ROUNDING = 1e-5  # of the numbers in a bound: a hundred times what float32 sums of a few hundred terms lose

@@ -1,16 +1,19 @@
 """Surfaces of fields as watertight meshes."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import torch
-import trimesh
 from jaxtyping import Float
-from skimage.measure import marching_cubes
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.fields.field import Field
+from nfgen.fields.spec import FieldSpec
 
 from .sparse_grid import surface_grid
+
+if TYPE_CHECKING:
+    import trimesh
 
 ON_CORNER = 1e-3  # cells
 OUTSIDE = 1.0  # beyond the border; the mesh is cut off there, so that any positive number does
@@ -22,7 +25,7 @@ def grid_points(resolution: int, dims: int = 3) -> Float[Tensor, "points dims"]:
     return torch.stack(torch.meshgrid(*[line] * dims, indexing="ij"), dim=-1).reshape(-1, dims)
 
 
-def extract_mesh(field: Field, resolution: int = 128) -> trimesh.Trimesh:
+def extract_mesh(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int = 128) -> "trimesh.Trimesh":
     """The zero level of a 3-D field by marching cubes (Lorensen and Cline 1987).
 
     The field is evaluated only where proven bounds do not exclude its surface. The grid is padded with outside, so that
@@ -35,10 +38,9 @@ def extract_mesh(field: Field, resolution: int = 128) -> trimesh.Trimesh:
     Raises:
         ConfigError: if the field is not an SDF or occupancy in 3-D, or its values are not finite.
     """
-    spec = field.spec
     if spec.dims != 3 or spec.output == "brightness":
         raise ConfigError("only signed distance and occupancy fields in 3-D have a mesh", "use Field.image")
-    grid = surface_grid(field, resolution, ON_CORNER * 2 / resolution)
+    grid = surface_grid(spec, weights, resolution, ON_CORNER * 2 / resolution)
     _check_finite(grid.values)
     padded = np.full((resolution + 3,) * 3, OUTSIDE, np.float32)
     inner = padded[1:-1, 1:-1, 1:-1]
@@ -54,7 +56,7 @@ def extract_mesh(field: Field, resolution: int = 128) -> trimesh.Trimesh:
     return _mesh(padded, passable)
 
 
-def mesh_from_grid(values: np.ndarray) -> trimesh.Trimesh:
+def mesh_from_grid(values: np.ndarray) -> "trimesh.Trimesh":
     """The zero level of values [n, n, n] on the corners of a grid over [-1, 1]^3, negative inside."""
     _check_finite(values)
     return _mesh(np.pad(_off_corners(values, 2 / (len(values) - 1)), 1, constant_values=OUTSIDE))
@@ -71,8 +73,12 @@ def _off_corners(values: np.ndarray, step: float) -> np.ndarray:
     return np.where(np.abs(values) < ON_CORNER * step, np.float32(ON_CORNER * step), values)
 
 
-def _mesh(padded: np.ndarray, corners: np.ndarray | None = None) -> trimesh.Trimesh:
+def _mesh(padded: np.ndarray, corners: np.ndarray | None = None) -> "trimesh.Trimesh":
     """The zero level of a grid with one cell beyond the border, between the corners that are true."""
+    # Here, as those who only evaluate fields should not wait for libraries of meshes.
+    import trimesh
+    from skimage.measure import marching_cubes
+
     if padded.min() >= 0:
         return trimesh.Trimesh()
     vertices, faces, _, _ = marching_cubes(padded, 0.0, allow_degenerate=False, mask=corners)

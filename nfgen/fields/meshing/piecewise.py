@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.fields.field import Field, evaluate_features
+from nfgen.fields.mlp import evaluate_features
+from nfgen.fields.spec import FieldSpec
 
 from .bounds import Bounds, bound_field
 from .pruning import restrict
@@ -19,14 +20,20 @@ class RegionalField:
     """Values and bounds of a field, from its restriction to each region where that pays, else from itself.
 
     Args:
-        field: the whole.
+        spec: of the whole field.
+        weights: of the whole field.
         centres: of the regions, boxes that together cover all that is asked.
         radius: their half-widths.
     """
 
-    def __init__(self, field: Field, centres: Float[Tensor, "regions dims"], radius: Float[Tensor, "dims"]) -> None:
-        restricted = restrict(field.spec, field.weights, centres, radius)
-        self.spec, self.weights = restricted or (field.spec, field.weights[None])
+    def __init__(
+        self,
+        spec: FieldSpec,
+        weights: Float[Tensor, "weights"],
+        centres: Float[Tensor, "regions dims"],
+        radius: Float[Tensor, "dims"],
+    ) -> None:
+        self.spec, self.weights = restrict(spec, weights, centres, radius) or (spec, weights[None])
 
     def bounds(
         self, centres: Float[Tensor, "boxes dims"], radius: Float[Tensor, "dims"], regions: Int[Tensor, "boxes"]

@@ -7,7 +7,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.fields.field import flatten, unflatten
+from nfgen.fields.mlp import flatten, unflatten
 from nfgen.fields.spec import FieldSpec
 
 from .bounds import hidden_ranges

@@ -15,7 +15,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.fields.field import Field, fourier_features
+from nfgen.fields.mlp import fourier_features
+from nfgen.fields.spec import FieldSpec
 
 from .bounds import Bounds
 from .piecewise import RegionalField
@@ -37,15 +38,15 @@ class SurfaceGrid(NamedTuple):
 
 
 @torch.inference_mode()
-def surface_grid(field: Field, resolution: int, margin: float) -> SurfaceGrid:
+def surface_grid(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int, margin: float) -> SurfaceGrid:
     """Find the cells in which a field can come nearer to zero than `margin`, and evaluate it at their corners."""
-    sign = 1.0 if field.spec.output == "sdf" else -1.0
+    sign = 1.0 if spec.output == "sdf" else -1.0
     step = 2 / resolution
     size = _block_size(resolution)
     along = math.ceil(resolution / size)
     region_size = size * math.ceil(along / REGIONS)  # so that no block crosses a border
     regions_along = math.ceil(resolution / region_size)
-    whole = RegionalField(field, *_boxes(_all_indices(regions_along), region_size * step))
+    whole = RegionalField(spec, weights, *_boxes(_all_indices(regions_along), region_size * step))
 
     blocks, known = _all_indices(along), np.zeros((along,) * 3, np.int8)
     while size > 1:
@@ -70,7 +71,7 @@ def surface_grid(field: Field, resolution: int, margin: float) -> SurfaceGrid:
     at = torch.stack([index // side**2, rest // side, rest % side], dim=1)
     region = _flat((at // region_size).clamp_(max=regions_along - 1), regions_along)
     # A feature depends on one coordinate, so that those of the grid's lines are all there are.
-    of_line = fourier_features(field.spec, torch.linspace(-1, 1, side)[:, None])
+    of_line = fourier_features(spec, torch.linspace(-1, 1, side)[:, None])
     values = whole.values(lambda items: of_line[at[items]].mT.flatten(-2), region).mul_(sign)
     return SurfaceGrid(known < 0 if sign > 0 else known > 0, corners, values.numpy())
 

@@ -9,13 +9,13 @@ from typing import Any
 import torch
 
 from nfgen.errors import NfgenError
+from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
 from nfgen.fitting.job import FitJob, SampleConfig
 from nfgen.fitting.optimize import FitConfig, fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
-from nfgen.tokens.round_trip import judge_fields
 
 from .estimate import Plan, peak_memory, per_turn, silent, timed
 

@@ -1,0 +1,1 @@
+"""From a field to its surface: proven bounds exclude most cells, marching cubes takes the rest."""

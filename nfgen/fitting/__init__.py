@@ -1,0 +1,1 @@
+"""Shapes to fields: many at once, by one batched optimisation."""

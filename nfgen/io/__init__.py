@@ -1,0 +1,1 @@
+"""Files and folders: artifacts, tensors, meshes and pictures on disk, and the Hugging Face Hub."""

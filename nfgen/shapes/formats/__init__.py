@@ -1,0 +1,1 @@
+"""Readers of files from elsewhere, checked against limits before memory is taken."""

@@ -1,0 +1,315 @@
+"""Nothing is let in: what a file from elsewhere claims is checked before it is believed."""
+
+import contextlib
+import importlib.util
+import json
+import os
+import signal
+import struct
+import sys
+import zipfile
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from PIL import Image
+
+from nfgen.errors import ArtifactError, ConfigError, NfgenError, ShapeError
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact, files
+from nfgen.models.generation.generate import sample
+from nfgen.models.registry import create, load_model
+from nfgen.pipeline.sample_set import read_list
+from nfgen.shapes import find_shapes
+from nfgen.shapes.base import Transform
+from nfgen.tokenizers.vq.tokenizer import VQTokenizer
+from nfgen.tokens.vocabulary import Vocabulary
+
+pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
+
+BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+INPUTS = 12  # of each reader; `make fuzz` gives each 20,000
+
+
+def script(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="module")
+def fuzz() -> Iterator[ModuleType]:
+    seeds = script("fuzz_seeds")
+    assert seeds.READERS
+    module = script("fuzz")
+    before = signal.signal(signal.SIGPROF, module.too_slow)
+    yield module
+    signal.signal(signal.SIGPROF, before)
+
+
+SHAPES = ("npy", "npz", "binvox", "idx", "idx.gz", "png", "jpeg", "obj", "off", "stl", "stl-text", "ply", "ply-text")
+SCENES = ("glb", "gltf", "3mf", "dae", "zae")
+ARTIFACTS = ("field", "fields", "identity", "histogram", "codebook", "vq", "run", "config")
+READERS = (*SHAPES, *SCENES, *ARTIFACTS)
+
+
+def test_every_reader_is_fuzzed(fuzz: ModuleType) -> None:
+    assert sorted(fuzz.READERS) == sorted(READERS)
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_damage_gives_a_result_or_an_error_of_ours(fuzz: ModuleType, tmp_path: Path, name: str) -> None:
+    assert fuzz.feed(name, range(INPUTS), tmp_path) == []
+
+
+@pytest.mark.parametrize("name", READERS)
+def test_what_is_not_damaged_is_read(fuzz: ModuleType, tmp_path: Path, name: str) -> None:
+    reader = fuzz.READERS[name]
+    seeds = fuzz.make_seeds(name, tmp_path)
+    for path in seeds if reader.file else [name]:
+        reader.read(tmp_path / path)
+
+
+def refused(path: Path, match: str) -> None:
+    (ref,) = find_shapes(path)
+    with pytest.raises(ShapeError, match=match):
+        ref.load()
+
+
+ENTITIES = '<!DOCTYPE x [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;">]>'
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16"])
+def test_xml_with_entities_is_refused(tmp_path: Path, encoding: str) -> None:
+    text = f'<?xml version="1.0" encoding="{encoding}"?>{ENTITIES}<COLLADA>&b;</COLLADA>'
+    (tmp_path / "a.dae").write_bytes(text.encode(encoding))
+    refused(tmp_path / "a.dae", "declares entities")
+    with zipfile.ZipFile(tmp_path / "a.zae", "w") as archive:
+        archive.writestr("a.dae", text.encode(encoding))
+    refused(tmp_path / "a.zae", "declares entities")
+
+
+def three_mf(path: Path, objects: str) -> Path:
+    model = f'<model xmlns="x"><resources>{objects}</resources><build><item objectid="0"/></build></model>'
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("3D/3dmodel.model", model)
+    return path
+
+
+def test_components_that_multiply_without_end_are_refused(tmp_path: Path) -> None:
+    # Forty levels of two parts each are 2^40 placements.
+    twice = '<component objectid="{0}"/><component objectid="{0}"/>'
+    doubling = "".join(f'<object id="{i}"><components>{twice.format(i + 1)}</components></object>' for i in range(40))
+    refused(three_mf(tmp_path / "a.3mf", doubling), "places parts")
+    itself = '<object id="0"><components><component objectid="0"/></components></object>'
+    refused(three_mf(tmp_path / "b.3mf", itself), "places parts")
+
+
+def changed_glb(path: Path, **changes: Any) -> Path:
+    data = trimesh.creation.box().export(file_type="glb")
+    size = int.from_bytes(data[12:16], "little")
+    tree = json.loads(data[20 : 20 + size])
+    for key, change in changes.items():
+        change(tree[key])
+    text = json.dumps(tree).encode()
+    text += b" " * (-len(text) % 4)
+    rest = data[20 + size :]
+    path.write_bytes(data[:8] + struct.pack("<II", 20 + len(text) + len(rest), len(text)) + data[16:20] + text + rest)
+    return path
+
+
+def test_gltf_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
+    refused(changed_glb(tmp_path / "a.glb", accessors=lambda all: all[0].update(count=10**9)), "accessors claim")
+
+    def empty(accessors: list[dict[str, Any]]) -> None:
+        accessors[0].pop("bufferView")
+        accessors[0]["count"] = 10**9
+
+    refused(changed_glb(tmp_path / "c.glb", accessors=empty), "without data")
+    twice = changed_glb(tmp_path / "d.glb", nodes=lambda all: all[0].update(children=[1, 1]))
+    refused(twice, "no tree")
+    find_shapes(changed_glb(tmp_path / "whole.glb"))[0].load()
+
+
+def test_gltf_reads_files_of_its_own_folder_only(tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    folder.mkdir()
+    for name, data in trimesh.Scene(trimesh.creation.box()).export(file_type="gltf").items():
+        (folder / name).write_bytes(data)
+    find_shapes(folder / "model.gltf")[0].load()
+    tree = json.loads((folder / "model.gltf").read_text())
+    (tmp_path / "secret.bin").write_bytes(bytes(1000))
+    for uri, match in (("../secret.bin", "outside its folder"), ("/dev/zero", "outside"), ("none.bin", "no file")):
+        tree["buffers"][0]["uri"] = uri
+        (folder / "model.gltf").write_text(json.dumps(tree))
+        refused(folder / "model.gltf", match)
+
+
+def test_a_picture_is_png_or_jpeg_whatever_its_name(tmp_path: Path) -> None:
+    Image.new("L", (8, 8), 255).save(tmp_path / "a.bmp")
+    (tmp_path / "a.bmp").rename(tmp_path / "a.png")
+    refused(tmp_path / "a.png", "cannot be read as a picture")
+
+
+def test_the_arrays_of_an_archive_share_one_limit(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("nfgen.shapes.formats.voxels.MAX_NPZ_BYTES", 1000)
+    np.savez_compressed(tmp_path / "a.npz", voxels=np.ones((1, 8, 8, 8), bool), labels=np.zeros(100, int))
+    refused(tmp_path / "a.npz", "the limit of all is 1,000")
+    np.savez_compressed(tmp_path / "b.npz", voxels=np.ones((1, 8, 8, 8), bool))
+    assert find_shapes(tmp_path / "b.npz")[0].load().dims == 3
+    with zipfile.ZipFile(tmp_path / "c.npz", "w") as archive:
+        for i in range(100):
+            archive.writestr(f"{i}.npy", b"")
+    refused(tmp_path / "c.npz", "100 arrays")
+
+
+def test_members_of_archives_are_written_nowhere(tmp_path: Path) -> None:
+    (tmp_path / "in").mkdir()
+    with zipfile.ZipFile(tmp_path / "in" / "a.zae", "w") as archive:
+        archive.writestr("../out.dae", trimesh.creation.box().export(file_type="dae"))
+        archive.writestr("manifest.xml", "<dae_root>../out.dae</dae_root>")
+    (ref,) = find_shapes(tmp_path / "in" / "a.zae")
+    with contextlib.suppress(ShapeError):
+        ref.load()
+    assert [path.name for path in tmp_path.rglob("*")] == ["in", "a.zae"]
+
+
+@pytest.mark.parametrize("header", [2**62, 5 << 20, 0])
+def test_a_header_of_absurd_length_is_not_read(tmp_path: Path, header: int) -> None:
+    with (tmp_path / "field.safetensors").open("wb") as file:
+        file.write(struct.pack("<Q", header) + b"{}")
+        file.truncate(6 << 20)
+    with pytest.raises(ArtifactError):
+        files.read_tensors(tmp_path / "field.safetensors")
+    with pytest.raises(ArtifactError):
+        Field.load(tmp_path / "field.safetensors")
+
+
+@pytest.mark.parametrize(
+    ("content", "match"),
+    [
+        (b"[" * 2_000_001, "more than"),
+        (b"[" * 100_000 + b"]" * 100_000, "cannot read"),
+        (b'{"x": 1e999}', "too large a number"),
+        (b'{"x": Infinity}', "not JSON"),
+        (b"9" * 5000, "cannot read"),
+        (b"\xff\xfe", "cannot read"),
+    ],
+)
+def test_json_that_is_none_or_too_much_is_refused(tmp_path: Path, content: bytes, match: str) -> None:
+    (tmp_path / "a.json").write_bytes(content)
+    with pytest.raises(ArtifactError, match=match) as caught:
+        files.read_json(tmp_path / "a.json")
+    assert "\n" not in caught.value.problem
+
+
+def test_a_pipe_is_no_artifact(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")  # opening it would wait for a writer for ever
+    os.mkfifo(tmp_path / "field.safetensors")
+    with pytest.raises(ArtifactError):
+        artifact.read_config(tmp_path)
+    with pytest.raises(ArtifactError, match="regular file"):
+        files.read_json(tmp_path / "config.json")
+    with pytest.raises(ArtifactError, match="regular file"):
+        Field.load(tmp_path / "field.safetensors")
+
+
+def test_settings_that_claim_other_weights_than_the_file_holds_claim_no_memory(tmp_path: Path) -> None:
+    model = create("gpt", Vocabulary(length=4, codes=8), layers=1, width=8, heads=1)
+    files.write_tensors(tmp_path / "best.safetensors", model.state_dict())
+    described = model.describe()
+    files.write_json(tmp_path / "model.json", described)
+    assert load_model(tmp_path).parameter_count == model.parameter_count
+    # 256 layers of 65,536 would be eight thousand GB.
+    described["settings"] |= {"layers": 256, "width": 65536}
+    files.write_json(tmp_path / "model.json", described)
+    with pytest.raises(ArtifactError, match="settings want"):
+        load_model(tmp_path)
+
+
+def test_weights_that_are_not_finite_are_damage(tmp_path: Path) -> None:
+    # Found by fuzzing: such logits gave a token beyond the vocabulary, and an IndexError.
+    model = create("gpt", Vocabulary(length=4, codes=8), layers=1, width=8, heads=1).eval()
+    files.write_json(tmp_path / "model.json", model.describe())
+    with torch.no_grad():
+        model.starts.weight[0, 0] = float("nan")
+    files.write_tensors(tmp_path / "best.safetensors", model.state_dict())
+    with pytest.raises(ArtifactError, match=r"starts\.weight holds numbers that are not finite"):
+        load_model(tmp_path)
+    with pytest.raises(NfgenError, match="logits that are not finite"):
+        sample(model, 1)
+
+
+def test_a_tokenizer_that_claims_other_networks_claims_no_memory(tiny_fields: FieldSet, tmp_path: Path) -> None:
+    quick = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "steps": 1, "batch": 2}
+    VQTokenizer(**quick).fit(tiny_fields).save(tmp_path / "vq")
+    VQTokenizer.load(tmp_path / "vq")
+    config = json.loads((tmp_path / "vq" / "config.json").read_text())
+    config["settings"]["channels"] = 65536
+    (tmp_path / "vq" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ArtifactError, match="settings want"):
+        VQTokenizer.load(tmp_path / "vq")
+
+
+@pytest.mark.parametrize(
+    ("changes", "match"),
+    [
+        ({"labels": torch.full((12,), 7)}, "labels"),
+        ({"base": torch.zeros(3)}, "base"),
+        ({"uniform_checks": 10**6}, "uniform_checks"),
+    ],
+)
+def test_a_field_set_that_contradicts_itself_is_damaged(
+    tiny_fields: FieldSet, tmp_path: Path, changes: dict[str, Any], match: str
+) -> None:
+    tiny_fields.save(tmp_path / "fields")
+    if "base" in changes:
+        files.write_tensors(tmp_path / "fields" / "base.safetensors", {"weights": changes["base"]})
+    elif "labels" in changes:
+        path = tmp_path / "fields" / "shard-00000.safetensors"
+        files.write_tensors(path, files.read_tensors(path) | changes)
+    else:
+        config = json.loads((tmp_path / "fields" / "config.json").read_text()) | changes
+        (tmp_path / "fields" / "config.json").write_text(json.dumps(config))
+    with pytest.raises(ArtifactError, match=match):
+        FieldSet.load(tmp_path / "fields")
+
+
+def test_samples_name_files_of_their_own_folder_only(tmp_path: Path) -> None:
+    artifact.write_config(tmp_path, "samples", {})
+    for name in ("../secret", "/etc/passwd", "", 3, "a/b"):
+        files.write_json(tmp_path / "samples.json", [{"field": name, "file": None, "picture": None}])
+        with pytest.raises(ArtifactError, match="no file of its folder"):
+            read_list(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "values", [{}, {"center": [0, 0, 0], "scale": 0}, {"center": [1e999] * 3, "scale": 1}, [], None]
+)
+def test_a_frame_is_finite(values: Any) -> None:
+    with pytest.raises(ConfigError, match="a frame must be"):
+        Transform.from_json(values)
+
+
+def test_a_spec_beyond_the_limit_is_refused() -> None:
+    with pytest.raises(ConfigError, match="at most 16,777,216 weights"):
+        FieldSpec(hidden=(4096,) * 16)
+    with pytest.raises(ConfigError, match="length must be 1 to"):
+        Vocabulary(length=10**9, codes=2)
+
+
+def test_a_message_is_one_line_without_commands_to_the_terminal() -> None:
+    error = NfgenError("first\nsecond \x1b[31mred\x1b[0m " + "long " * 1000)
+    assert error.problem.startswith("first second ?[31mred?[0m long")
+    assert len(error.problem) <= 600

@@ -1,0 +1,109 @@
+"""Fields as files of other programs: the same surface in every mesh format, the same values in ONNX."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import trimesh
+from click.testing import CliRunner
+
+from nfgen.cli.main import main
+from nfgen.errors import ArtifactError, ConfigError, NfgenError
+from nfgen.fields.field import Field
+from nfgen.fields.field_set import FieldSet
+from nfgen.fields.mlp import initial_weights
+from nfgen.fields.onnx import TOLERANCE
+from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.io.meshes import FORMATS as MESHES
+from nfgen.pipeline.export import FORMATS, export
+
+SPECS = {
+    **PRESETS,
+    "sine": FieldSpec(activation="sine", frequencies=0),
+    "silu": FieldSpec(activation="silu", hidden=(8,), output_bias=True),
+}
+
+
+@pytest.fixture
+def ball(tiny_fields: FieldSet, tmp_path: Path) -> Path:
+    """The file of a field of a ball."""
+    tiny_fields[0].save(tmp_path / "ball.safetensors")
+    return tmp_path / "ball.safetensors"
+
+
+@pytest.mark.parametrize("format", MESHES)
+def test_every_mesh_format_holds_the_field_s_surface(ball: Path, tmp_path: Path, format: str) -> None:
+    if format == "3mf":
+        pytest.importorskip("lxml", reason="the extra formats is not installed")
+        pytest.importorskip("networkx", reason="the extra formats is not installed")
+    (file,) = export(ball, tmp_path / f"ball.{format}", resolution=24)
+    read, wanted = trimesh.load_mesh(file), Field.load(ball).mesh(24)
+    read.merge_vertices()  # STL has no shared vertices
+    assert read.is_watertight
+    assert read.volume == pytest.approx(wanted.volume, rel=1e-4)
+    assert read.bounds == pytest.approx(wanted.bounds, abs=1e-4)
+
+
+@pytest.mark.parametrize("name", SPECS)
+def test_onnxruntime_computes_the_same_values(name: str, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    spec = SPECS[name]
+    field = Field(spec, initial_weights(spec, 1, torch.Generator().manual_seed(1))[0])
+    field.save(tmp_path / "field.safetensors")
+    (file,) = export(tmp_path / "field.safetensors", tmp_path / "field.onnx")
+    points = torch.rand(1000, spec.dims, generator=torch.Generator().manual_seed(2)) * 2 - 1
+    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
+    (values,) = session.run(["values"], {"points": points.numpy()})
+    assert np.abs(values - field(points).numpy()).max() <= TOLERANCE == 1e-5
+
+
+def test_onnx_of_a_fitted_field(ball: Path, tmp_path: Path) -> None:
+    onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
+    (file,) = export(ball, tmp_path / "graph", "onnx")
+    session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
+    (values,) = session.run(None, {"points": np.float32([[0, 0, 0], [1, 1, 1]])})
+    assert values[0] < 0 < values[1]
+
+
+def test_a_field_set_is_put_back_where_its_shapes_were(tiny_fields: FieldSet, tmp_path: Path) -> None:
+    frames = torch.tensor([[5.0, 6.0, 7.0, 0.5]], dtype=torch.float64).expand(len(tiny_fields), -1)
+    placed = tiny_fields.joined(
+        [tiny_fields], spec=tiny_fields.spec, classes=tiny_fields.classes, base=tiny_fields.base
+    ).select(torch.arange(3))
+    object.__setattr__(placed, "transforms", frames[:3])
+    placed.save(tmp_path / "fields")
+    files = export(tmp_path / "fields", tmp_path / "out", "ply", resolution=16, limit=2)
+    assert [file.name for file in files] == ["00000-sphere-0.ply", "00001-sphere-1.ply"]
+    centre = trimesh.load_mesh(files[0]).bounds.mean(0)
+    assert centre == pytest.approx([5, 6, 7], abs=1)
+    assert np.ptp(trimesh.load_mesh(files[0]).vertices) > 1, "half the scale is twice the size"
+
+
+def test_what_cannot_be_exported_is_refused(ball: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(ConfigError, match="no format 'gltf2'"):
+        export(ball, tmp_path / "ball.gltf2")
+    export(ball, tmp_path / "ball.stl", resolution=8)
+    with pytest.raises(ConfigError, match="exists already"):
+        export(ball, tmp_path / "ball.stl", resolution=8)
+    with pytest.raises(ArtifactError, match="does not exist"):
+        export(tmp_path / "nowhere", tmp_path / "out")
+    empty = Field.load(ball)
+    empty.weights[:] = 0
+    empty.save(tmp_path / "empty.safetensors")
+    with pytest.raises(NfgenError, match="has no surface"):
+        export(tmp_path / "empty.safetensors", tmp_path / "empty.obj", resolution=8)
+    assert not (tmp_path / "empty.obj").exists()
+    for name in ("onnx", "onnx.numpy_helper"):
+        monkeypatch.setitem(sys.modules, name, None)
+    with pytest.raises(ConfigError, match="needs the package onnx"):
+        export(ball, tmp_path / "ball.onnx")
+
+
+def test_the_command(ball: Path, tmp_path: Path) -> None:
+    words = ["export", ball, "--resolution", 8, "-o", tmp_path / "ball.obj"]
+    result = CliRunner().invoke(main, [str(word) for word in words])
+    assert result.exit_code == 0, result.output
+    assert "1 obj file written" in result.output
+    assert set(main.commands["export"].params[1].type.choices) == set(FORMATS)
