@@ -144,7 +144,7 @@ def test_a_second_process_is_refused(tmp_path: Path) -> None:
         (folder / "work").write_text("of the first")
         other = context.Process(target=_write_in_another_process, args=(tmp_path / "thing", answer))
         other.start()
-        assert "another process" in answer.get(timeout=30)
+        assert "another process" in answer.get(timeout=600)
         other.join()
         assert (folder / "work").read_text() == "of the first"
         artifact.write_config(folder, "thing", {})

@@ -120,8 +120,9 @@ def test_samples_on_the_way_are_of_the_whole_model(trained: Path, run: str) -> N
 
 
 def test_two_processes_end_by_the_same_clock(trained: Path) -> None:
-    assert files.read_json(trained / "2" / "minutes" / "training" / "state.json")["state"]["seconds"] > 0.6
-    assert curve(trained / "2" / "minutes")[-1][-1] < 0.2 * 6e-3
+    state = files.read_json(trained / "2" / "minutes" / "training" / "state.json")["state"]
+    assert state["seconds"] > 0.6
+    assert curve(trained / "2" / "minutes")[-1][0] == state["step"]
 
 
 def test_one_process_may_accumulate(trained: Path, tmp_path: Path) -> None:
@@ -149,7 +150,7 @@ def test_ctrl_c_ends_both_with_one_line_and_one_process_goes_on(tokens: Path, tm
     while not state.exists() and work.poll() is None:
         time.sleep(0.05)
     work.send_signal(signal.SIGINT)
-    said, told = work.communicate(timeout=60)
+    said, told = work.communicate()
     assert work.returncode != 0
     assert lines_of(told) == ["nfgen: interrupted"], told
     assert "go on with, by as many processes as you like: nfgen train" in told

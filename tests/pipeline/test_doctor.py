@@ -1,4 +1,4 @@
-"""The examination of a machine, the shell's completion, and how soon the command line answers."""
+"""The examination of a machine, the shell's completion, and what the command line waits for."""
 
 import json
 import os
@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from nfgen.cli.main import main
 from nfgen.pipeline import doctor
+
+LARGE = ("torch", "numpy", "scipy", "trimesh", "skimage", "PIL", "einops")
 
 
 @pytest.fixture(scope="module")
@@ -70,16 +72,10 @@ def test_bash_is_told_the_commands_and_options() -> None:
     assert "--temperature" in completed("nfgen generate run --te", 3)
 
 
-def test_help_needs_little_time() -> None:
-    """Processor time, not the clock: other tests run beside this one."""
+def test_help_waits_for_no_large_library() -> None:
     code = (
-        "import time; from nfgen.cli.main import main; "
-        "main(['--help'], standalone_mode=False); print(time.process_time())"
+        "import sys; from nfgen.cli.main import main; main(['--help'], standalone_mode=False); "
+        f"print([name for name in {LARGE} if name in sys.modules])"
     )
-    seconds = min(
-        float(
-            subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()[-1]
-        )
-        for _ in range(3)
-    )
-    assert seconds < 0.3
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"

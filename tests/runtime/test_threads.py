@@ -1,6 +1,6 @@
 """Work in several threads."""
 
-import time
+import threading
 
 import pytest
 import torch
@@ -11,8 +11,13 @@ from nfgen.runtime.threads import in_threads
 def test_results_come_in_order_and_torch_is_as_it_was() -> None:
     before = torch.get_num_threads()
 
+    last_is_done = threading.Event()
+
     def work(task: int) -> tuple[int, int]:
-        time.sleep(0.02 * (task % 3 == 0))
+        if task == 0:
+            assert last_is_done.wait(600)
+        if task == 19:
+            last_is_done.set()
         return task, torch.get_num_threads()
 
     assert list(in_threads(work, range(20), 3)) == [(task, 1) for task in range(20)]
@@ -20,17 +25,21 @@ def test_results_come_in_order_and_torch_is_as_it_was() -> None:
 
 
 def test_who_stops_asking_waits_for_what_is_begun_only() -> None:
-    begun = []
+    begun, ends = [], threading.Semaphore(0)
 
     def work(task: int) -> int:
         begun.append(task)
-        time.sleep(0.01)
+        assert task == 0 or ends.acquire(timeout=600)
         return task
 
     results = in_threads(work, range(1000), 2)
     assert next(results) == 0
-    results.close()
-    assert len(begun) < 100
+    closing = threading.Thread(target=results.close)
+    closing.start()
+    while closing.is_alive():
+        ends.release()
+        closing.join(0.05)
+    assert len(begun) < 1000
 
 
 def test_an_error_is_the_callers() -> None:

@@ -279,7 +279,7 @@ def test_a_script_without_a_guard_samples_over_processes_with_the_same_result(tm
     command = [sys.executable, str(tmp_path / "script.py"), str(tmp_path)]
     # The checkout is on the path as it is in this process, installed or not.
     done = subprocess.run(
-        command, capture_output=True, text=True, timeout=120, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+        command, capture_output=True, text=True, timeout=600, env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
     )
     assert (done.returncode, done.stderr, done.stdout.split()) == (0, "", ["ran", "2", digest])
 
