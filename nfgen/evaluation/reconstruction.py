@@ -18,7 +18,7 @@ from nfgen.metrics import compare_meshes, comparison_summary
 from nfgen.metrics.reconstruction import Inside, Points
 from nfgen.runtime.progress import progress
 from nfgen.runtime.provenance import command
-from nfgen.shapes import ShapeRef, find_shapes
+from nfgen.shapes import ShapeRef, Skipped, find_shapes
 from nfgen.shapes.base import Shape
 from nfgen.tokenizers import registry
 from nfgen.tokens.decoding import decode_fields
@@ -84,10 +84,10 @@ def evaluate_pairs(
                 figures.append(compare_meshes(mesh, shape.mesh(), within, _inside_of(shape), seed))
                 ids.append(ref.id)
             except ShapeError as error:
-                reasons.append({"id": ref.id, "reason": error.problem})
+                reasons.append(Skipped.of(ref.id, error)._asdict())
             bar.update()
     if not figures:
-        raise NfgenError(f"no pair is usable: {reasons[0]['reason']}", "look at the files named")
+        raise NfgenError(f"no pair is usable: {reasons[0]['id']}: {reasons[0]['reason']}", "look at the files named")
     result = {
         **comparison_summary(figures),
         "pairs": [{"id": id, **figure} for id, figure in zip(ids, figures, strict=True)],

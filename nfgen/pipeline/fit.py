@@ -106,7 +106,7 @@ def fit_fields(
                 settings={key: plan[key] for key in ("init", "fit", "samples")},
             )
             if len(fields) == 0:
-                reasons = "; ".join(entry["reason"] for entry in fields.skipped[:3])
+                reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in fields.skipped[:3])
                 raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
             write_index(folder, fields)
         # What only an interrupted fit needs.

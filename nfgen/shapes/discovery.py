@@ -100,7 +100,6 @@ def _walked(folder: Path) -> list[Path]:
 
 def _is_shape(path: Path) -> bool:
     suffix = path.suffix.lower()
-    # Last, because trimesh takes half a second to import, for nothing where there are no meshes.
     return (
         suffix in VOXEL_SUFFIXES | PICTURE_SUFFIXES
         or (is_idx(path) and not is_idx_labels(path))

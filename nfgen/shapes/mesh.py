@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from nfgen.errors import ShapeError
 
 from .base import MARGIN_SCALE, Floats, Normalize, Shape, Transform, sample_simplices, simplex_measure
-from .mesh_repair import exposed_triangles, orient_outwards
+from .doubled_faces import without_doubles
+from .mesh_repair import exposed_triangles, orient_outwards, weld
 
 if TYPE_CHECKING:
     import trimesh
@@ -53,6 +54,7 @@ class MeshShape(Shape):
         triangles = triangles[simplex_measure(points[triangles]) > FLAT]
         if not len(triangles):
             raise ShapeError(f"{id}: every face is degenerate (of zero area)", "export the mesh again")
+        triangles = without_doubles(points, triangles, weld(points))
         self._vertices, self._faces = points, orient_outwards(points, triangles)
         self._exposed = exposed_triangles(points, self._faces)
         if not len(self._exposed):

@@ -27,7 +27,7 @@ def orient_outwards(vertices: Floats, faces: Faces) -> Faces:
     Within a patch the faces follow the majority (by area); the whole mesh is turned to a positive volume; and so is
     each closed body of negative volume, unless it is the wall of a cavity: a body whose outer side is solid.
     """
-    welded = _welded(vertices)[faces]
+    welded = weld(vertices)[faces]
     faces, welded = _made_consistent(vertices, faces, welded)
     corners = vertices[faces]
     area_vectors = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
@@ -54,6 +54,13 @@ def orient_outwards(vertices: Floats, faces: Faces) -> Faces:
     turned = (inverted & ~cavity)[body]
     faces[turned] = faces[turned, ::-1]
     return faces
+
+
+def weld(vertices: Floats) -> NDArray[np.int64]:
+    """Number the places of vertices [v, 3]: [v], the same for those that coincide."""
+    steps = np.round((vertices.clip(-1, 1) + 1) * (WELD - 1)).astype(np.int64)
+    packed = (steps[:, 0] << 42) | (steps[:, 1] << 21) | steps[:, 2]
+    return np.unique(packed, return_inverse=True)[1].astype(np.int64)
 
 
 def exposed_triangles(vertices: Floats, faces: Faces) -> Floats:
@@ -107,12 +114,6 @@ def _made_consistent(vertices: Floats, faces: Faces, welded: Faces) -> tuple[Fac
     faces, welded = faces.copy(), welded.copy()
     faces[turned], welded[turned] = faces[turned, ::-1], welded[turned, ::-1]
     return faces, welded
-
-
-def _welded(vertices: Floats) -> NDArray[np.int64]:
-    steps = np.round((vertices.clip(-1, 1) + 1) * (WELD - 1)).astype(np.int64)
-    packed = (steps[:, 0] << 42) | (steps[:, 1] << 21) | steps[:, 2]
-    return np.unique(packed, return_inverse=True)[1].astype(np.int64)
 
 
 def _normals(corners: Floats) -> Floats:

@@ -16,7 +16,7 @@ from nfgen.io.files import check_tensor_file
 from .base import Samples, Transform
 from .shape_ref import ShapeRef
 
-FORMAT = 1  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
+FORMAT = 2  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
 
 
 class SampleCache:

@@ -42,7 +42,13 @@ class Skipped(NamedTuple):
     id: str
     """Which shape."""
     reason: str
-    """Why, in one line."""
+    """Why, and what to do about it, in one line that does not name the shape again."""
+
+    @classmethod
+    def of(cls, id: str, error: ShapeError) -> "Skipped":
+        """Keep what an error says of a shape."""
+        reason = error.problem.removeprefix(f"{id}: ")
+        return cls(id, f"{reason} ({error.remedy})" if error.remedy else reason)
 
 
 Outcome = tuple[Transform, Samples] | ShapeError
@@ -101,7 +107,7 @@ def sample_shapes(
         if isinstance(outcome, ShapeError):
             if strict:
                 raise outcome
-            skipped.append(Skipped(ref.id, outcome.problem))
+            skipped.append(Skipped.of(ref.id, outcome))
         else:
             done.append(Sampled(ref, *outcome))
     return done, skipped

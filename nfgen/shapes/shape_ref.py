@@ -68,5 +68,5 @@ class ShapeRef:
             return VoxelShape(open_grids(self.path, file_id)[self.index or 0], id=self.id, label=self.label)
         from .mesh import MeshShape
 
-        vertices, faces = read_mesh(self.path, self.id)
-        return MeshShape(vertices, faces, id=self.id, label=self.label, normalize=self.normalize)
+        mesh = read_mesh(self.path, self.id)
+        return MeshShape(mesh.vertices, mesh.faces, id=self.id, label=self.label, normalize=self.normalize)

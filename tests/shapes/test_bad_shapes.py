@@ -120,11 +120,11 @@ BAD: dict[str, tuple[bytes, str]] = {
     "beyond.obj": (obj(CORNERS, "1 2 3,1 2 9"), "beyond.obj"),
     "zero.obj": (obj(CORNERS, "0 1 2,0 1 3"), "OBJ counts from 1"),
     "before.obj": (obj(CORNERS, "-1 -2 -3,-1 -2 -9"), "out of range"),
-    "beyond.off": (b"OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n", "outside the range"),
-    "short.off": (b"OFF\n400 200 0\n0 0 0\n", "cannot be read as .off"),
-    "claim.off": (b"OFF\n%d %d 0\n0 0 0\n" % (HUGE, HUGE), "cannot be read as .off"),
-    "claim.stl": (bytes(80) + struct.pack("<I", HUGE // 50) + bytes(50), "claims 40,000,000 triangles"),
-    "claim.ply": (PLY % HUGE + bytes(100), "cannot be read as .ply"),
+    "beyond.off": (b"OFF\n3 1 0\n0 0 0\n1 0 0\n0 1 0\n3 0 1 7\n", "out of range"),
+    "short.off": (b"OFF\n400 200 0\n0 0 0\n", "claims 400 vertices, holds 1"),
+    "claim.off": (b"OFF\n%d %d 0\n0 0 0\n" % (HUGE, HUGE), "claims 2,000,000,000 vertices, holds 1"),
+    "claim.stl": (bytes(80) + struct.pack("<I", HUGE // 50) + bytes(50), "claims 40,000,000 faces, holds 1"),
+    "claim.ply": (PLY % HUGE + bytes(100), "claims 2,000,000,000 vertices, holds 25"),
     "endless.ply": (b"ply\nformat ascii 1.0\nelement vertex 3\n", "cannot be read as .ply"),
     "claim.glb": (glb(CLAIMING), "accessors without data claim"),
     "claim.gltf": (json.dumps(CLAIMING).encode(), "accessors without data claim"),
@@ -213,9 +213,9 @@ def test_a_format_without_its_package_says_which(tmp_path: Path, monkeypatch: py
     from trimesh.exchange import load
 
     monkeypatch.setitem(
-        load.mesh_loaders, "3mf", ExceptionWrapper(ModuleNotFoundError("No module named 'lxml'", name="lxml"))
+        load.mesh_loaders, "3dxml", ExceptionWrapper(ModuleNotFoundError("No module named 'lxml'", name="lxml"))
     )
-    (tmp_path / "a.3mf").write_bytes(npz(model=b"x"))
+    (tmp_path / "a.3dxml").write_bytes(npz(model=b"x"))
     with pytest.raises(ShapeError, match="needs the Python package lxml"):
         find_shapes(tmp_path)[0].load()
 
@@ -224,7 +224,7 @@ def test_a_file_or_archive_beyond_the_limit_is_not_unpacked(tmp_path: Path, monk
     (tmp_path / "a.zae").write_bytes(npz(model=bytes(100_000)))
     BOX.export(tmp_path / "b.obj")
     assert (tmp_path / "a.zae").stat().st_size < 400 < (tmp_path / "b.obj").stat().st_size
-    monkeypatch.setattr("nfgen.shapes.formats.meshes.MAX_MESH_BYTES", 400)
+    monkeypatch.setattr("nfgen.shapes.formats.limits.MAX_MESH_BYTES", 400)
     for ref in find_shapes(tmp_path):
         with pytest.raises(ShapeError, match="too large"):
             ref.load()

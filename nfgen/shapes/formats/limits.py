@@ -1,121 +1,120 @@
-"""What a scene file may claim: a few hundred bytes of glTF, 3MF or XML can ask for any amount of memory."""
+"""What a scene file may ask for: a few hundred bytes of glTF, 3MF or XML can ask for any amount of memory."""
 
-import io
-import json
+import re
 import zipfile
 from collections import Counter
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 from urllib.parse import unquote
 
 from nfgen.errors import ShapeError
 
+MAX_MESH_BYTES = 2**30  # of a file, or of an archive unpacked; a text file this long takes minutes to parse
+MAX_ARCHIVE_BYTES = 2**28  # of all members unpacked: they are held in memory, and parsed to several times as much
+MAX_MEMBERS = 10_000
+DEFLATE = 1032  # no byte of a zip member unpacks to more (zlib's technical details)
+MAX_RATIO = 100  # of members of more than FREE_BYTES: meshes as XML shrink 5 to 20 times, bombs 400 times and more
+FREE_BYTES = 2**24
+MAX_ELEMENTS = 5_000_000  # of an XML file; a mesh has one for each vertex and each face at most
 MAX_PLACEMENTS = 100_000  # nodes of a scene, after parts of parts are counted as often as they are placed
+MAX_DEPTH = 64  # of parts in parts
 MAX_EMPTY_ENTRIES = 1_000_000  # of glTF accessors without data, which are filled with zeros
-MAX_NODES_DEPTH = 64  # of components in components
-MAX_PARSED_AGAIN = 2**30
 MAX_GLTF_JSON = 2**26  # bytes; parsed it takes some ten times as much
 ITEM_BYTES = {5120: 1, 5121: 1, 5122: 2, 5123: 2, 5125: 4, 5126: 4}
 ITEMS = {"SCALAR": 1, "VEC2": 2, "VEC3": 3, "VEC4": 4, "MAT2": 4, "MAT3": 9, "MAT4": 16}
+ENCODINGS = {"UTF-8", "UTF-16", "UTF-16LE", "UTF-16BE", "US-ASCII", "ASCII"}
 
 
-def check_gltf(path: Path, file: BinaryIO, id: str) -> None:
-    """Refuse a `.gltf` or `.glb` whose accessors claim more than its buffers hold, or whose nodes are no tree.
+def check_size(path: Path, archive: bool) -> None:
+    """Refuse what is no regular file, empty or too large, archives by what they unpack to.
+
+    Raises:
+        ShapeError: so; rubbish raises whatever it may.
+    """
+    size = path.stat().st_size
+    if not path.is_file():
+        raise ShapeError("is not a regular file", "give a mesh file")
+    if size == 0:
+        raise ShapeError("the file is empty", "check the file")
+    if archive:
+        with zipfile.ZipFile(path) as opened:
+            members = opened.infolist()
+        size = sum(member.file_size for member in members)
+        packed = sum(member.compress_size for member in members)
+        limit = min(MAX_ARCHIVE_BYTES, MAX_MESH_BYTES, DEFLATE * packed, max(FREE_BYTES, MAX_RATIO * packed))
+        if len(members) > MAX_MEMBERS or size > limit:
+            claimed = f"{len(members):,} members of {size:,} bytes, packed {packed:,}"
+            raise ShapeError(
+                f"is too large ({claimed}; the limits are {MAX_MEMBERS:,} and {MAX_ARCHIVE_BYTES:,})",
+                "decimate the mesh",
+            )
+    if size > MAX_MESH_BYTES:
+        raise ShapeError(f"is too large ({size:,} bytes; the limit is {MAX_MESH_BYTES:,})", "decimate the mesh")
+
+
+def check_gltf(tree: dict[str, Any], path: Path, chunk: int) -> None:
+    """Refuse a glTF whose accessors claim more than its buffers hold, or whose nodes are no tree.
+
+    Args:
+        tree: the JSON.
+        path: the file, beside which other buffers lie.
+        chunk: bytes of the binary chunk.
 
     Raises:
         ShapeError: so; rubbish raises whatever it may.
     """
     held = path.stat().st_size
-    head = file.read(20)
-    length = int.from_bytes(head[12:16], "little") if head[:4] == b"glTF" else -1
-    if length < 0:
-        file.seek(0)
-    if max(length, held if length < 0 else 0) > MAX_GLTF_JSON:
-        raise ShapeError(f"{id}: its JSON is larger than {MAX_GLTF_JSON:,} bytes", "put the data into buffers")
-    tree = json.loads(file.read(length))
     for uri in (buffer.get("uri", "data:") for buffer in tree.get("buffers", [])):
         if not uri.startswith("data:"):
-            held += _beside(path, uri, id).stat().st_size
-    claimed = empty = 0
+            held += file_beside(path.parent, uri).stat().st_size
+    if held > MAX_MESH_BYTES:
+        raise ShapeError(f"is too large ({held:,} bytes; the limit is {MAX_MESH_BYTES:,})", "decimate the mesh")
+    claimed = 0
     for accessor in tree.get("accessors", []):
         count = int(accessor["count"])
         if count < 0:
-            raise ShapeError(f"{id}: an accessor claims {count:,} entries", "export the file again")
+            raise ShapeError(f"an accessor claims {count:,} entries", "export the file again")
         if "bufferView" in accessor:
             claimed += count * ITEM_BYTES[accessor["componentType"]] * ITEMS[accessor["type"]]
-        else:
-            empty += count
-    if empty > MAX_EMPTY_ENTRIES:
-        raise ShapeError(f"{id}: accessors without data claim {empty:,} entries", "export the file again")
     if claimed > 2 * held:
-        raise ShapeError(f"{id}: accessors claim {claimed:,} bytes of {held:,}", "export the file again")
+        raise ShapeError(f"accessors claim {claimed:,} bytes of {held:,}", "export the file again")
     nodes = tree.get("nodes", [])
     parents = Counter(child for node in nodes for child in node.get("children", []))
     if len(nodes) > MAX_PLACEMENTS or max(parents.values(), default=0) > 1:
-        raise ShapeError(f"{id}: its nodes are no tree, or more than {MAX_PLACEMENTS:,}", "export the file again")
+        raise ShapeError(f"its nodes are no tree, or more than {MAX_PLACEMENTS:,}", "export the file again")
 
 
-def _beside(path: Path, uri: str, id: str) -> Path:
-    named = next((one for one in (path.parent / uri, path.parent / unquote(uri)) if one.exists()), path.parent / uri)
-    named = named.resolve()
-    if not named.is_relative_to(path.parent.resolve()):
-        raise ShapeError(f"{id}: names {uri!r}, which is outside its folder", "put the buffers beside the file")
+def file_beside(folder: Path, uri: str) -> Path:
+    """Give the file of a folder that a URI names.
+
+    Raises:
+        ShapeError: it is outside the folder, or no file.
+    """
+    named = next((one for one in (folder / uri, folder / unquote(uri)) if one.exists()), folder / uri).resolve()
+    if not named.is_relative_to(folder.resolve()):
+        raise ShapeError(f"names {uri!r}, which is outside its folder", "put the buffers beside the file")
     if not named.is_file():
-        raise ShapeError(f"{id}: names {uri!r}, which is no file", "put the buffers beside the file")
+        raise ShapeError(f"names {uri!r}, which is no file", "put the buffers beside the file")
     return named
 
 
-def check_xml(path: Path, format: str, id: str) -> None:
-    """Refuse XML that declares entities (they may grow without end), and 3MF whose components do.
+def too_many_placements() -> ShapeError:
+    """Give the error for a scene whose parts are placed without end."""
+    return ShapeError(f"places parts more than {MAX_PLACEMENTS:,} times, or in themselves", "export it again")
+
+
+def check_xml(content: bytes) -> None:
+    """Refuse XML that declares entities (they may grow without end), or is in an encoding that could hide them.
 
     Raises:
-        ShapeError: so; rubbish raises whatever it may.
+        ShapeError: so.
     """
-    members = _members(path, format)
-    for name, content in members.items():
-        # UTF-16 has zeros between the letters.
-        plain = content.replace(b"\0", b"").upper() if b"\0" in content[:64] else content.upper()
-        if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
-            raise ShapeError(f"{id}: declares entities, which no mesh needs", "export the file again")
-        if format == "3mf" and "3dmodel.model" in name.lower():
-            _check_components(content, {name: len(part) for name, part in members.items()}, id)
-
-
-def _members(path: Path, format: str) -> dict[str, bytes]:
-    if format in ("dae", "xaml"):
-        return {path.name: path.read_bytes()}
-    with zipfile.ZipFile(path) as archive:
-        return {member.filename: archive.read(member) for member in archive.infolist()}
-
-
-def _check_components(content: bytes, sizes: dict[str, int], id: str) -> None:
-    from lxml import etree
-
-    parts: dict[str, list[str]] = {}
-    items: list[str] = []
-    again = 0  # bytes of other members, which are parsed for each component that names them
-    options: dict[str, Any] = {"resolve_entities": False, "no_network": True, "huge_tree": False}
-    for _, element in etree.iterparse(io.BytesIO(content), tag=("{*}object", "{*}build"), **options):
-        if element.tag.endswith("object"):
-            components = list(element.iter("{*}component"))
-            parts[element.get("id")] = [one.get("objectid") for one in components]
-            named = [value.strip("/") for one in components for key, value in one.items() if key.endswith("path")]
-            again += sum(sizes.get(name, 0) for name in named)
-        else:
-            items += [one.get("objectid") for one in element.iter("{*}item")]
-        element.clear()
-    if again > MAX_PARSED_AGAIN:
-        raise ShapeError(f"{id}: names {again:,} bytes of parts, over and over", "export it as one model")
-    # Level by level: how often each object is placed at that depth.
-    level, total = Counter(items), len(items)
-    for _ in range(MAX_NODES_DEPTH):
-        deeper: Counter[str] = Counter()
-        for name, times in level.items():
-            for part in parts.get(name, []):
-                deeper[part] += times
-        level, total = deeper, total + deeper.total()
-        if not level:
-            return
-        if total > MAX_PLACEMENTS:
-            break
-    raise ShapeError(f"{id}: places parts more than {MAX_PLACEMENTS:,} times, or in themselves", "export it again")
+    # UTF-16 has zeros between the letters.
+    wide = b"\0" in content[:64]
+    declared = re.search(rb"<\?xml[^>]*encoding\s*=\s*[\"']([^\"']*)", content[:1000].replace(b"\0", b""))
+    name = declared[1].decode("latin-1").upper() if declared else "UTF-8"
+    if name not in ENCODINGS or (declared and wide != name.startswith("UTF-16")):
+        raise ShapeError(f"is XML in the encoding {name[:20]}; UTF-8 and UTF-16 are read", "save it as UTF-8")
+    plain = (content.replace(b"\0", b"") if wide else content).upper()
+    if b"<!DOCTYPE" in plain or b"<!ENTITY" in plain:
+        raise ShapeError("declares entities, which no mesh needs", "export the file again")
