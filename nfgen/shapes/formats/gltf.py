@@ -1,6 +1,7 @@
 """glTF 2.0, as JSON or GLB (https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html): the meshes of its scene."""
 
 import json
+from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
@@ -32,22 +33,22 @@ def read_gltf(path: Path) -> FileMesh:
     check_gltf(tree, path, len(chunk))
     accessors, nodes = Accessors(tree, chunk, path.parent), Nodes(tree)
     assembly, others = Assembly(), set[str]()
+    shown: dict[tuple[int, tuple[float, ...], int | None], list[NDArray[np.float64]]] = defaultdict(list)
     for node, world in nodes.placed():
         properties = tree["nodes"][node]
-        mesh = tree["meshes"][properties["mesh"]]
-        weights = properties.get("weights", mesh.get("weights", []))
-        placements = _instances(properties, accessors, world)
-        for primitive in mesh["primitives"]:
+        weights = properties.get("weights", tree["meshes"][properties["mesh"]].get("weights", ()))
+        # A skinned mesh stands where its joints are: its node's own transform does not count.
+        at = np.eye(4)[None] if "skin" in properties else _instances(properties, accessors, world)
+        shown[properties["mesh"], tuple(weights), properties.get("skin")].append(at)
+    for (number, weights, skin), placements in shown.items():
+        for primitive in tree["meshes"][number]["primitives"]:
             if primitive.get("mode", 4) not in TRIANGLES:
                 others.add("lines" if primitive.get("mode") in (1, 2, 3) else "points")
                 continue
             vertices, faces = _primitive(primitive, accessors, weights)
-            if "skin" in properties:
-                skin = tree["skins"][properties["skin"]]
-                vertices = _skinned(vertices, primitive["attributes"], skin, accessors, nodes)
-                assembly.add(vertices, faces, np.eye(4)[None])  # the node's own transform does not count
-            else:
-                assembly.add(vertices, faces, placements)
+            if skin is not None:
+                vertices = _skinned(vertices, primitive["attributes"], tree["skins"][skin], accessors, nodes)
+            assembly.add(vertices, faces, np.concatenate(placements))
     mesh = assembly.mesh("y")
     if not len(mesh.faces):
         if tree.get("meshes") and not others:
@@ -99,7 +100,7 @@ def _remedy(extension: str) -> str:
     return "export it without compression" if compressed else "export it without this extension"
 
 
-def _primitive(primitive: dict[str, Any], accessors: Accessors, weights: list[float]) -> tuple[Vertices, Faces]:
+def _primitive(primitive: dict[str, Any], accessors: Accessors, weights: tuple[float, ...]) -> tuple[Vertices, Faces]:
     """Give vertices [v, 3] and triangles [f, 3] of one primitive, in the mesh's frame."""
     attributes = primitive["attributes"]
     listed = [attributes.get("POSITION"), primitive.get("indices")]

@@ -32,6 +32,7 @@ class Accessors:
         self._declared, self._chunk, self._folder = tree.get("buffers", []), chunk, folder
         self._buffers: dict[int, bytes] = {}
         self._known: dict[int, NDArray[Any]] = {}
+        self._read: dict[int, NDArray[np.float64]] = {}
         self._empty = 0  # entries without data so far
 
     def is_empty(self, index: int) -> bool:
@@ -44,11 +45,13 @@ class Accessors:
         Raises:
             ShapeError: the data are not there, or compressed.
         """
-        values, accessor = self._raw(index), self._accessors[index]
-        if not accessor.get("normalized", False) or values.dtype.kind == "f":
-            return values.astype(np.float64)
-        largest = np.iinfo(values.dtype).max
-        return np.maximum(values.astype(np.float64) / largest, -1)
+        if index not in self._read:
+            values = self._raw(index)
+            found = values.astype(np.float64)
+            if self._accessors[index].get("normalized", False) and values.dtype.kind != "f":
+                found = np.maximum(found / np.iinfo(values.dtype).max, -1)
+            self._read[index] = found
+        return self._read[index]
 
     def read_indices(self, index: int) -> NDArray[np.int64]:
         """Give whole numbers: [n] of scalars, else [n, width].

@@ -13,7 +13,7 @@ from nfgen.errors import ShapeError
 from .file_mesh import Faces, Vertices, check_indices
 
 AT_ONCE = 2_000_000  # corners handled in one step, some 200 bytes each
-MAX_CUT = 2e9  # sum over concave polygons of the square of their corners: cutting by ears costs about a nanosecond each
+MAX_CUT = 5e8  # sum over concave polygons of the square of their corners: cutting by ears costs about 2 ns each
 FLAT = 1e-9  # a triangle turned the wrong way by less than this share of its polygon is rounding
 
 
