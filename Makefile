@@ -9,8 +9,9 @@ CODE := nfgen tokenizers models cli tests benchmarks
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable '.[dev]'
 	touch $@
 
+# OVERWRITE=1 replaces an earlier one.
 demo: .venv/installed
-	$(BIN)/nfgen demo --out demo --overwrite
+	$(BIN)/nfgen demo --out demo $(if $(OVERWRITE),--overwrite)
 
 # A browser for the tests of the report, which are skipped, with the reason, where it cannot be had.
 browser: .venv/installed

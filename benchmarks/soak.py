@@ -23,6 +23,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from nfgen.io import artifact, files
+
 MEASURED = {"seconds", "tokens_per_second", "command"}
 """Keys of JSON that two runs cannot have in common."""
 
@@ -96,7 +98,7 @@ def kill_at(child: int, seconds: float) -> bool:
 
 
 def partial(out: Path) -> Path:
-    return out.with_name(out.name + ".partial")
+    return artifact.partial_of(out)
 
 
 def without_times(value: Any) -> Any:
@@ -111,7 +113,7 @@ def content(folder: Path) -> dict[str, Any]:
     for path in sorted(folder.rglob("*")):
         # The page tells when and how it was made. It is written into the finished folder, so that a kill may leave a
         # part of it there; `nfgen report` makes it again.
-        if path.is_dir() or path.name in ("index.html", "index.html.tmp"):
+        if path.is_dir() or path.name == "index.html" or path.match(files.TEMPORARY):
             continue
         data: Any = path.read_bytes()
         if path.suffix == ".json":
@@ -183,8 +185,8 @@ class Soak:
             if finish(start(words, self.log)):
                 raise SystemExit(f"{self.name} failed to resume: {self.log.read_text()[-2000:]}")
         self._require_whole(out, "at the end")
-        # A kill after the last rename may leave what the next writer of that name removes.
-        litter = [path.name for path in folder.iterdir() if path.name != "out"]
+        # A kill after the last rename may leave the lock's file, which the next writer of that name removes.
+        litter = [path.name for path in folder.iterdir() if path.name not in ("out", ".out.nfgen-lock")]
         if litter:
             raise SystemExit(f"{self.name}: left {litter}")
         shutil.rmtree(folder)

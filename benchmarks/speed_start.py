@@ -33,7 +33,7 @@ def first_mesh(run: str) -> tuple[float, float]:
     with tempfile.TemporaryDirectory() as folder:
         started = time.perf_counter()
         process = subprocess.Popen([sys.executable, "-c", code, f"{folder}/out"], stdout=subprocess.DEVNULL)
-        mesh, clock = Path(folder) / "out.partial" / "sample-0000.glb", Path(f"/proc/{process.pid}/stat")
+        mesh, clock = Path(folder) / ".out.nfgen-partial" / "sample-0000.glb", Path(f"/proc/{process.pid}/stat")
         while not mesh.exists() and process.poll() is None:
             time.sleep(0.005)
         waited = time.perf_counter() - started

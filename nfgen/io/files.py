@@ -5,6 +5,7 @@ import hashlib
 import json
 import math
 import os
+import secrets
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -18,6 +19,8 @@ from nfgen.errors import ArtifactError, ConfigError
 
 MAX_JSON_BYTES = 256 << 20  # fit_report.json of a million fields is about 170 MB; more is not ours
 MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
+TEMPORARY = ".*.nfgen-tmp"
+"""Names of files that are not yet whole."""
 MAX_HEADER_BYTES = 4 << 20  # of a safetensors file: room for 40,000 tensors
 
 
@@ -29,9 +32,10 @@ def write_json(path: Path, value: object) -> None:
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[BinaryIO]:
     """A file to write that takes the place of `path` if the body ends well, so that a reader sees all or nothing."""
-    temporary = path.with_name(path.name + ".tmp")
+    # A name that nobody has; the first letters say whose it is, all of them might be too many for a name.
+    temporary = path.with_name(f".{path.name[:40]}.{secrets.token_hex(8)}.nfgen-tmp")
     try:
-        with temporary.open("wb") as file:
+        with temporary.open("xb") as file:
             yield file
             file.flush()
             os.fsync(file.fileno())

@@ -75,7 +75,7 @@ def train(
     worker = find_worker(config)
     source, out = Path(source), Path(out)
     kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
-    resumable = ["training/state.json", f"{TOKENS}/config.json", f"{TOKENS}.partial/*/*", artifact.CONFIG]
+    resumable = ["training/state.json", f"{TOKENS}/config.json", f".{TOKENS}.nfgen-partial/*/*", artifact.CONFIG]
     with contextlib.ExitStack() as stack:
         folder = artifact.partial_of(out)
         if worker.main:

@@ -75,7 +75,7 @@ def _within(folder: Path, depth: int) -> list[Found]:
     found = []
     for child in sorted(folder.iterdir()):
         # What another process is writing is no artifact yet.
-        if not child.is_dir() or child.name.startswith(".") or child.name.endswith(".partial"):
+        if not child.is_dir() or child.name.startswith("."):
             continue
         if artifact.kind_of(child) is not None:
             found.append(_artifact(child))

@@ -17,7 +17,8 @@ from .artifacts import Found, find_artifacts
 from .sections import Section, Sections
 
 NAME = "index.html"
-START = b"<!doctype html>"
+GENERATOR = b'<meta name="generator" content="nfgen '
+HEAD = 1000  # bytes of a page that hold it
 LIBRARIES = ("torch", "numpy", "trimesh", "scikit-image")  # whose versions may change results
 
 
@@ -60,12 +61,24 @@ def _target(first: Path, out: Path | None) -> Path:
         out = first / NAME if first.is_dir() else first.with_suffix(".html")
     elif out.is_dir():
         out = out / NAME
-    # A slip of the keyboard must not cost somebody a file of weights.
-    if out.is_file():
-        with out.open("rb") as file:
-            if file.read(len(START)).lower() != START:
-                raise ArtifactError(f"{out} is there already and no web page", "choose another --out")
+    require_own_page(out)
     return out
+
+
+def require_own_page(path: Path) -> None:
+    """Refuse to replace what is not a page of ours: a slip of the keyboard must not cost somebody a file.
+
+    Raises:
+        ArtifactError: if something else is there.
+    """
+    if not path.exists():
+        return
+    head = b""
+    if path.is_file():
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    if GENERATOR not in head:
+        raise ArtifactError(f"{path} is there already and no page of nfgen", "choose another --out")
 
 
 def _page(found: Sequence[Found], sections: Sections) -> str:

@@ -146,7 +146,7 @@ def test_ctrl_c_ends_both_with_one_line_and_one_process_goes_on(tokens: Path, tm
     out, words = tmp_path / "run", [*TINY, "--patience", "0", "--evaluate-every", "5", "--quiet"]
     command = [*LAUNCH, "-m", "nfgen", "train", str(tokens), "--steps", "1000000", *words, "-o", str(out)]
     work = subprocess.Popen(command, env=environment(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    state = tmp_path / "run.partial" / "training" / "state.json"
+    state = tmp_path / ".run.nfgen-partial" / "training" / "state.json"
     while not state.exists() and work.poll() is None:
         time.sleep(0.05)
     work.send_signal(signal.SIGINT)

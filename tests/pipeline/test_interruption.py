@@ -132,7 +132,7 @@ def test_a_tokenizer_is_resumed_only_as_it_was(
     other = replace(tiny_fields, weights=tiny_fields.weights + 1)
     with pytest.raises(ArtifactError, match="had other fields"):
         tokenize(other, tmp_path / "cut", "vq", resume=True, **VQ)
-    (tmp_path / "cut.partial" / "training" / "vq.safetensors").write_bytes(b"rubbish of some length")
+    (tmp_path / ".cut.nfgen-partial" / "training" / "vq.safetensors").write_bytes(b"rubbish of some length")
     with pytest.raises(ArtifactError, match="claims a header"):
         tokenize(tiny_fields, tmp_path / "cut", "vq", resume=True, **VQ)
 
@@ -181,7 +181,7 @@ def test_a_generation_goes_on_after_its_last_whole_sample(
         patch.setattr("nfgen.pipeline.sample_set.save_png", stopping(save_png, written, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             generate(run, 5, tmp_path / "cut", resolution=16)
-    assert (tmp_path / "cut.partial" / JOURNAL).exists() == (written > 0)
+    assert (tmp_path / ".cut.nfgen-partial" / JOURNAL).exists() == (written > 0)
     with monkeypatch.context() as patch:
         again = stopping(generating.write_sample, 5 - written, AssertionError("samples are written again"))
         patch.setattr(generating, "write_sample", again)
@@ -221,8 +221,8 @@ def test_a_kill_between_two_renames_loses_neither_artifact(tmp_path: Path) -> No
         with artifact.writing(tmp_path / f"thing{size}", "thing") as folder:
             artifact.write_config(folder, "thing", {"size": size})
     # As a writer that replaces thing1 by thing2 leaves it when it is killed between its two renames.
-    (tmp_path / "thing1").rename(tmp_path / "thing1.replaced")
-    (tmp_path / "thing2").rename(tmp_path / "thing1.partial")
+    (tmp_path / "thing1").rename(tmp_path / ".thing1.nfgen-replaced")
+    (tmp_path / "thing2").rename(tmp_path / ".thing1.nfgen-partial")
     with pytest.raises(ArtifactError, match="exists already"), artifact.writing(tmp_path / "thing1", "thing"):
         pass
     assert artifact.read_config(tmp_path / "thing1") == {"size": 1}
@@ -301,9 +301,9 @@ def test_a_full_disk_is_one_error_and_leaves_earlier_artifacts_whole(
             with pytest.raises(ArtifactError, match="No space left on device"):
                 write(disk / f"out{number}")
             assert content(disk / "tokens") == before
-            assert not list(disk.rglob("*.tmp"))
+            assert not list(disk.rglob(files.TEMPORARY))
             assert not (disk / f"out{number}").exists()
-            for left in disk.glob("*.partial"):
+            for left in disk.glob(".*.nfgen-partial"):
                 subprocess.run(["rm", "-r", left], check=True)
         assert len(TokenSet.load(disk / "tokens")) == len(tiny_fields)
 
@@ -350,7 +350,7 @@ def test_a_second_process_is_refused_and_ctrl_c_ends_the_first_in_the_midst_of_i
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(running, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     try:
-        while not (tmp_path / "my out.partial" / kept).exists():
+        while not (tmp_path / ".my out.nfgen-partial" / kept).exists():
             assert child.poll() is None
             time.sleep(0.02)
         for more in ([], ["--resume"], ["--overwrite"]):
@@ -366,7 +366,7 @@ def test_a_second_process_is_refused_and_ctrl_c_ends_the_first_in_the_midst_of_i
         "nfgen: interrupted",
         f"       go on with: {shlex.join(['nfgen', *words, '--resume'])}",
     ]
-    assert (tmp_path / "my out.partial" / kept).exists()
+    assert (tmp_path / ".my out.nfgen-partial" / kept).exists()
     assert not out.exists()
 
 

@@ -220,7 +220,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(
         with pytest.raises(KeyboardInterrupt):
             train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config)
     assert not (tmp_path / "run").exists()
-    assert (tmp_path / "run.partial" / "training" / "state.json").exists()
+    assert (tmp_path / ".run.nfgen-partial" / "training" / "state.json").exists()
     resumed = train(run.parent / "tokens", tmp_path / "run", model_settings=SMALL, config=config, resume=True)
     whole = Run.load(run)
     for name, tensor in whole.model.state_dict().items():

@@ -33,6 +33,7 @@ SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True
 HOSTILE = """<script>alert(1)</script>"'&<img src=x onerror=alert(2)>"""
 COUNT = 6
 KINDS = ("fields", "tokens", "run", "samples")
+BEFORE = '<!doctype html><meta name="generator" content="nfgen 0.1"><p>before'
 HEADINGS = {
     "fields": {"Fields"},
     "tokens": {"Tokens"},
@@ -175,11 +176,11 @@ def test_a_folder_of_artifacts_is_reported_whole_and_the_page_is_left_in_it(tmp_
     folder = tmp_path / "demo"
     make_all(folder)
     (folder / "notes").mkdir()
-    (folder / "fields.partial").mkdir()
+    (folder / ".fields.nfgen-partial").mkdir()
     written = write_report([folder])
     assert written == folder / "index.html"
     assert set(Page(written).headings) == set.union({"How it was made"}, *HEADINGS.values())
-    assert [path.name for path in folder.iterdir() if path.suffix == ".tmp"] == []
+    assert [path.name for path in folder.iterdir() if path.name.startswith(".")] == [".fields.nfgen-partial"]
     assert write_report([folder]) == written
 
 
@@ -447,12 +448,12 @@ def test_what_cannot_be_shown_is_named_and_nothing_is_written(
 ) -> None:
     shutil.copytree(paths["fields"].parent, tmp_path / "demo")
     path = harm(tmp_path / "demo")
-    (tmp_path / "page.html").write_text("<!doctype html>before")
+    (tmp_path / "page.html").write_text(BEFORE)
     with pytest.raises(ArtifactError) as caught:
         write_report([path], tmp_path / "page.html")
     assert words in caught.value.problem
     assert caught.value.remedy
-    assert (tmp_path / "page.html").read_text() == "<!doctype html>before"
+    assert (tmp_path / "page.html").read_text() == BEFORE
 
 
 def test_a_list_cannot_reach_out_of_its_folder(tmp_path: Path) -> None:
@@ -472,7 +473,7 @@ def test_a_report_of_nothing_is_refused() -> None:
 
 def test_a_file_that_is_no_page_is_not_overwritten(paths: dict[str, Path], tmp_path: Path) -> None:
     (tmp_path / "weights.safetensors").write_bytes(b"precious")
-    with pytest.raises(ArtifactError, match="no web page"):
+    with pytest.raises(ArtifactError, match="no page of nfgen"):
         write_report([paths["run"]], tmp_path / "weights.safetensors")
     assert (tmp_path / "weights.safetensors").read_bytes() == b"precious"
 
