@@ -26,6 +26,7 @@ from nfgen.metrics.frechet import frechet_distance
 from nfgen.models.generation.generate import sample
 from nfgen.runtime.progress import progress
 from nfgen.shapes.formats.images import read_idx_images, read_idx_labels
+from nfgen.shapes.formats.shape_file import ShapeFile
 from nfgen.tokens.decoding import decode_fields
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 
@@ -159,8 +160,8 @@ def _picture(image: Tensor) -> np.ndarray:
 
 def _images(data: Path, part: str) -> tuple[Tensor, Tensor]:
     path = data / f"{part}-images-idx3-ubyte.gz"
-    images = read_idx_images(path, path.name)
-    labels = read_idx_labels(path, len(images), path.name)
+    images = read_idx_images(ShapeFile(path), path.name)
+    labels = read_idx_labels(ShapeFile(path), len(images), path.name)
     return torch.from_numpy(images.astype(np.float32) / 255), torch.from_numpy(labels.astype(np.int64))
 
 

@@ -1,10 +1,14 @@
 """`nfgen evaluate`: scores of generated shapes against real ones, and of reconstructions against their shapes."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from nfgen.shapes.reading import ReadingConfig
 
 
 @click.command()
@@ -19,6 +23,7 @@ from . import options
 @click.option("--pairs", is_flag=True, help="GENERATED are reconstructions: compare each with its own shape.")
 @click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many references.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results. [default: that of samples]")
+@options.reading
 @options.seed
 @options.quiet
 @options.as_json
@@ -34,6 +39,7 @@ def evaluate(
     pairs: bool,
     limit: int | None,
     out: Path | None,
+    reading: "ReadingConfig",
     seed: int,
     as_json: bool,
 ) -> None:
@@ -54,7 +60,8 @@ def evaluate(
             raise click.UsageError(
                 "--pairs compares shape by shape: --train, --fields, --emd, --classifier are for sets"
             )
-        scores = evaluate_pairs(generated, reference, limit=limit, seed=seed, out=out)
+        given = reading if options.said(reading) else None
+        scores = evaluate_pairs(generated, reference, reading=given, limit=limit, seed=seed, out=out)
     else:
         scores = evaluate(
             generated,
@@ -65,6 +72,7 @@ def evaluate(
             points=points,
             emd=emd,
             classifier=classifier,
+            reading=reading,
             limit=limit,
             seed=seed,
             out=out,

@@ -2,11 +2,14 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+
+if TYPE_CHECKING:
+    from nfgen.shapes.reading import ReadingConfig
 
 
 @click.command(context_settings=options.FREE_SETTINGS)
@@ -26,6 +29,7 @@ from . import options
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that sample shapes. [default: one a processor]")
 @click.option("--snapshots", type=click.IntRange(2), help="Keep so many stages of the first fits for `nfgen report`.")
+@options.reading
 @options.engine
 @options.dry_run
 @options.seed
@@ -43,6 +47,7 @@ def fit(
     cache: Path | None,
     workers: int | None,
     snapshots: int | None,
+    reading: "ReadingConfig",
     engine: str,
     address: str | None,
     dry_run: bool,
@@ -51,7 +56,9 @@ def fit(
     overwrite: bool,
     out: Path,
 ) -> None:
-    """Fit one field to each shape of SHAPES: files, folders or globs of meshes, voxel grids or images.
+    """Fit one field to each shape of SHAPES: files, folders, zip files or globs of meshes, voxel grids or images.
+
+    `nfgen check SHAPES` shows beforehand how they are read.
 
     Settings such as --steps 600, --points 1024, --pull 1e-5, --tolerance, --near, --uniform, --augment 2 or
     --normalize none are options too.
@@ -61,6 +68,7 @@ def fit(
     nfgen fit train-images-idx3-ubyte.gz --spec mnist -n 1000 -o digits
     """
     from nfgen.pipeline.fit import fit_fields, sort_settings
+    from nfgen.pipeline.fit_notes import fit_notes
     from nfgen.pipeline.recipes import with_recipe
     from nfgen.runtime.executor import create_engine
 
@@ -77,6 +85,7 @@ def fit(
             init=init,
             config=fit_config,
             samples=sample_config,
+            reading=reading,
             limit=limit,
             workers=workers,
         )
@@ -89,6 +98,7 @@ def fit(
         init=str(init),
         config=fit_config,
         samples=sample_config,
+        reading=reading,
         limit=limit,
         strict=strict,
         workers=workers,
@@ -98,12 +108,10 @@ def fit(
         resume=resume,
         overwrite=overwrite,
     )
-    if fields.skipped:
-        click.echo(f"warning: {len(fields.skipped)} shapes were skipped:", err=True)
-        for entry in fields.skipped:
-            click.echo(f"  {entry['id']}: {entry['reason']}", err=True)
+    for line in fit_notes(fields):
+        click.echo(line, err=True)
     click.echo(f"{len(fields)} fields of {fields.spec.size} weights are in {out}; {_figures(fields.report)}")
-    click.echo(f"next: nfgen train {out} -o RUN")
+    click.echo(options.next_line("nfgen", "train", out, "-o", "RUN"))
 
 
 def _figures(report: Sequence[dict[str, Any]]) -> str:

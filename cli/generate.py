@@ -1,5 +1,6 @@
 """`nfgen generate`: a run writes new fields, and meshes of them."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -169,4 +170,5 @@ def generate(
     if empty:
         click.echo(f"warning: {empty} of them have no surface; --require-surface draws again for those", err=True)
     click.echo(f"{write_report([out, run])} shows them to turn: open it in a browser")
-    click.echo(f"next: nfgen evaluate {out} --reference SHAPES · nfgen report {out} {run} FIELDS")
+    score = options.next_line("nfgen", "evaluate", out, "--reference", "SHAPES")
+    click.echo(f"{score} · {shlex.join(['nfgen', 'report', str(out), str(run), 'FIELDS'])}")

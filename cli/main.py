@@ -9,10 +9,11 @@ import click
 
 from nfgen import __version__
 from nfgen.errors import NfgenError
-from nfgen.runtime.launcher import count, is_first_to_end
+from nfgen.runtime.launcher import count, is_first_to_end, is_main
 from nfgen.runtime.malloc import keep_freed_memory
 from nfgen.runtime.provenance import made_by
 
+from .check import check
 from .completion import completion
 from .demo import demo
 from .doctor import doctor
@@ -21,6 +22,7 @@ from .export import export
 from .fit import fit
 from .generate import generate
 from .info import info
+from .options import say_notes
 from .push import push
 from .report import report
 from .shapes import shapes
@@ -85,11 +87,27 @@ def _end(code: int, problem: str, remedy: str | None) -> NoReturn:
 @click.option("--deterministic", is_flag=True, help="One thread, deterministic algorithms: the same bits everywhere.")
 def main(debug: bool, deterministic: bool) -> None:
     """Generate neural fields: shapes → fields → tokens → transformer → new fields and meshes."""
+    say_notes(is_main())
     if deterministic:
         from nfgen.runtime.determinism import make_deterministic
 
         make_deterministic()
 
 
-for command in (shapes, fit, tokenize, train, generate, evaluate, report, export, push, info, demo, doctor, completion):
+for command in (
+    shapes,
+    check,
+    fit,
+    tokenize,
+    train,
+    generate,
+    evaluate,
+    report,
+    export,
+    push,
+    info,
+    demo,
+    doctor,
+    completion,
+):
     main.add_command(command)

@@ -1,11 +1,17 @@
 """Options that mean the same in every command, and settings given as options of their own name."""
 
+import functools
 import json
+import logging
+import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from nfgen.shapes.reading import ReadingConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -52,6 +58,76 @@ def _set_quiet(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> N
     from nfgen.runtime.progress import show_progress
 
     show_progress(not quiet and is_main())
+    say_notes(not quiet and is_main())
+
+
+class _Said(logging.Handler):
+    """What nfgen logs, on the error stream of the command: notes as they are, warnings as warnings."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        text = "".join(letter if letter.isprintable() else "?" for letter in record.getMessage())
+        click.echo(f"{'warning' if record.levelno >= logging.WARNING else 'note'}: {text}", err=True)
+
+
+def say_notes(notes: bool) -> None:
+    """Have warnings, and if asked for notes, said by this process."""
+    logger = logging.getLogger("nfgen")
+    logger.setLevel(logging.INFO if notes else logging.WARNING)
+    logger.propagate = False
+    if not any(isinstance(handler, _Said) for handler in logger.handlers):
+        logger.addHandler(_Said())
+
+
+_READING = (
+    click.option(
+        "--values",
+        type=click.Choice(["auto", "occupancy", "sdf", "logits"]),
+        default="auto",
+        help="What voxel grids hold: solid above 0.5, below 0, above 0. [default: by the values, or asked for]",
+    ),
+    click.option(
+        "--foreground",
+        type=click.Choice(["auto", "dark", "bright", "alpha"]),
+        default="auto",
+        help="What of a picture is the shape. [default: alpha, if there is any, else what the border is not]",
+    ),
+    click.option(
+        "--up",
+        type=click.Choice(["auto", "y", "z"]),
+        default="auto",
+        help="The axis that points up in the files. [default: y in glTF, what COLLADA says, else z]",
+    ),
+    click.option(
+        "--shell", default="0", help="Make bodies with holes walls of this thickness, as 0.02; auto: where it must be."
+    ),
+)
+
+
+def reading(command: Command) -> Command:
+    """`--values`, `--foreground`, `--up` and `--shell`, which the command takes as one `reading`."""
+
+    @functools.wraps(command)
+    def with_reading(values: str, foreground: str, up: str, shell: str, **rest: Any) -> Any:
+        from nfgen.shapes.reading import ReadingConfig
+
+        settings = {"values": values, "foreground": foreground, "up": up, "shell": _value(shell)}
+        return command(reading=ReadingConfig.from_json(settings), **rest)
+
+    for option in reversed(_READING):
+        with_reading = option(with_reading)
+    return with_reading  # type: ignore[return-value]
+
+
+def said(reading: "ReadingConfig") -> list[str]:
+    """The options that give a `reading`, without those that are as by default."""
+    settings = reading.to_json()
+    return [word for key, value in settings.items() if value not in ("auto", 0.0) or (key == "shell" and value)
+            for word in (f"--{key}", str(value))]  # fmt: skip
+
+
+def next_line(*words: object) -> str:
+    """The line that names the next command, quoted for a shell; words in capitals stand for the user's own."""
+    return f"next: {shlex.join(map(str, words))}"
 
 
 preset = click.option("--preset", help="A whole recipe, which options override: nef-gpt or nef-gpt-mnist.")

@@ -57,4 +57,5 @@ def push(
             run.save_pretrained(out, samples=samples, license=license, overwrite=overwrite)
         else:
             click.echo(run.push_to_hub(str(repo), samples=samples, license=license, private=private, message=message))
-    click.echo(f"{out} is ready" if out is not None else f"next: nfgen generate hf://{repo} -n 16 -o OUT")
+    following = options.next_line("nfgen", "generate", f"hf://{repo}", "-n", 16, "-o", "OUT")
+    click.echo(f"{out} is ready" if out is not None else following)

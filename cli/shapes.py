@@ -26,4 +26,4 @@ def shapes(kind: str, count: int, resolution: int, seed: int, overwrite: bool, o
 
     write_shapes(kind, count, out, seed=seed, resolution=resolution, overwrite=overwrite)
     click.echo(f"{count} meshes of the family {kind} are in {out}; {out / 'contact_sheet.png'} shows them")
-    click.echo(f"next: nfgen fit {out} -o FIELDS")
+    click.echo(options.next_line("nfgen", "fit", out, "-o", "FIELDS"))

@@ -89,7 +89,7 @@ def tokenize(
     click.echo(f"{len(tokens)} fields are {tokens.vocabulary.length} tokens each, in {out}")
     for line in table(tokens.report):
         click.echo(line)
-    click.echo(f"next: nfgen train {out} -o RUN")
+    click.echo(options.next_line("nfgen", "train", out, "-o", "RUN"))
 
 
 def table(report: dict[str, dict[str, Any]]) -> list[str]:

@@ -105,4 +105,4 @@ def train(
     click.echo(f"a {run.model.name} model of {run.model.parameter_count:,} parameters is in {out}; {run.summary}")
     if tensorboard:
         click.echo(f"look: tensorboard --logdir {out / 'tensorboard'}")
-    click.echo(f"next: nfgen generate {out} -n 16 -o OUT")
+    click.echo(options.next_line("nfgen", "generate", out, "-n", 16, "-o", "OUT"))

@@ -13,6 +13,8 @@ _HOMES = {
     "make_shapes": "shapes.synthetic",
     "write_shapes": "pipeline.make_shapes",
     "find_shapes": "shapes",
+    "check_shapes": "pipeline.check_shapes",
+    "ReadingConfig": "shapes.reading",
     "fit": "pipeline.fit:fit_fields",
     "FitConfig": "fitting.optimize",
     "SampleConfig": "fitting.job",

@@ -9,6 +9,7 @@ from nfgen.errors import NfgenError
 from nfgen.metrics import CloudClassifier, load_classifier, protocol_named, train_classifier
 from nfgen.metrics.frechet import accuracy
 from nfgen.shapes import find_shapes
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 
 from .point_clouds import shape_clouds
 
@@ -24,12 +25,14 @@ class Judge(NamedTuple):
     trained: bool
 
 
-def find_classifier(source: str | Path, points: int, seed: int, in_file_frame: bool, protocol: str) -> Judge:
+def find_classifier(
+    source: str | Path, points: int, seed: int, in_file_frame: bool, protocol: str, reading: ReadingConfig = AS_FOUND
+) -> Judge:
     """A classifier from a `.safetensors` file, or trained on the labelled shapes of a file or folder.
 
     Args:
         source: where shapes are, labels come from sub-folders or the file, as for `nfgen fit`.
-        points, seed, in_file_frame, protocol: as the clouds that it will be shown are made.
+        points, seed, in_file_frame, protocol, reading: as the clouds that it will be shown are made.
 
     Raises:
         NfgenError: the shapes have no labels, or one only.
@@ -37,7 +40,7 @@ def find_classifier(source: str | Path, points: int, seed: int, in_file_frame: b
     """
     if str(source).endswith(".safetensors"):
         return Judge(load_classifier(source), {"source": str(source)}, False)
-    labelled = [ref for ref in find_shapes(source) if ref.label is not None]
+    labelled = [ref for ref in find_shapes(source, reading=reading) if ref.label is not None]
     classes = sorted({str(ref.label) for ref in labelled})
     if len(classes) < 2:
         raise NfgenError(

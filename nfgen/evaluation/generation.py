@@ -9,6 +9,7 @@ from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
 from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.runtime.provenance import command
 from nfgen.shapes import find_shapes
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.viz.novelty_plot import novelty_svg
 
 from .classifier import find_classifier
@@ -28,6 +29,7 @@ def evaluate(
     points: int = 2048,
     emd: int | None = None,
     classifier: str | Path | None = None,
+    reading: ReadingConfig = AS_FOUND,
     limit: int | None = None,
     seed: int = 0,
     out: str | Path | None = None,
@@ -48,6 +50,7 @@ def evaluate(
         points: of each cloud, by area.
         emd: score by the exact earth mover's distance of so many points a cloud too, 1,024 at most.
         classifier: adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.
+        reading: how files of shapes are read where they do not say it themselves.
         limit: use only the first so many references.
         out: folder for `evaluation.json`, `novelty.svg` and a classifier that was trained; by default that of samples.
 
@@ -64,8 +67,11 @@ def evaluate(
     if fields is not None and train is None:
         raise ConfigError("the novelty of noised fields needs the training shapes", "give --train as well")
     # Find everything before the long work starts: a wrong path should not cost a minute.
-    made_refs = [] if ours else find_shapes(generated)
-    real_refs, known_refs = find_shapes(reference)[:limit], [] if train is None else find_shapes(train)
+    made_refs = [] if ours else find_shapes(generated, reading=reading)
+    real_refs, known_refs = (
+        find_shapes(reference, reading=reading)[:limit],
+        ([] if train is None else find_shapes(train, reading=reading)),
+    )
     known_fields = None if fields is None else training_fields(fields, Path(generated) if ours else None)
     real, _ = shape_clouds(real_refs, points, seed, in_file_frame, "reference")
     known = None if train is None else shape_clouds(known_refs, points, seed + 1, in_file_frame, "training")[0]
@@ -73,7 +79,7 @@ def evaluate(
         made, validity = sample_clouds(Path(generated), points, seed)
     else:
         made, validity = shape_clouds(made_refs, points, seed + 2, False, "generated")[0], shape_validity(made_refs)
-    judge = None if classifier is None else find_classifier(classifier, points, seed, in_file_frame, protocol)
+    judge = None if classifier is None else find_classifier(classifier, points, seed, in_file_frame, protocol, reading)
     noised = None if known_fields is None else noised_clouds(known_fields, len(made), points, seed, in_file_frame)
     scores = evaluate_clouds(
         made, real, known, protocol, seed, emd_points=emd, noised=noised, classifier=judge and judge.classifier

@@ -20,6 +20,7 @@ from nfgen.runtime.progress import progress
 from nfgen.runtime.provenance import command
 from nfgen.shapes import ShapeRef, Skipped, find_shapes
 from nfgen.shapes.base import Shape
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.tokenizers import registry
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
@@ -36,12 +37,14 @@ class _Reconstructions(NamedTuple):
 
     solids: dict[str, Callable[[Shape], Solid]]
     normalize: Any
+    reading: ReadingConfig = AS_FOUND
 
 
 def evaluate_pairs(
     reconstructed: str | Path,
     reference: str | Path,
     *,
+    reading: ReadingConfig | None = None,
     resolution: int = 128,
     limit: int | None = None,
     seed: int = 0,
@@ -53,6 +56,7 @@ def evaluate_pairs(
         reconstructed: a field set, tokens (which are decoded), or shapes in the frame of the reference's files.
         reference: the true shapes. Pairs have the same id: the path below the folder that is named, or only the
             file's name without its ending.
+        reading: how files are read where they do not say it themselves; of a field set as when it was fitted.
         resolution: marching cubes cells along each axis, of fields.
         limit: use only the first so many references.
         seed: of the points.
@@ -65,8 +69,8 @@ def evaluate_pairs(
     Raises:
         NfgenError: no pair has the same id, or none is usable.
     """
-    source = _reconstructions(reconstructed, resolution)
-    refs = find_shapes(reference, normalize=source.normalize)[:limit]
+    source = _reconstructions(reconstructed, resolution, reading)
+    refs = find_shapes(reference, normalize=source.normalize, reading=source.reading)[:limit]
     ids, figures, reasons = [], [], []
     matched = list(_matched(source.solids, refs))
     if not matched:
@@ -104,17 +108,20 @@ def evaluate_pairs(
     return result
 
 
-def _reconstructions(path: str | Path, resolution: int) -> _Reconstructions:
+def _reconstructions(path: str | Path, resolution: int, reading: ReadingConfig | None) -> _Reconstructions:
     kind = artifact.kind_of(path)
     if kind == FIELDS:
         fields = FieldSet.load(path)
         normalize = fields.settings.get("samples", {}).get("normalize", "each")
-        return _Reconstructions(_of_fields(fields.ids, [fields[i] for i in range(len(fields))], resolution), normalize)
+        fitted = ReadingConfig.from_json(fields.settings.get("reading", {}))
+        solids = _of_fields(fields.ids, [fields[i] for i in range(len(fields))], resolution)
+        return _Reconstructions(solids, normalize, reading or fitted)
     if kind == TOKENS:
         tokens, tokenizer = TokenSet.load(path), registry.load(Path(path) / TOKENIZER)
         decoded = [field for part in tokens.tokens.split(64) for field in decode_fields(tokenizer, part)]
-        return _Reconstructions(_of_fields(tokens.ids, decoded, resolution), "each")
-    return _Reconstructions({ref.id: _shape_solid(ref) for ref in find_shapes(path)}, "each")
+        return _Reconstructions(_of_fields(tokens.ids, decoded, resolution), "each", reading or AS_FOUND)
+    read = reading or AS_FOUND
+    return _Reconstructions({ref.id: _shape_solid(ref) for ref in find_shapes(path, reading=read)}, "each", read)
 
 
 def _of_fields(ids: tuple[str, ...], fields: list[Field], resolution: int) -> dict[str, Callable[[Shape], Solid]]:

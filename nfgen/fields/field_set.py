@@ -43,8 +43,8 @@ class FieldSet:
     classes: tuple[str, ...] = ()
     base: Float[Tensor, "weights"] | None = None
     """The weights that deltas are taken from: where the fits started (None if each started somewhere else)."""
-    transforms: Float[Tensor, "fields dims_and_one"] | None = None
-    """Centre and scale of each: field frame = (file frame - centre) * scale."""
+    transforms: Float[Tensor, "fields dims_and_two"] | None = None
+    """Rows of `Transform.to_row`, one a field; sets of before lack their last number."""
     check_points: Float[Tensor, "fields checks dims"] | None = None
     """In the field frame; the first `uniform_checks` are uniform in [-1, 1]^d, the others near the surface. In half
     precision where the set was read from disk."""
@@ -54,7 +54,8 @@ class FieldSet:
     settings: dict[str, Any] = field(default_factory=dict)
     """How the fields were made."""
     report: Sequence[dict[str, Any]] = ()
-    """One entry a field: id, iou, sdf_l1, loss, steps, seconds."""
+    """One entry a field: id, iou, sdf_l1, loss, steps, seconds; where there are any `lost`, the share of the
+    surface that the solid does not have, and `notes` of how the file was read."""
     skipped: tuple[dict[str, str], ...] = ()
     """Shapes that could not be used: id, reason."""
 
@@ -67,13 +68,17 @@ class FieldSet:
         checks = 0 if self.check_points is None else self.check_points.shape[1] if self.check_points.ndim == 3 else -1
         for key, shape in (
             ("base", (self.spec.size,)),
-            ("transforms", (count, self.spec.dims + 1)),
             ("check_points", (count, checks, self.spec.dims)),
             ("check_values", (count, checks)),
         ):
             tensor = getattr(self, key)
             if tensor is not None and tensor.shape != shape:
                 raise ConfigError(f"{key} of shape {tuple(tensor.shape)} does not fit {count} fields: not {shape}")
+        placed, dims = self.transforms, self.spec.dims
+        if placed is not None and placed.shape not in ((count, dims + 1), (count, dims + 2)):
+            raise ConfigError(
+                f"transforms of shape {tuple(placed.shape)} does not fit {count} fields: not {(count, dims + 2)}"
+            )
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -85,8 +90,8 @@ class FieldSet:
         """The surface of one field in the frame of its shape's file."""
         mesh = self[index].mesh(resolution)
         if self.transforms is not None:
-            *centre, scale = self.transforms[index].tolist()
-            mesh.vertices = Transform(tuple(centre), scale).invert(mesh.vertices)
+            transform = Transform.from_row(self.transforms[index].tolist(), self.spec.dims)
+            mesh.vertices = transform.invert(mesh.vertices)
         return mesh
 
     @property

@@ -1,5 +1,6 @@
 """What an artifact is, in words: for `nfgen info`."""
 
+import shlex
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ from nfgen.errors import NfgenError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.tokens.token_set import TokenSet
 
 from .sample_set import read_list
@@ -21,7 +23,7 @@ NEXT = {
     "run": "nfgen generate {path} -n 16 -o OUT",
     "samples": "nfgen report {path}",
     "field": "nfgen report {path}",
-    "mesh": "nfgen fit {path} -o FIELDS",
+    "mesh": "nfgen check {path} -o SHEET.png",
     "folder": "nfgen report {path}",
 }
 WHAT = {
@@ -38,7 +40,7 @@ WHAT = {
 }
 
 
-def describe(path: str | Path) -> dict[str, Any]:
+def describe(path: str | Path, reading: ReadingConfig = AS_FOUND) -> dict[str, Any]:
     """An artifact, a field file, or shapes as a dict: what it is, its figures, where its bytes are, the next command.
 
     Raises:
@@ -46,7 +48,7 @@ def describe(path: str | Path) -> dict[str, Any]:
     """
     path = Path(path)
     if path.is_file() or _holds_shapes(path):
-        kind, facts = _file(path)
+        kind, facts = _file(path, reading)
     elif not (path / artifact.CONFIG).exists() and (held := _artifacts_in(path)):
         kind, facts = "folder", {"holds": held}
     else:
@@ -60,18 +62,18 @@ def describe(path: str | Path) -> dict[str, Any]:
         "what": WHAT.get(kind, kind),
         **facts,
         "bytes": size,
-        "next": NEXT.get(kind, "").format(path=path),
+        "next": NEXT.get(kind, "").format(path=shlex.quote(str(path))),
     }
 
 
 def _holds_shapes(path: Path) -> bool:
     """Whether it is a folder of somebody's own shapes."""
-    from nfgen.shapes import find_shapes
+    from nfgen.shapes.discovery import discover
 
     if not path.is_dir() or (path / artifact.CONFIG).exists() or _artifacts_in(path):
         return False
     try:
-        return bool(find_shapes(path))
+        return bool(discover(path).refs)
     except NfgenError:
         return False
 
@@ -88,18 +90,21 @@ def _origin(path: Path) -> dict[str, Any]:
     return {key: config[key] for key in ("nfgen", "command") if key in config}
 
 
-def _file(path: Path) -> tuple[str, dict[str, Any]]:
+def _file(path: Path, reading: ReadingConfig) -> tuple[str, dict[str, Any]]:
     if path.suffix == ".safetensors":
         field = Field.load(path)
         return "field", {"weights": field.spec.size, "spec": field.spec.to_json()}
-    from nfgen.shapes import find_shapes
+    from nfgen.shapes.discovery import discover
 
-    refs = find_shapes(path)
+    found = discover(path, reading=reading)
+    refs = found.refs
     if len(refs) > 1:
         classes = sorted({ref.label for ref in refs if ref.label is not None})
-        return "mesh", {"shapes": len(refs), "dims": refs[0].dims, "classes": classes}
+        left_out = found.left_out.lines()
+        facts: dict[str, Any] = {"shapes": len(refs), "dims": refs[0].dims, "classes": classes}
+        return "mesh", facts | ({"left_out": left_out[0]} if left_out else {})
     shape = refs[0].load()
-    facts: dict[str, Any] = {"shapes": 1, "dims": shape.dims, "transform": shape.transform.to_json()}
+    facts = {"shapes": 1, "dims": shape.dims, "transform": shape.transform.to_json(), "notes": list(shape.notes)}
     if shape.dims == 3:
         mesh = shape.mesh()
         facts |= {
@@ -108,6 +113,8 @@ def _file(path: Path) -> tuple[str, dict[str, Any]]:
             "bodies": int(mesh.body_count),
             "watertight": bool(mesh.is_watertight),
             "volume": float(mesh.volume) if mesh.is_watertight else None,
+            "up": f"{shape.transform.up} in the file, z in the field and in pictures",
+            "open": shape.lost,
         }
     return "mesh", facts
 

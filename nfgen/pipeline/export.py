@@ -10,7 +10,8 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.onnx import write_onnx
 from nfgen.io import artifact
 from nfgen.io.meshes import FORMATS as MESHES
-from nfgen.io.meshes import check_format, write_mesh
+from nfgen.io.meshes import Up, check_format, write_mesh
+from nfgen.io.names import file_name
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 
@@ -29,6 +30,7 @@ class _Item:
 
     def __init__(self, name: str, field: Field, frame: Transform | None) -> None:
         self.name, self.field, self.frame = name, field, frame
+        self.up: Up = "z" if frame is None else frame.up
 
     def mesh(self, resolution: int) -> "trimesh.Trimesh":
         mesh = self.field.mesh(resolution)
@@ -106,7 +108,7 @@ def _writer(format: str, resolution: int) -> Callable[[_Item, Path], bool]:
         mesh = item.mesh(resolution)
         if not len(mesh.faces):
             return False
-        write_mesh(mesh, path, format)
+        write_mesh(mesh, path, format, up=item.up)
         return True
 
     return as_onnx if format == "onnx" else as_mesh
@@ -118,14 +120,18 @@ def _items(source: Path) -> Iterator[_Item]:
         frame = artifact.read_config(source)["frame"]
         placed = None if frame is None else Transform.from_json(frame)
         for entry in read_list(source):
-            yield _Item(Path(entry["field"]).stem, Field.load(source / entry["field"]), placed)
+            yield _Item(file_name(Path(entry["field"]).stem), Field.load(source / entry["field"]), placed)
         return
     fields = FieldSet.load(source)
     for index, id in enumerate(fields.ids):
         frame_of = None
         if fields.transforms is not None:
-            *centre, scale = fields.transforms[index].tolist()
-            frame_of = Transform(tuple(centre), scale)
+            frame_of = Transform.from_row(fields.transforms[index].tolist(), fields.spec.dims)
         # Ids are paths below the folder of shapes: a flat name each, the number keeps them apart.
-        name = id.replace("/", "-").replace("#", "-").rsplit(".", 1)[0]
-        yield _Item(f"{index:05d}-{name}", fields[index], frame_of)
+        yield _Item(f"{index:05d}-{file_name(_without_suffix(id))}", fields[index], frame_of)
+
+
+def _without_suffix(id: str) -> str:
+    """The id of a shape without its file's suffix; `#7` of a member of an array stays."""
+    path, number, index = id.partition("#")
+    return f"{path.rsplit('.', 1)[0]}{number}{index}"

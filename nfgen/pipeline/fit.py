@@ -26,6 +26,8 @@ from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
 from nfgen.shapes.augment import augmented
+from nfgen.shapes.base import Kind
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.shapes.sampling import Sampled
 
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
@@ -40,6 +42,7 @@ def fit_fields(
     init: str | Path = "shared",
     config: FitConfig | None = None,
     samples: SampleConfig | None = None,
+    reading: ReadingConfig = AS_FOUND,
     limit: int | None = None,
     strict: bool = False,
     workers: int | None = None,
@@ -59,6 +62,7 @@ def fit_fields(
         init: `random` (unconditioned: each its own), `first` (conditioned: all from the first shape's field, the
             talk's method), `shared` (all from one field fitted to the pooled points of many shapes), or the path of a
             field or field set whose weights or base to start from.
+        reading: how files are read where they do not say it themselves.
         limit: use only the first so many shapes.
         strict: raise at the first unusable shape instead of skipping it.
         cache: folder that keeps samples for the next fit.
@@ -74,13 +78,14 @@ def fit_fields(
     config, samples, engine = config or FitConfig(), samples or SampleConfig(), create_engine(engine)
     if on_step is not None and not engine.here:
         raise ConfigError("on_step is called by the local engine only", "leave it out, or fit with engine local")
-    spec, refs = list_shapes(sources, spec, samples, limit, config.seed)
+    spec, refs = list_shapes(sources, spec, samples, limit, config.seed, reading)
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
     plan: dict[str, Any] = {
         "spec": spec.to_json(),
         "init": str(init),
         "fit": config.to_json(),
         "samples": samples.to_json(),
+        "reading": reading.to_json(),
         "shapes": [ref.id for ref in refs],
     }
     resumable = [f"{PARTS}/shard-*.json", BASE, artifact.CONFIG]
@@ -103,7 +108,8 @@ def fit_fields(
                 classes=classes,
                 base=base,
                 uniform_checks=samples.uniform_checks,
-                settings={key: plan[key] for key in ("init", "fit", "samples")},
+                settings={key: plan[key] for key in ("init", "fit", "samples", "reading")}
+                | {"sources": _absolute(sources)},
             )
             if len(fields) == 0:
                 reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in fields.skipped[:3])
@@ -121,6 +127,7 @@ def list_shapes(
     samples: SampleConfig,
     limit: int | None,
     seed: int,
+    reading: ReadingConfig = AS_FOUND,
 ) -> tuple[FieldSpec, list[ShapeRef]]:
     """The spec, and the shapes to fit, augmented copies included.
 
@@ -128,9 +135,8 @@ def list_shapes(
         ConfigError: if there is no such spec, or it is for shapes of other dimensions.
     """
     spec = _find_spec(spec)
-    refs = find_shapes(
-        sources, kind="brightness" if spec.output == "brightness" else "sdf", normalize=samples.normalize
-    )[:limit]
+    kind: Kind = "brightness" if spec.output == "brightness" else "sdf"
+    refs = find_shapes(sources, kind=kind, normalize=samples.normalize, reading=reading)[:limit]
     wrong = next((ref for ref in refs if ref.dims != spec.dims), None)
     if wrong is not None:
         raise ConfigError(
@@ -185,13 +191,13 @@ def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: O
     fit = fit_batch(
         spec, points.points, points.values, job.start([one.ref for one in sampled], base), job.config, base, on_step
     )
-    centres = torch.tensor([[*one.transform.center, one.transform.scale] for one in sampled], dtype=torch.float64)
+    placed = torch.tensor([one.transform.to_row() for one in sampled], dtype=torch.float64)
     fields = replace(
         empty,
         weights=fit.weights,
         ids=tuple(one.ref.id for one in sampled),
         labels=torch.tensor([-1 if one.ref.label is None else index[one.ref.label] for one in sampled]),
-        transforms=centres,
+        transforms=placed,
         check_points=points.check_points,
         check_values=points.check_values,
         uniform_checks=job.samples.uniform_checks,
@@ -206,8 +212,10 @@ def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: O
             "steps": steps,
             "seconds": fit.seconds / len(sampled),
         }
-        for id, iou, l1, loss, steps in zip(
-            fields.ids, ious.tolist(), distances.tolist(), fit.losses.tolist(), fit.steps.tolist(), strict=True
+        | ({"lost": one.lost} if one.lost else {})
+        | ({"notes": list(one.notes)} if one.notes else {})
+        for one, id, iou, l1, loss, steps in zip(
+            sampled, fields.ids, ious.tolist(), distances.tolist(), fit.losses.tolist(), fit.steps.tolist(), strict=True
         )
     ]
     return replace(fields, report=tuple(report))
@@ -237,6 +245,12 @@ def sort_settings(settings: dict[str, Any]) -> tuple[FitConfig, SampleConfig]:
         raise ConfigError(f"there is no setting {unknown[0]!r}", f"known are: {known}")
     chosen = [{key: value for key, value in settings.items() if key in owner.__dataclass_fields__} for owner in owners]
     return FitConfig.from_json(chosen[0]), SampleConfig.from_json(chosen[1])
+
+
+def _absolute(sources: str | Path | Sequence[str | Path]) -> list[str]:
+    """Where shapes lie, so that a report can show them beside their fields."""
+    given = [sources] if isinstance(sources, str | Path) else sources
+    return [str(Path.cwd() / Path(source).expanduser()) for source in given]
 
 
 def _find_spec(spec: FieldSpec | str) -> FieldSpec:

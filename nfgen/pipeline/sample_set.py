@@ -5,13 +5,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from PIL import Image
 
-from nfgen.errors import ArtifactError, ConfigError
+from nfgen.errors import ArtifactError, ConfigError, ShapeError
 from nfgen.fields.field import Field
 from nfgen.io import artifact, files
-from nfgen.io.meshes import write_mesh
+from nfgen.io.meshes import turned_back, turned_upright, write_mesh
+from nfgen.io.pictures import read_rgb
 from nfgen.shapes.base import Transform
+from nfgen.shapes.formats.meshes import read_mesh
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 from nfgen.viz.render import render_image, render_mesh
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 
 KIND = "samples"
 LIST = "samples.json"
+GLB_UP = "glb_up"
+"""Key of the config: the axis that points up in GLBs. Those of folders without it are z-up."""
 PICTURE_SIZE = 256  # pixels
 SHEET = 400  # samples on the contact sheet at most: 79 MB of pixels, and more would not be looked at
 
@@ -89,7 +92,7 @@ def write_sample(
             placed = mesh.copy()
             if frame is not None:
                 placed.vertices = frame.invert(placed.vertices)
-            write_mesh(placed, folder / file)
+            write_mesh(placed, folder / file, up="z" if frame is None else frame.up)
     save_png(folder / f"{name}.png", picture)
     return file, f"{name}.safetensors", f"{name}.png"
 
@@ -104,9 +107,9 @@ def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:
 def write_list(folder: Path, samples: list[Sample], settings: dict[str, Any]) -> None:
     """Write the list, the contact sheet (of the first 400) and, last, the config."""
     files.write_json(folder / LIST, [sample.to_json() for sample in samples])
-    pictures = [np.asarray(Image.open(folder / sample.picture).convert("RGB")) for sample in samples[:SHEET]]
+    pictures = [read_rgb(folder / sample.picture) for sample in samples[:SHEET]]
     save_png(folder / "contact_sheet.png", contact_sheet(pictures))
-    artifact.write_config(folder, KIND, settings)
+    artifact.write_config(folder, KIND, settings | {GLB_UP: "y"})
 
 
 def read_list(path: str | Path) -> list[dict[str, Any]]:
@@ -128,21 +131,54 @@ def read_list(path: str | Path) -> list[dict[str, Any]]:
 
 
 def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
-    """The mesh of each sample in the frame of its file, None where a field has no surface.
+    """The mesh of each sample in the frame of its file, upright, None where a field has no surface.
 
     Raises:
         ConfigError: the samples are images.
         ArtifactError: a file is missing or broken.
     """
-    import trimesh
-
-    path, meshes = Path(path), list[trimesh.Trimesh | None]()
+    path = Path(path)
+    meshes: list[trimesh.Trimesh | None] = []
+    config = artifact.read_config(path, KIND)
     for entry in read_list(path):
         file = entry["file"]
         if file is not None and file.endswith(".png"):
             raise ConfigError(f"{path} holds images, not surfaces", "give samples of 3-D fields")
-        try:
-            meshes.append(None if file is None else trimesh.load_mesh(path / file, process=False))
-        except Exception as error:  # the formats' readers raise whatever they meet
-            raise ArtifactError(f"cannot read {path / file}: {error}", "generate the samples again") from error
+        meshes.append(None if file is None else read_sample_mesh(path / file, config))
     return meshes
+
+
+def frame_of(config: dict[str, Any]) -> Transform | None:
+    """The frame of the shapes' files that samples are in, of the folder's config; None if they had none in common.
+
+    Raises:
+        ArtifactError: it is damaged.
+    """
+    stored = config.get("frame")
+    try:
+        return None if stored is None else Transform.from_json(stored)
+    except ConfigError as error:
+        raise ArtifactError(f"the frame of the samples is damaged: {error.problem}", "generate them again") from error
+
+
+def read_sample_mesh(file: Path, config: dict[str, Any]) -> "trimesh.Trimesh":
+    """The mesh of a sample in the frame of its file, upright, read as any shape's file is.
+
+    Args:
+        config: of the folder of samples.
+
+    Raises:
+        ArtifactError: it is missing or broken.
+    """
+    import trimesh
+
+    try:
+        mesh = read_mesh(file, str(file))
+    except ShapeError as error:
+        raise ArtifactError(f"cannot read {error.problem}", "generate the samples again") from error
+    vertices, frame = mesh.vertices, frame_of(config)
+    if mesh.up is None:
+        vertices = turned_upright(vertices, "z" if frame is None else frame.up)
+    elif config.get(GLB_UP) != mesh.up:  # the reader has turned it, but it was upright: so they were written once
+        vertices = turned_back(vertices, mesh.up)
+    return trimesh.Trimesh(vertices, mesh.faces, process=False)

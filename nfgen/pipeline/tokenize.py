@@ -104,7 +104,7 @@ def _tokenize_into(
         labels=fields.labels,
         heldout=mask,
         views=encoded.get("views"),
-        frame=common_frame(fields.transforms),
+        frame=common_frame(fields.transforms, fields.spec.dims),
         report=token_report(tokenizer, fields, mask) if fields.check_points is not None else {},
         settings={"tokenizer": tokenizer.name, **tokenizer.config.to_json(), "heldout": heldout, "split_seed": seed},
     )

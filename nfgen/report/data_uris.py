@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image
 
-from nfgen.errors import ArtifactError
+from nfgen.io.pictures import read_rgb
 
 WARM, COOL = (196, 84, 20), (38, 102, 178)  # of positive and negative values; both show on light and dark paper
 QUALITY = 86  # of JPEG: no blocks to be seen, a third of the PNG's bytes
@@ -21,14 +21,7 @@ def picture_uri(path: Path, largest: int = 1600) -> str:
     Raises:
         ArtifactError: if the file is missing or no picture.
     """
-    try:
-        with Image.open(path) as picture:
-            picture.draft("RGB", (largest, largest))
-            small = picture.convert("RGB")
-            small.thumbnail((largest, largest), Image.Resampling.LANCZOS)
-    except (OSError, UnidentifiedImageError, Image.DecompressionBombError, ValueError) as error:
-        raise ArtifactError(f"cannot read {path}: {error}", "make the artifact again") from error
-    return jpeg_uri(np.asarray(small))
+    return jpeg_uri(read_rgb(path, largest))
 
 
 def jpeg_uri(pixels: NDArray[np.uint8]) -> str:

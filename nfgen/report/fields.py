@@ -6,6 +6,7 @@ import torch
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
+from nfgen.shapes.sheets import NOTICED
 from nfgen.viz.charts import histogram
 from nfgen.viz.html import Child, Html, details, facts, table, tag
 
@@ -13,6 +14,7 @@ from .artifacts import Found
 from .fits import progress_of_fits
 from .mesh_codec import Models
 from .samples import field_tile, model_tile
+from .true_shapes import TrueShapes
 from .weights import heat_maps, weights_of
 
 SHOWN = 4  # fits of each sort
@@ -121,20 +123,49 @@ def _quality(fields: FieldSet) -> Child:
 
 
 def _fits(fields: FieldSet, models: Models) -> Child:
-    """Models of the worst and of middling fits."""
+    """Models of the worst and of middling fits, and of shapes that lost surface, each beside the shape's own mesh."""
     ious = values_of(fields, "iou")
     if len(ious) != len(fields) or not ious:
         return None
     order = np.argsort(ious, kind="stable").tolist()
     middle = max(SHOWN, len(order) // 2 - SHOWN // 2)
-    chosen = [("worst", i) for i in order[:SHOWN]] + [("middling", i) for i in order[middle : middle + SHOWN]]
+    lost = [float(entry.get("lost", 0)) for entry in fields.report]
+    most_lost = [i for i in np.argsort(lost, kind="stable")[::-1][:SHOWN].tolist() if lost[i] > NOTICED]
+    groups = {"worst": order[:SHOWN], "middling": order[middle : middle + SHOWN], "open": most_lost}
+    true = TrueShapes(fields)
+    shown: set[int] = set()
     cards = []
-    for sort, i in chosen:
-        label = f"{fields.ids[i]}, a {sort} fit" if sort == "middling" else f"{fields.ids[i]}, among the worst fits"
-        view = field_tile(fields, i, models, label) or tag("div", "no surface", class_="tile empty")
-        about = tag("p", f"{sort}, IoU {ious[i]:.3f}")
-        cards.append(tag("article", view, tag("h3", fields.ids[i]), about, class_="card"))
-    return [tag("h3", "The worst fits, and middling ones"), tag("div", cards, class_="cards dense")]
+    for sort, chosen in groups.items():
+        for i in chosen:
+            if i not in shown:
+                shown.add(i)
+                cards.append(_fit_card(fields, i, models, true, sort, ious[i], lost[i]))
+    title = "The worst fits, and middling ones" + (", and open shapes" if most_lost else "")
+    return [tag("h3", title), _open_surface(lost), tag("div", cards, class_="cards dense")]
+
+
+def _fit_card(
+    fields: FieldSet, index: int, models: Models, true: TrueShapes, sort: str, iou: float, lost: float
+) -> Html:
+    name = fields.ids[index]
+    label = {"worst": f"{name}, among the worst fits", "middling": f"{name}, a middling fit"}.get(sort, f"{name}, open")
+    beside = true.model(index, models)
+    view = field_tile(fields, index, models, label, beside=beside) or tag("div", "no surface", class_="tile empty")
+    own = None
+    if beside is not None:
+        tile = model_tile(beside, f"the mesh of {name}", class_="small")
+        own = tag("div", tile, tag("p", "its file"), class_="nearest")
+    open_share = f", {lost:.0%} of its surface open and lost" if lost > NOTICED else ""
+    return tag("article", view, tag("h3", name), tag("p", f"{sort}, IoU {iou:.3f}{open_share}"), own, class_="card")
+
+
+def _open_surface(lost: list[float]) -> Html | None:
+    count = sum(share > NOTICED for share in lost)
+    if not count:
+        return None
+    which = "One shape" if count == 1 else f"{count:,} shapes"
+    text = f"{which} lost more than {NOTICED:.0%} of the surface, which encloses nothing; IoU does not see that."
+    return tag("p", text, class_="note")
 
 
 def _skipped(fields: FieldSet) -> Html | None:

@@ -13,13 +13,11 @@ a half of the bytes of plain numbers after the same compression.
 
 import base64
 import zlib
-from pathlib import Path
 
 import numpy as np
 import trimesh
 from numpy.typing import NDArray
 
-from nfgen.errors import ArtifactError
 from nfgen.viz.html import Html, tag
 
 POSITION_BITS = 14  # a step of 1.2e-4 in [-1, 1]: normals stay smooth on cells of 2 / 127
@@ -65,21 +63,6 @@ class Models:
         kind = "application/octet-stream"
         scripts = [tag("script", Html(text), type=kind, id=f"model-{i}") for i, text in enumerate(self._texts)]
         return Html("\n".join(scripts))
-
-
-def load_mesh(path: Path) -> trimesh.Trimesh:
-    """A mesh file as it stands.
-
-    Raises:
-        ArtifactError: if it cannot be read.
-    """
-    try:
-        mesh = trimesh.load(path, force="mesh", process=False)
-        if not isinstance(mesh, trimesh.Trimesh):
-            raise ValueError(f"it holds a {type(mesh).__name__}")
-        return mesh
-    except Exception as error:  # the formats' readers raise whatever they meet
-        raise ArtifactError(f"cannot read {path}: {error}", "generate the samples again") from error
 
 
 def pack(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> str:

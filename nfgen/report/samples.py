@@ -8,16 +8,15 @@ from urllib.parse import quote
 
 import trimesh
 
-from nfgen.errors import ArtifactError
 from nfgen.fields.field_set import FieldSet
-from nfgen.pipeline.sample_set import image_picture, read_list
+from nfgen.pipeline.sample_set import frame_of, image_picture, read_list, read_sample_mesh
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 from nfgen.viz.html import Html, details, figure, number, tag
 
 from .artifacts import Found, file_within
 from .data_uris import jpeg_uri, picture_uri
-from .mesh_codec import Models, load_mesh
+from .mesh_codec import Models
 
 POSTER = 256  # pixels of the picture that stands in where there is no WebGL, and in print
 FIELD_RESOLUTION = 64  # cells a side of a fitted field's mesh, which is shown small
@@ -47,12 +46,14 @@ def field_model(fields: FieldSet, index: int, models: Models) -> str | None:
     return models.known(key) or models.add(key, fields[index].mesh(FIELD_RESOLUTION))
 
 
-def field_tile(fields: FieldSet, index: int, models: Models, label: str, class_: str = "") -> Html | None:
+def field_tile(
+    fields: FieldSet, index: int, models: Models, label: str, class_: str = "", beside: str | None = None
+) -> Html | None:
     """A model to turn, or in 2-D a picture, of a field of a set; None if it has no surface."""
     if fields.spec.dims == 2:
         return tag("img", src=jpeg_uri(image_picture(fields[index], 128)), alt=label, class_=f"tile {class_}".strip())
     model = field_model(fields, index, models)
-    return None if model is None else model_tile(model, label, class_=class_)
+    return None if model is None else model_tile(model, label, class_=class_, beside=beside)
 
 
 def model_tile(
@@ -76,7 +77,7 @@ def samples_section(found: Found, neighbours: Neighbours, models: Models, page: 
     """The contact sheet and a card for each sample."""
     entries = read_list(found.path)
     config = found.config
-    frame = _frame(config.get("frame"))
+    frame = frame_of(config)
     cards = []
     with progress(min(len(entries), MOST_SAMPLES), "show samples", "sample") as bar:
         for index, entry in enumerate(entries[:MOST_SAMPLES]):
@@ -135,7 +136,8 @@ def _card(
         beside, tile = neighbours.view(str(nearest.get("id")), models)
     model = None
     if file is not None and file.suffix != ".png":
-        model = models.add(f"sample:{found.path.resolve()}:{name}", _placed(load_mesh(file), frame))
+        mesh = read_sample_mesh(file, found.config)
+        model = models.add(f"sample:{found.path.resolve()}:{name}", _placed(mesh, frame))
     if model is not None:
         view = model_tile(model, label, poster=poster, beside=beside)
     elif poster is not None and not entry.get("empty"):
@@ -179,15 +181,6 @@ def _link(file: Path | None, page: Path) -> Html | None:
         download=True,
         aria_label=f"download {file.name}",
     )
-
-
-def _frame(settings: object) -> Transform | None:
-    if settings is None:
-        return None
-    try:
-        return Transform.from_json(settings)  # type: ignore[arg-type]  # the test is that it works
-    except (KeyError, TypeError, ValueError) as error:
-        raise ArtifactError(f"the frame of the samples is damaged: {error!r}", "generate them again") from error
 
 
 def _placed(mesh: trimesh.Trimesh, frame: Transform | None) -> trimesh.Trimesh:

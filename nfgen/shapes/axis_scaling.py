@@ -30,6 +30,7 @@ class WarpedShape(Shape):
 
     def __init__(self, shape: Shape, warp: Warp, id: str) -> None:
         super().__init__(id, shape.label, shape.transform)
+        self.notes, self.lost, self.about = shape.notes, shape.lost, shape.about
         self.dims = shape.dims  # type: ignore[misc]  # a class constant of shapes that know theirs beforehand
         self._shape = shape
         # No larger than it was, so that it stays within [-1, 1]^d.

@@ -2,13 +2,15 @@
 
 import abc
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nfgen.errors import ConfigError, ShapeError
+from nfgen.io.meshes import UPRIGHT, Up
 
 if TYPE_CHECKING:
     import trimesh
@@ -23,24 +25,33 @@ NEAR_SIGMAS = (0.05, 0.0158)  # DeepSDF, section 5: variances 0.0025 and 0.00025
 
 @dataclass(frozen=True)
 class Transform:
-    """From the frame of the file to the frame of the field: field = (file - center) * scale."""
+    """From the file's coordinates to the field's: field = (file - center) * scale.
+
+    A file whose y axis points up was turned upright (`turned_upright`) before: here its coordinates are those then.
+    """
 
     center: tuple[float, ...]
     """The point of the file that becomes the origin, one number a dimension."""
     scale: float
     """Units of the field per unit of the file; signed distances grow by it too."""
+    up: Up = "z"
+    """The axis that points up in the file; z points up in the field."""
 
     def apply(self, points: Floats) -> Floats:
-        """Take points [n, d] of the file into the field's frame."""
+        """Take points [n, d] of the file, upright, into the field's frame."""
         return (np.asarray(points, np.float64) - self.center) * self.scale
 
     def invert(self, points: Floats) -> Floats:
-        """Take points [n, d] of the field's frame back to the file's."""
+        """Take points [n, d] of the field's frame back to the file's, upright."""
         return np.asarray(points, np.float64) / self.scale + self.center
+
+    def of_axis(self, up: Up) -> "Transform":
+        """Give the same transform for a file of which another axis points up."""
+        return replace(self, up=up)
 
     def to_json(self) -> dict[str, Any]:
         """Give a dict that `from_json` reads."""
-        return {"center": list(self.center), "scale": self.scale}
+        return {"center": list(self.center), "scale": self.scale, "up": self.up}
 
     @classmethod
     def from_json(cls, values: dict[str, Any]) -> "Transform":
@@ -51,11 +62,24 @@ class Transform:
         """
         try:
             center, scale = tuple(float(c) for c in values["center"]), float(values["scale"])
-        except (KeyError, TypeError, ValueError, OverflowError) as error:
+            up = values.get("up", "z")
+        except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise ConfigError(f"a frame must be a center and a scale, not {values!r}"[:200]) from error
-        if len(center) not in (2, 3) or not np.isfinite([*center, scale]).all() or scale <= 0:
-            raise ConfigError(f"a frame must be 2 or 3 finite numbers and a positive scale, not {values!r}"[:200])
-        return cls(center, scale)
+        if len(center) not in (2, 3) or not np.isfinite([*center, scale]).all() or scale <= 0 or up not in UPRIGHT:
+            raise ConfigError(
+                f"a frame must be 2 or 3 finite numbers, a positive scale, and an axis, not {values!r}"[:200]
+            )
+        return cls(center, scale, up)
+
+    def to_row(self) -> list[float]:
+        """Give the numbers of a row [d + 2] that `from_row` reads: center, scale, and which axis points up (x = 0)."""
+        return [*self.center, self.scale, float("xyz".index(self.up))]
+
+    @classmethod
+    def from_row(cls, row: Sequence[float], dims: int) -> "Transform":
+        """Rebuild a transform from a row, with or without its last number."""
+        axis = row[dims + 1] if len(row) > dims + 1 else 2
+        return cls(tuple(row[:dims]), row[dims], next((up for up in UPRIGHT if "xyz".index(up) == axis), "z"))
 
 
 class Samples(NamedTuple):
@@ -72,9 +96,16 @@ class Shape(abc.ABC):
 
     dims: ClassVar[Literal[2, 3]]
     """Dimensions of space."""
+    notes: tuple[str, ...]
+    """What reading chose where the file does not say it, and what looks wrong; one sentence each."""
+    lost: float
+    """Share of the file's surface that the solid does not have, since it encloses nothing."""
+    about: dict[str, int]
+    """Figures of the file, such as how many faces it has."""
 
     def __init__(self, id: str, label: str | None, transform: Transform) -> None:
         self.id, self.label, self.transform = id, label, transform
+        self.notes, self.lost, self.about = (), 0.0, {}
 
     @abc.abstractmethod
     def value(self, points: Floats) -> Floats:

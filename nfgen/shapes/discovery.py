@@ -1,74 +1,130 @@
-"""Finding shapes: files, folders and globs become small references, each of which loads one shape."""
+"""Finding shapes: files, folders, zip archives and globs become small references, and what is left out is said."""
 
 import glob
 import itertools
+import logging
 import os
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from numpy.typing import NDArray
 
 from nfgen.errors import NfgenError, ShapeError
-from nfgen.shapes.formats.images import (
-    PICTURE_SUFFIXES,
-    is_idx,
-    is_idx_labels,
-    read_idx_images,
-    read_idx_labels,
-)
-from nfgen.shapes.formats.meshes import mesh_suffixes
-from nfgen.shapes.formats.voxels import VOXEL_SUFFIXES, open_grids
+from nfgen.shapes.archives import members_of
+from nfgen.shapes.base import Kind, Normalize
+from nfgen.shapes.classes import class_lines, folder_labels
+from nfgen.shapes.file_kinds import dims_of, is_shape, known_kinds, one_a_stem
+from nfgen.shapes.formats.images import is_idx, read_idx_images, read_idx_labels
+from nfgen.shapes.formats.shape_file import ShapeFile
+from nfgen.shapes.formats.volumes import DICOM
+from nfgen.shapes.formats.voxels import ARRAY_SUFFIXES, open_grids
+from nfgen.shapes.left_out import LeftOut
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
+from nfgen.shapes.shape_ref import ShapeRef
 
-from .base import Kind, Normalize
-from .shape_ref import ShapeRef
+log = logging.getLogger(__name__)
+
+
+class Found(NamedTuple):
+    """A file that may hold shapes."""
+
+    root: Path
+    """Folder or archive that was given; ids start below it."""
+    path: Path
+    """Of the file; that of a member of an archive goes on within the archive."""
+    file: ShapeFile
+    """The file to read."""
+
+
+@dataclass(frozen=True)
+class Discovery:
+    """The shapes of some sources, and what was left out."""
+
+    refs: list[ShapeRef]
+    """In the order of the sources, sorted within each."""
+    left_out: LeftOut
+    """Files that were not read, and why."""
+
+    def lines(self) -> list[str]:
+        """What was chosen and left out, one line each."""
+        return [*self.left_out.lines(), *class_lines([ref.label for ref in self.refs])]
 
 
 def find_shapes(
-    sources: str | Path | Sequence[str | Path], *, kind: Kind = "sdf", normalize: Normalize = "each"
+    sources: str | Path | Sequence[str | Path],
+    *,
+    kind: Kind = "sdf",
+    normalize: Normalize = "each",
+    reading: ReadingConfig = AS_FOUND,
 ) -> list[ShapeRef]:
-    """List the shapes in files, folders (searched through) and globs, in the order of the sources, sorted within each.
+    """List the shapes of sources as `discover` does; what was left out is logged.
 
-    A folder or glob gives its meshes and voxel grids; if it has none, or for "brightness", its images. Hidden files are
-    left out. Labels come from the file (IDX, `labels` of an `.npz`) or else from the sub-folder, when all files lie in
-    two or more and one of these holds several. A file that is already known to be unusable is listed too: its
-    reference says why when it is loaded.
+    Raises:
+        NfgenError: as `discover` does.
+    """
+    discovery = discover(sources, kind=kind, normalize=normalize, reading=reading)
+    for line in discovery.lines():
+        log.info("%s", line)
+    return discovery.refs
+
+
+def discover(
+    sources: str | Path | Sequence[str | Path],
+    *,
+    kind: Kind = "sdf",
+    normalize: Normalize = "each",
+    reading: ReadingConfig = AS_FOUND,
+) -> Discovery:
+    """List the shapes in files, folders (searched through), zip archives (which count as folders) and globs.
+
+    A folder or glob gives its meshes and voxel grids; if it has none, or for "brightness", its images. Of files that
+    differ by their format alone one is taken. Hidden files are left out, links to folders not followed. Labels come
+    from the file (IDX, `labels` of an `.npz`) or else from the sub-folder (see `folder_labels`). A file that is already
+    known to be unusable is listed too: its reference says why when it is loaded.
 
     Raises:
         NfgenError: a source does not exist, nothing was found, or 2-D and 3-D shapes are mixed.
     """
     given = [sources] if isinstance(sources, str | Path) else list(sources)
-    files: dict[Path, Path] = {}  # every file once, with the folder or file that gave it
+    left_out = LeftOut()
+    files: dict[Path, Found] = {}  # every file once
     for source in given:
-        for root, path in _expanded(Path(source).expanduser(), kind):
-            files.setdefault(path, root)
+        for found in _expanded(Path(source).expanduser(), kind, left_out):
+            files.setdefault(found.path, found)
     if not files:
         named = ", ".join(str(source) for source in given) or "no source"
-        wanted = "PNG, JPEG or IDX images" if kind == "brightness" else "meshes, voxel grids or images"
-        raise NfgenError(f"no shapes found in {named}", f"give {wanted}: files, folders or globs")
+        wanted = "images" if kind == "brightness" else "meshes, voxel grids or images"
+        also = "".join(f"; {line}" for line in left_out.lines())
+        raise NfgenError(f"no shapes found in {named}{also}", f"give {wanted}: files, folders, zip files or globs")
 
-    top = Path(os.path.commonpath(set(files.values())))
-    labels = _folder_labels(list(files))
+    top = Path(os.path.commonpath({found.root for found in files.values()}))
+    labels = folder_labels(list(files))
     refs: list[ShapeRef] = []
-    for path in files:
+    for path, found in files.items():
         name = path.relative_to(top).as_posix()
-        ref = ShapeRef(name, labels.get(path), path, _dims(path), kind=kind, normalize=normalize)
-        refs.extend(_members(ref))
+        ref = ShapeRef(
+            _printable(name), labels.get(path), found.file.path, dims_of(path.name),
+            kind=kind, normalize=normalize, member=found.file.member, reading=reading,
+        )  # fmt: skip
+        refs.extend(_members(ref, name))
     if len({ref.dims for ref in refs if ref.problem is None}) > 1:
         raise NfgenError("the sources mix 2-D images with 3-D shapes", "fit them one kind at a time")
-    return refs
+    return Discovery(refs, left_out)
 
 
-def _expanded(source: Path, kind: Kind) -> list[tuple[Path, Path]]:
-    """Give (root, file) of everything that a source names; ids start below the root."""
+def _expanded(source: Path, kind: Kind, left_out: LeftOut) -> list[Found]:
+    """Give everything that a source names."""
     if source.is_dir():
         source = source.resolve()
-        return [(source, path) for path in _chosen(_walked(source), kind)]
+        return _chosen(_walked(source, source, left_out), kind, left_out)
+    if source.suffix.lower() == ".zip" and source.is_file():
+        archive = source.resolve()
+        return _chosen(_archived(archive, archive, left_out), kind, left_out)
     if source.exists():
         folder = source.parent.resolve()
-        return [(folder, folder / source.name)]
+        return [Found(folder, folder / source.name, ShapeFile(folder / source.name))]
     if not glob.has_magic(str(source)):
         raise NfgenError(f"{source} does not exist", "give a file, a folder or a glob")
     plain = list(itertools.takewhile(lambda part: not glob.has_magic(part), source.parts))
@@ -77,62 +133,76 @@ def _expanded(source: Path, kind: Kind) -> list[tuple[Path, Path]]:
         matches = sorted(root.glob(str(Path(*source.parts[len(plain) :]))))
     except ValueError as error:
         raise NfgenError(f"{source}: {error}", "let ** stand alone between slashes") from error
-    found = [path for match in matches for path in (_walked(match) if match.is_dir() else [match])]
-    found = [path for path in found if not any(part.startswith(".") for part in path.relative_to(root).parts)]
-    return [(root, path) for path in _chosen(found, kind)]
+    matches = [path for path in matches if not any(part.startswith(".") for part in path.relative_to(root).parts)]
+    found: list[Found] = []
+    for match in matches:
+        found += _walked(root, match, left_out) if match.is_dir() else _opened_up(root, match, left_out)
+    return _chosen(found, kind, left_out)
 
 
-def _chosen(found: list[Path], kind: Kind) -> list[Path]:
-    shapes = [path for path in found if _is_shape(path)]
-    flat = [path for path in shapes if _dims(path) == 2]
-    # Images beside meshes are their textures.
-    return flat if kind == "brightness" or len(flat) == len(shapes) else [path for path in shapes if _dims(path) == 3]
-
-
-def _walked(folder: Path) -> list[Path]:
-    found: list[Path] = []
-    for here, folders, names in os.walk(folder):
+def _walked(root: Path, folder: Path, left_out: LeftOut) -> list[Found]:
+    names: list[Path] = []
+    for here, folders, files in os.walk(folder):
         # macOS leaves `._name.obj` and `__MACOSX` in archives: resource forks under the names of shapes.
         folders[:] = [name for name in folders if not name.startswith(".") and name != "__MACOSX"]
-        found.extend(Path(here, name) for name in names if not name.startswith("."))
-    return sorted(found)
+        for name in folders:
+            if Path(here, name).is_symlink():
+                left_out.links.append(f"{Path(here, name).relative_to(folder).as_posix()}/")
+        names.extend(Path(here, name) for name in files if not name.startswith("."))
+    return [found for path in sorted(names) for found in _opened_up(root, path, left_out)]
 
 
-def _is_shape(path: Path) -> bool:
-    suffix = path.suffix.lower()
-    return (
-        suffix in VOXEL_SUFFIXES | PICTURE_SUFFIXES
-        or (is_idx(path) and not is_idx_labels(path))
-        or suffix in mesh_suffixes()
-    )
+def _opened_up(root: Path, path: Path, left_out: LeftOut) -> list[Found]:
+    """A file itself, or the members of an archive."""
+    if path.suffix.lower() == ".zip" and path.is_file():
+        return _archived(root, path, left_out)
+    return [Found(root, path, ShapeFile(path))]
 
 
-def _dims(path: Path) -> int:
-    return 2 if path.suffix.lower() in PICTURE_SUFFIXES or is_idx(path) else 3
+def _archived(root: Path, archive: Path, left_out: LeftOut) -> list[Found]:
+    return [Found(root, archive / name, ShapeFile(archive, name)) for name in members_of(archive, left_out)]
 
 
-def _folder_labels(files: list[Path]) -> dict[Path, str]:
-    top = Path(os.path.commonpath([path.parent for path in files]))
-    labels = {path: path.relative_to(top).parts[0] for path in files if path.parent != top}
-    counts = Counter(labels.values())
-    # A folder for every single shape, as some collections have, names shapes and not classes.
-    return labels if len(labels) == len(files) and 1 < len(counts) < len(files) else {}
+def _chosen(found: list[Found], kind: Kind, left_out: LeftOut) -> list[Found]:
+    shapes = [one for one in found if is_shape(one.path.name)]
+    left_out.unknown(one.path for one in found if not is_shape(one.path.name))
+    flat = [one for one in shapes if dims_of(one.path.name) == 2]
+    solid = [one for one in shapes if dims_of(one.path.name) == 3]
+    if kind == "brightness" or not solid:
+        chosen = flat
+        left_out.solids += len(solid)
+    else:
+        chosen = solid
+        left_out.textures(one.path for one in flat)
+    kept, others = one_a_stem([one.path for one in chosen])
+    left_out.other_formats(others)
+    return [one for one in chosen if one.path in kept]
 
 
-def _members(ref: ShapeRef) -> list[ShapeRef]:
+def _printable(name: str) -> str:
+    """A name as text: bytes that are no UTF-8 stand as backslash escapes."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
+
+
+def _members(ref: ShapeRef, name: str) -> list[ShapeRef]:
     """Give a reference for each member of an array file; otherwise the file's own."""
-    suffix = ref.path.suffix.lower()
+    file = ref.file
     try:
-        if not (_is_shape(ref.path) or is_idx(ref.path)):
-            known = " ".join(sorted(mesh_suffixes() | VOXEL_SUFFIXES | PICTURE_SUFFIXES))
-            raise ShapeError(f"{ref.id}: is of no known kind of shape", f"known: {known} and IDX")
+        if ref.id != name:
+            raise ShapeError(f"{ref.id}: its name is not UTF-8", "rename the file")
+        if file.suffix in DICOM:
+            raise ShapeError(f"{ref.id}: DICOM is not read", "convert it to NIfTI, as dcm2niix does")
+        if file.suffix == ".zip":
+            raise ShapeError(f"{ref.id}: is a zip file within a zip file", "unpack the outer one")
+        if not (is_shape(file.name) or is_idx(file.name)):
+            raise ShapeError(f"{ref.id}: is of no known kind of shape", f"known: {known_kinds()}")
         if ref.kind == "brightness" and ref.dims == 3:
             raise ShapeError(f"{ref.id}: only images have a brightness", "fit it as a signed distance")
-        if is_idx(ref.path):
-            count = len(read_idx_images(ref.path, ref.id))
-            labels: NDArray[Any] | None = read_idx_labels(ref.path, count, ref.id)
-        elif suffix in VOXEL_SUFFIXES - {".binvox"}:
-            grids = open_grids(ref.path, ref.id)
+        if is_idx(file.name):
+            count = len(read_idx_images(file, ref.id))
+            labels: NDArray[Any] | None = read_idx_labels(file, count, ref.id)
+        elif file.suffix in ARRAY_SUFFIXES:
+            grids = open_grids(file, ref.id, ref.reading.values)
             count, labels = len(grids), grids.labels
             if count == 1 and labels is None:
                 return [ref]

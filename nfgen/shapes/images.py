@@ -13,6 +13,7 @@ from nfgen.errors import ShapeError
 from .base import MARGIN_SCALE, Floats, Kind, Samples, Shape, Transform, sample_simplices
 
 CORNER = 1e-9  # of an edge's length: nearer to its end than rounding
+MAX_PIECES = 200_000  # of an outline: they take two seconds; a field holds some hundreds
 BRIGHT = 0.5  # the outline runs where brightness crosses this
 
 
@@ -29,7 +30,7 @@ class ImageShape(Shape):
             pixels' centres by linear interpolation (marching squares); a margin factor of 0.95, and dark outside.
 
     Raises:
-        ShapeError: not a 2-D image of finite brightness, or, for "sdf", without an outline.
+        ShapeError: not a 2-D image of finite brightness, or, for "sdf", with no outline or too long a one.
     """
 
     dims: ClassVar[Literal[2, 3]] = 2
@@ -71,7 +72,11 @@ class ImageShape(Shape):
 
     def sample(self, near: int, uniform: int, rng: np.random.Generator) -> Samples:
         """As for every shape; the near points of a brightness image without an outline are uniform too."""
-        return super().sample(near, uniform, rng) if len(self._outline[1]) else super().sample(0, near + uniform, rng)
+        try:
+            outlined = len(self._outline[1]) > 0
+        except ShapeError:  # too long an outline: noise
+            outlined = False
+        return super().sample(near, uniform, rng) if outlined else super().sample(0, near + uniform, rng)
 
     def _signed_distance(self, points: Floats) -> Floats:
         vertices, edges = self._outline
@@ -105,6 +110,13 @@ class ImageShape(Shape):
         from skimage.measure import find_contours
 
         padded = np.pad(self._brightness, 1)
+        bright = padded > BRIGHT
+        pieces = sum(int((np.diff(bright, axis=axis)).sum()) for axis in (0, 1))
+        if pieces > MAX_PIECES:
+            raise ShapeError(
+                f"{self.id}: its outline at brightness {BRIGHT} is of {pieces:,} pieces, more than {MAX_PIECES:,}",
+                "make the picture smaller, or remove its noise",
+            )
         vertices, edges = [np.zeros((0, 2))], [np.zeros((0, 2), np.int64)]
         start = 0
         for loop in find_contours(padded, BRIGHT, fully_connected="low", positive_orientation="low"):

@@ -11,6 +11,8 @@ from nfgen.errors import ShapeError
 from .base import MARGIN_SCALE, Floats, Normalize, Shape, Transform, sample_simplices, simplex_measure
 from .doubled_faces import without_doubles
 from .mesh_repair import exposed_triangles, orient_outwards, weld
+from .reading import WALL, Shell
+from .sheets import lost_share, with_walls
 
 if TYPE_CHECKING:
     import trimesh
@@ -31,6 +33,7 @@ class MeshShape(Shape):
         faces: [f, 3] indices of vertices.
         normalize: "each" puts the centre of the bounding box at 0 and its longest side to 1.9;
             "none" takes coordinates that are in [-1, 1] already and only applies the margin, a factor of 0.95.
+        shell: thickness of the walls that sheets become, see `ReadingConfig.shell`.
 
     Raises:
         ShapeError: not finite, no usable face, an index out of range, no extent, or no inside.
@@ -46,6 +49,7 @@ class MeshShape(Shape):
         id: str = "mesh",
         label: str | None = None,
         normalize: Normalize = "each",
+        shell: Shell = 0.0,
     ) -> None:
         points, triangles = _checked(np.asarray(vertices, np.float64), np.asarray(faces), id)
         super().__init__(id, label, _normalising(points[triangles], normalize, id))
@@ -54,11 +58,21 @@ class MeshShape(Shape):
         triangles = triangles[simplex_measure(points[triangles]) > FLAT]
         if not len(triangles):
             raise ShapeError(f"{id}: every face is degenerate (of zero area)", "export the mesh again")
+        usable = len(triangles)
         triangles = without_doubles(points, triangles, weld(points))
+        self.about = {"triangles": len(faces), "doubled": usable - len(triangles)}
         self._vertices, self._faces = points, orient_outwards(points, triangles)
-        self._exposed = exposed_triangles(points, self._faces)
+        self.lost = lost_share(self._vertices, self._faces)
+        if shell:
+            thickness = WALL if shell == "auto" else shell
+            walled, faces = with_walls(self._vertices, self._faces, thickness, shell == "auto")
+            if len(faces) != len(self._faces):
+                self._vertices, self._faces = walled, faces
+                self.notes = (f"open bodies became walls of {thickness}",)
+                self.lost = lost_share(self._vertices, self._faces)
+        self._exposed = exposed_triangles(self._vertices, self._faces)
         if not len(self._exposed):
-            raise ShapeError(f"{id}: the faces enclose no volume", "a sheet has no inside: give it thickness")
+            raise ShapeError(f"{id}: the faces enclose no volume", "--shell 0.02 makes walls of sheets")
         self._exposed_vertices = self._exposed.reshape(-1, 3)
         self._exposed_faces = np.arange(3 * len(self._exposed)).reshape(-1, 3)
 

@@ -13,10 +13,13 @@ from safetensors.numpy import save
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.io.files import check_tensor_file
 
-from .base import Samples, Transform
+from .base import Samples, Shape, Transform
 from .shape_ref import ShapeRef
 
 FORMAT = 2  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
+
+Kept = tuple[Transform, Samples, tuple[str, ...], float]
+"""Transform, samples, what reading said, and the share of the surface that is lost."""
 
 
 class SampleCache:
@@ -29,7 +32,7 @@ class SampleCache:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def read(self, ref: ShapeRef, near: int, uniform: int, seed: int) -> tuple[Transform, Samples] | None:
+    def read(self, ref: ShapeRef, near: int, uniform: int, seed: int) -> Kept | None:
         """Give what was written for the same arguments, or None."""
         path = self._path(ref, near, uniform, seed)
         if path is None or not path.is_file():
@@ -37,15 +40,17 @@ class SampleCache:
         try:
             check_tensor_file(path)
             with safe_open(path, framework="numpy") as file:
-                transform = Transform.from_json(json.loads(file.metadata()["transform"]))
+                about = json.loads(file.metadata()["shape"])
+                transform = Transform.from_json(about["transform"])
+                notes, lost = tuple(map(str, about["notes"])), float(about["lost"])
                 samples = Samples(file.get_tensor("points"), file.get_tensor("values"))
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError, NfgenError):
             return None
         complete = samples.points.shape == (near + uniform, ref.dims) and samples.values.shape == (near + uniform,)
-        return (transform, samples) if complete and np.isfinite(samples.values).all() else None
+        return (transform, samples, notes, lost) if complete and np.isfinite(samples.values).all() else None
 
-    def write(self, ref: ShapeRef, near: int, uniform: int, seed: int, transform: Transform, samples: Samples) -> None:
-        """Keep the samples of a shape.
+    def write(self, ref: ShapeRef, near: int, uniform: int, seed: int, shape: Shape, samples: Samples) -> None:
+        """Keep the samples of a shape, and what reading it said.
 
         Raises:
             ArtifactError: the folder cannot be written.
@@ -53,7 +58,8 @@ class SampleCache:
         path = self._path(ref, near, uniform, seed)
         if path is None:
             return
-        data = save(samples._asdict(), {"transform": json.dumps(transform.to_json())})
+        about = {"transform": shape.transform.to_json(), "notes": shape.notes, "lost": shape.lost}
+        data = save(samples._asdict(), {"shape": json.dumps(about)})
         temporary = path.with_suffix(f".{os.getpid()}")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -76,7 +82,19 @@ class SampleCache:
             content = _content_hash(ref.path, status.st_mtime_ns, status.st_size)
         except OSError:
             return None
-        arguments = [FORMAT, content, ref.id, ref.index, ref.kind, ref.normalize, near, uniform, seed]
+        arguments = [
+            FORMAT,
+            content,
+            ref.id,
+            ref.index,
+            ref.kind,
+            ref.normalize,
+            ref.member,
+            ref.reading.to_json(),
+            near,
+            uniform,
+            seed,
+        ]
         key = hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.safetensors"
 

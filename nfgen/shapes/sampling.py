@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 from nfgen.errors import ShapeError
 from nfgen.runtime.progress import Progress, progress
@@ -34,6 +34,10 @@ class Sampled(NamedTuple):
     """From its file's frame to the field's."""
     samples: Samples
     """Its points and values."""
+    notes: tuple[str, ...] = ()
+    """What reading chose, and what looks wrong."""
+    lost: float = 0.0
+    """Share of the file's surface that the solid does not have."""
 
 
 class Skipped(NamedTuple):
@@ -51,7 +55,7 @@ class Skipped(NamedTuple):
         return cls(id, f"{reason} ({error.remedy})" if error.remedy else reason)
 
 
-Outcome = tuple[Transform, Samples] | ShapeError
+Outcome = tuple[Transform, Samples, tuple[str, ...], float] | ShapeError
 
 
 def sample_shapes(
@@ -91,16 +95,7 @@ def sample_shapes(
                 if found is not None:
                     outcomes[i] = found
             bar.update(len(outcomes))
-        missing = [i for i in range(len(refs)) if i not in outcomes]
-        processes = _processors() if workers is None else max(workers, 1)
-        job = _Job(near, uniform, seed, strict, kept)
-        started = time.monotonic()
-        while missing and (processes == 1 or time.monotonic() - started < ALONE_SECONDS):
-            i = missing.pop(0)
-            outcomes[i] = job.sample(refs[i])
-            bar.update()
-        if missing:
-            _sample_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar)
+        do_each(_Job(near, uniform, seed, strict, kept), refs, outcomes, workers, bar)
     done, skipped = [], []
     for i, ref in enumerate(refs):
         outcome = outcomes[i]
@@ -113,6 +108,41 @@ def sample_shapes(
     return done, skipped
 
 
+T = TypeVar("T")
+
+
+class Job(Protocol[T]):
+    """Something to do with each of many shapes, in this process or others."""
+
+    def do(self, ref: ShapeRef) -> T | ShapeError:
+        """Do it with one shape."""
+
+    def do_all(self, refs: list[ShapeRef]) -> list[T | ShapeError]:
+        """Do it with some shapes."""
+
+
+def do_each(
+    job: Job[T], refs: Sequence[ShapeRef], outcomes: dict[int, T | ShapeError], workers: int | None, bar: Progress
+) -> None:
+    """Do a job with each shape that has no outcome yet: the first second's worth here, the others over processes.
+
+    A shape that ends its process gets a ShapeError as its outcome.
+
+    Args:
+        outcomes: by the place of the shape in `refs`; filled.
+        workers: processes; one for each processor if None, none but this one if 1.
+    """
+    missing = [i for i in range(len(refs)) if i not in outcomes]
+    processes = _processors() if workers is None else max(workers, 1)
+    started = time.monotonic()
+    while missing and (processes == 1 or time.monotonic() - started < ALONE_SECONDS):
+        i = missing.pop(0)
+        outcomes[i] = job.do(refs[i])
+        bar.update()
+    if missing:
+        _do_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar)
+
+
 class _Job(NamedTuple):
     near: int
     uniform: int
@@ -120,7 +150,7 @@ class _Job(NamedTuple):
     strict: bool
     cache: SampleCache | None
 
-    def sample(self, ref: ShapeRef) -> Outcome:
+    def do(self, ref: ShapeRef) -> Outcome:
         try:
             shape = ref.load()
             samples = shape.sample(self.near, self.uniform, shape_rng(self.seed, ref.id))
@@ -129,19 +159,24 @@ class _Job(NamedTuple):
                 raise
             return error
         if self.cache is not None:
-            self.cache.write(ref, self.near, self.uniform, self.seed, shape.transform, samples)
-        return shape.transform, samples
+            self.cache.write(ref, self.near, self.uniform, self.seed, shape, samples)
+        return shape.transform, samples, shape.notes, shape.lost
 
-    def sample_all(self, refs: list[ShapeRef]) -> list[Outcome]:
-        return [self.sample(ref) for ref in refs]
+    def do_all(self, refs: list[ShapeRef]) -> list[Outcome]:
+        return [self.do(ref) for ref in refs]
 
 
 def _processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _sample_over_processes(
-    job: _Job, refs: Sequence[ShapeRef], missing: list[int], processes: int, outcomes: dict[int, Outcome], bar: Progress
+def _do_over_processes(
+    job: Job[T],
+    refs: Sequence[ShapeRef],
+    missing: list[int],
+    processes: int,
+    outcomes: dict[int, T | ShapeError],
+    bar: Progress,
 ) -> None:
     size = max(1, min(CHUNK, len(missing) // (4 * processes)))
     chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
@@ -154,17 +189,17 @@ def _sample_over_processes(
         if i not in outcomes:
             try:
                 with _pool(1) as pool, _hidden_main():
-                    outcomes[i] = pool.submit(job.sample, refs[i]).result()
+                    outcomes[i] = pool.submit(job.do, refs[i]).result()
             except BrokenProcessPool:
-                outcomes[i] = ShapeError(f"{refs[i].id}: ended the process that sampled it", "is there enough memory?")
+                outcomes[i] = ShapeError(f"{refs[i].id}: ended the process that read it", "is there enough memory?")
             bar.update()
 
 
 def _finished(
-    pool: Executor, job: _Job, refs: Sequence[ShapeRef], chunks: list[list[int]]
-) -> Iterator[tuple[list[int], list[Outcome]]]:
+    pool: Executor, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]]
+) -> Iterator[tuple[list[int], list[T | ShapeError]]]:
     with _hidden_main():
-        futures = {pool.submit(job.sample_all, [refs[i] for i in chunk]): chunk for chunk in chunks}
+        futures = {pool.submit(job.do_all, [refs[i] for i in chunk]): chunk for chunk in chunks}
     for future in as_completed(futures):
         yield futures[future], future.result()
 

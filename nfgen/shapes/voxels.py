@@ -10,12 +10,12 @@ from scipy import ndimage
 from nfgen.errors import ShapeError
 
 from .base import MARGIN_SCALE, Floats, Shape, Transform, sample_simplices
+from .grid_values import understand
 
 if TYPE_CHECKING:
     import trimesh
 
 MAX_VOXELS = 256**3  # SciPy's distance transform takes some 50 bytes a voxel: about 1 GB in every process
-OCCUPIED = 0.5  # a voxel is solid above this
 PADDING = 2  # empty voxels on every side: the surface closes, and the field's whole cube is covered at 32 voxels
 
 
@@ -48,11 +48,10 @@ class VoxelShape(Shape):
         center, side = world
         super().__init__(id, label, Transform(center, MARGIN_SCALE * 2 / side))
         check_grid(occupancy.shape, occupancy.dtype, id)
-        if not np.isfinite(occupancy).all():
-            raise ShapeError(f"{id}: a voxel is not finite (NaN or infinite)", "mend the grid")
-        solid = _filled(np.pad(occupancy > OCCUPIED, PADDING))
-        if not solid.any():
-            raise ShapeError(f"{id}: the grid is empty (no voxel above {OCCUPIED})", "check the threshold of the grid")
+        understood = understand(occupancy, "occupancy", id)
+        assert understood.occupied is not None
+        self.notes = understood.notes
+        solid = filled(np.pad(understood.occupied, PADDING))
         self._voxel = MARGIN_SCALE * 2 / max(occupancy.shape)
         distance = ndimage.distance_transform_edt(~solid) - ndimage.distance_transform_edt(solid)
         # The transforms measure to voxel centres; the surface is half a voxel before them.
@@ -101,7 +100,8 @@ def check_grid(shape: tuple[int, ...], dtype: np.dtype[Any], id: str) -> None:
         )
 
 
-def _filled(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+def filled(solid: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Make what is closed off from the corner solid, too."""
     # Same as binary_fill_holes, which dilates step by step and takes twenty times as long.
     empty, _ = ndimage.label(~solid)
     return empty != empty[0, 0, 0]

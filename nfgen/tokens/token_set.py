@@ -123,12 +123,12 @@ class TokenSet:
             raise ConfigError("its ids are not texts, or its settings no JSON object")
 
 
-def common_frame(transforms: Tensor | None) -> Transform | None:
-    """The frame that all fields share, from centres and scales [N, d + 1]; None if they differ or are not known."""
+def common_frame(transforms: Tensor | None, dims: int = 3) -> Transform | None:
+    """The frame that all fields share, from rows of `Transform.to_row`; None if they differ or are not known."""
     if transforms is None or len(transforms) == 0 or not (transforms == transforms[0]).all():
         return None
-    *center, scale = transforms[0].tolist()
-    return Transform(tuple(center), scale)
+    row = transforms[0].tolist()
+    return Transform.from_row(row, dims)
 
 
 def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:

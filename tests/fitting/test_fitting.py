@@ -48,7 +48,8 @@ def test_fields_match_their_shapes_and_remember_them(solids: Path, tmp_path: Pat
     assert [fields.classes[i] for i in fields.labels] == ["ball", "ball", "ball", "box", "box"]
     assert min(entry["iou"] for entry in fields.report) > 0.8
     # Centre and scale put a field back to where its shape was.
-    *centre, scale = fields.transforms[2].tolist()
+    *centre, scale, up = fields.transforms[2].tolist()
+    assert up == 2, "z"
     assert centre == pytest.approx([3, 0, 2], abs=1e-6)
     assert scale == pytest.approx(0.95 / 3, rel=1e-3)
     original = trimesh.load_mesh(solids / "ball" / "2.ply")

@@ -1,5 +1,6 @@
 """Fields as files of other programs: the same surface in every mesh format, the same values in ONNX."""
 
+import json
 import sys
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from nfgen.fields.onnx import TOLERANCE
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.io.meshes import FORMATS as MESHES
 from nfgen.pipeline.export import FORMATS, export
+from nfgen.pipeline.sample_set import Sample, read_meshes, write_list, write_sample
+from nfgen.shapes import Transform
 
 SPECS = {
     **PRESETS,
@@ -40,6 +43,8 @@ def test_every_mesh_format_holds_the_field_s_surface(ball: Path, tmp_path: Path,
         pytest.importorskip("networkx", reason="the extra formats is not installed")
     (file,) = export(ball, tmp_path / f"ball.{format}", resolution=24)
     read, wanted = trimesh.load_mesh(file), Field.load(ball).mesh(24)
+    if format == "glb":  # which is y-up by its standard
+        read.vertices = read.vertices[:, [0, 2, 1]] * [1, -1, 1]
     read.merge_vertices()  # STL has no shared vertices
     assert read.is_watertight
     assert read.volume == pytest.approx(wanted.volume, rel=1e-4)
@@ -107,3 +112,24 @@ def test_the_command(ball: Path, tmp_path: Path) -> None:
     assert result.exit_code == 0, result.output
     assert "1 obj file written" in result.output
     assert set(main.commands["export"].params[1].type.choices) == set(FORMATS)
+
+
+@pytest.mark.parametrize("up", ["y", "z"])
+@pytest.mark.parametrize("format", ["glb", "obj"])
+def test_samples_are_read_back_upright(tiny_fields: FieldSet, tmp_path: Path, format: str, up: str) -> None:
+    """Also those of folders of before, whose GLBs are z-up."""
+    field = tiny_fields[0]
+    mesh, frame = field.mesh(24), Transform((5.0, 6.0, 7.0), 0.5, up)
+    mesh.vertices = mesh.vertices * [1, 0.8, 0.4]
+    names = write_sample(tmp_path, "sample-0000", field, mesh, frame, format)
+    sample = Sample(*names, [], 0, 0, None, False, None)
+    write_list(tmp_path, [sample], {"frame": frame.to_json()})
+    (read,) = read_meshes(tmp_path)
+    np.testing.assert_allclose(read.bounds, frame.invert(mesh.bounds), atol=1e-5)
+    if format == "glb":
+        config = json.loads((tmp_path / "config.json").read_text())
+        del config["glb_up"]
+        (tmp_path / "config.json").write_text(json.dumps(config))
+        trimesh.Trimesh(frame.invert(mesh.vertices), mesh.faces).export(tmp_path / str(sample.file))
+        (read,) = read_meshes(tmp_path)
+        np.testing.assert_allclose(read.bounds, frame.invert(mesh.bounds), atol=1e-5)

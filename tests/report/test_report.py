@@ -20,6 +20,7 @@ from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
+from nfgen.io.meshes import write_mesh
 from nfgen.metrics import comparison_summary, evaluate_clouds, validity_summary
 from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.report import write_report
@@ -100,7 +101,7 @@ def make_samples(path: Path, ids: tuple[str, ...], label: str = "chair") -> None
             mesh = field.mesh(16)
             mesh.vertices = frame.invert(mesh.vertices)
             field.save(folder / f"{name}.safetensors")
-            mesh.export(folder / f"{name}.glb")
+            write_mesh(mesh, folder / f"{name}.glb")
             save_png(folder / f"{name}.png", np.full((32, 32, 3), 100 + i, np.uint8))
             nearest = {"id": id, "distance": 0.01 * i}
             samples.append(

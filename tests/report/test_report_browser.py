@@ -21,6 +21,7 @@ from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact
+from nfgen.io.meshes import write_mesh
 from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.report import write_report
 from nfgen.viz.contact_sheet import save_png
@@ -59,7 +60,7 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for i, id in enumerate(NAMES):
             field, name = Field(SPEC, octahedron((0.5, 0.8, 0.5 + 0.1 * i))), f"sample-{i:04d}"
             field.save(path / f"{name}.safetensors")
-            field.mesh(32).export(path / f"{name}.glb")
+            write_mesh(field.mesh(32), path / f"{name}.glb")
             save_png(path / f"{name}.png", np.full((64, 64, 3), (200, 120, 60), np.uint8))
             nearest = {"id": id, "distance": 0.01}
             samples.append(Sample(f"{name}.glb", f"{name}.safetensors", f"{name}.png", [1], 0, i, None, False, nearest))

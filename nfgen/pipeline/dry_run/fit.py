@@ -16,6 +16,7 @@ from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
 from nfgen.fitting.job import FitJob, SampleConfig
 from nfgen.fitting.optimize import FitConfig, fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 
 from .estimate import Plan, peak_memory, per_turn, silent, timed
 
@@ -30,6 +31,7 @@ def plan_fit(
     init: str | Path = "shared",
     config: FitConfig | None = None,
     samples: SampleConfig | None = None,
+    reading: ReadingConfig = AS_FOUND,
     limit: int | None = None,
     workers: int | None = None,
 ) -> Plan:
@@ -40,7 +42,7 @@ def plan_fit(
         ConfigError: as `fit_fields` does.
     """
     config, samples = config or FitConfig(), samples or SampleConfig()
-    spec, refs = list_shapes(sources, spec, samples, limit, config.seed)
+    spec, refs = list_shapes(sources, spec, samples, limit, config.seed, reading)
     chosen = [refs[i * len(refs) // min(PROBED, len(refs))] for i in range(min(PROBED, len(refs)))]
     with silent(), tempfile.TemporaryDirectory() as folder:
         job = FitJob(spec, str(init), config, samples, (), Path(folder), False, 1, None)

@@ -5,12 +5,11 @@ import time
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from PIL import Image
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact
+from nfgen.io.pictures import read_rgb
 from nfgen.models import presets
 from nfgen.models import registry as models
 from nfgen.models.generation.generate import sample
@@ -142,7 +141,7 @@ def plan_generate(
 
         seconds["decoding"] = timed(decode) / few * n
         seconds["meshes and pictures"] = timed(write) / few * n
-        pictures += [np.asarray(Image.open(file).convert("RGB")) for file in sorted(Path(name).glob("probe-?.png"))]
+        pictures += [read_rgb(file) for file in sorted(Path(name).glob("probe-?.png"))]
         seconds["contact sheet"] = timed(sheet) / few * n
     counts = {"samples": n, "parameters": run.model.parameter_count, "tokens a sample": vocabulary.length}
     return Plan(counts, seconds, peak_memory() + config.passes * min(n, 256) * run.model.bytes_per_sample)

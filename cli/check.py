@@ -1,0 +1,51 @@
+"""`nfgen check`: how shapes are read, before anything is fitted."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from . import options
+
+if TYPE_CHECKING:
+    from nfgen.shapes.reading import ReadingConfig
+
+
+@click.command()
+@click.argument("shapes", nargs=-1, required=True)
+@options.reading
+@click.option("-n", "limit", type=click.IntRange(1), help="Look at the first so many shapes only.")
+@click.option("--workers", type=click.IntRange(1), help="Processes that read shapes. [default: one a processor]")
+@options.as_json
+@options.quiet
+@click.option("-o", "--out", type=click.Path(path_type=Path), help="PNG file to write: a thumbnail of each shape.")
+def check(
+    shapes: tuple[str, ...],
+    reading: "ReadingConfig",
+    limit: int | None,
+    workers: int | None,
+    as_json: bool,
+    out: Path | None,
+) -> None:
+    """Read all SHAPES as `nfgen fit` would, and print what was found, a line a shape.
+
+    Of each: class, format, extent in the file's units, the axis that points up, faces in the file and triangles read,
+    bodies, whether it is closed, doubled triangles, and the share of its surface that is open and lost.
+
+    \b
+    nfgen check chairs -o chairs.png
+    nfgen check scans.zip --up y --json
+    """
+    import json
+
+    from nfgen.pipeline.check_shapes import check_shapes
+
+    report = check_shapes(list(shapes), reading=reading, limit=limit, workers=workers, sheet=out)
+    if as_json:
+        click.echo(json.dumps(report.to_json(), allow_nan=False))
+        return
+    for line in (*report.discovery.lines(), *report.lines()):
+        click.echo(line)
+    if out is not None:
+        click.echo(f"{out} shows them")
+    click.echo(options.next_line("nfgen", "fit", *shapes, *options.said(reading), "-o", "FIELDS"))

@@ -1,0 +1,75 @@
+"""Voxel grids of a level, such as signed distances, as shapes: the surface is where it crosses zero."""
+
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+import igl
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from nfgen.errors import ShapeError
+from nfgen.shapes.base import MARGIN_SCALE, Floats, Shape, Transform, sample_simplices
+
+if TYPE_CHECKING:
+    import trimesh
+
+LEAST = np.float32(1e-6)  # of the largest level: a border of 0 is outside, too
+
+
+class LevelSetShape(Shape):
+    """A grid [x, y, z] of a level that is negative inside; its zero crossing is trilinear between the voxel centres.
+
+    Only the sign and the zero crossing of the level count: the distance is that to the surface, whatever the unit of
+    the values, and also where they are cut off. The grid lies in the field as that of a `VoxelShape` does.
+
+    Args:
+        level: negative inside.
+        spacing: sides of a voxel, in any unit.
+        world: center and longest side of the grid in the file's own frame, if it states one.
+
+    Raises:
+        ShapeError: the level is negative nowhere.
+    """
+
+    dims: ClassVar[Literal[2, 3]] = 3
+
+    def __init__(
+        self,
+        level: NDArray[np.floating],
+        *,
+        id: str = "voxels",
+        label: str | None = None,
+        spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
+        world: tuple[tuple[float, ...], float] = ((0.0, 0.0, 0.0), 2.0),
+    ) -> None:
+        from skimage.measure import marching_cubes
+
+        center, side = world
+        super().__init__(id, label, Transform(center, MARGIN_SCALE * 2 / side))
+        # The border's own values go on around it, but outside: what touches the border ends half a voxel beyond.
+        level = np.asarray(level, np.float32)
+        self._level = np.maximum(np.abs(np.pad(level, 1, mode="edge")), LEAST * np.abs(level).max())
+        self._level[1:-1, 1:-1, 1:-1] = level
+        if not (self._level < 0).any():
+            raise ShapeError(f"{id}: the grid is empty (negative nowhere)", "check the grid")
+        size, sides = np.array(level.shape), np.asarray(spacing, np.float64)
+        self._voxel = sides * MARGIN_SCALE * 2 / (size * sides).max()
+        self._middle = (size + 1) / 2
+        vertices, faces, _, _ = marching_cubes(self._level, 0.0, gradient_direction="descent")
+        self._vertices = np.ascontiguousarray((vertices.astype(np.float64) - self._middle) * self._voxel)
+        self._faces = faces.astype(np.int64)
+
+    def value(self, points: Floats) -> Floats:
+        points = np.ascontiguousarray(points, np.float64)
+        squared, _, _ = igl.point_mesh_squared_distance(points, self._vertices, self._faces)
+        index = points / self._voxel + self._middle
+        level = ndimage.map_coordinates(self._level, index.T, order=1, mode="nearest", output=np.float64)
+        return np.copysign(np.sqrt(squared), level)
+
+    def surface(self, n: int, rng: np.random.Generator) -> Floats:
+        return sample_simplices(self._vertices, self._faces, n, rng)
+
+    def mesh(self) -> "trimesh.Trimesh":
+        import trimesh
+
+        return trimesh.Trimesh(self._vertices, self._faces, process=False)
