@@ -6,13 +6,14 @@ import json
 import math
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, load_file, save
 from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError
@@ -104,7 +105,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     try:
         check_tensor_file(path)
-        return load_file(path)
+        # Windows renames no folder that holds a mapped file, as an artifact does that is to be replaced.
+        return load(path.read_bytes()) if sys.platform == "win32" else load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", "give a file that nfgen wrote") from error
 
