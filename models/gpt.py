@@ -105,7 +105,7 @@ class GPT(CausalModel):
     ) -> Int[Tensor, "fields tokens"]:
         """As any model does; `settings.contrast` compares with the model of `earlier` weights."""
         count, given = len(labels), 0 if prefix is None else prefix.shape[1]
-        numbers = uniforms(randoms, self.vocabulary.length).to(labels.device)
+        numbers = uniforms(randoms, self.vocabulary.length, labels.device)
         tokens = labels.new_empty(count, self.vocabulary.length)
         # A weighted sum of logits: its weights add up to 1, so that what each softmax divides by changes nothing.
         models = ((self, 1 + settings.contrast), (earlier, -settings.contrast))

@@ -18,6 +18,7 @@ from nfgen.tokens.vocabulary import Vocabulary
 from .hub import Shared
 
 KIND = "tokenizer"
+FILE = "tokenizer.safetensors"
 CODEBOOK = "codebook.safetensors"
 """File beside the fitted state, for whoever wants to look at the codes: `vectors`, half precision, [codes, width]."""
 
@@ -157,7 +158,7 @@ class Tokenizer(Shared):
         """
         self._check_fitted()
         with artifact.writing(path, KIND, overwrite=overwrite) as folder:
-            files.write_tensors(folder / "tokenizer.safetensors", self.tensors())
+            files.write_tensors(folder / FILE, self.tensors())
             vectors = self.code_vectors()
             if vectors is not None:
                 files.write_tensors(folder / CODEBOOK, {"vectors": vectors.half()})
@@ -187,7 +188,7 @@ class Tokenizer(Shared):
             tokenizer = cls(cls.Config.from_json(stored["settings"]))
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
-            tensors = files.read_tensors(path / "tokenizer.safetensors")
+            tensors = files.read_tensors(path / FILE)
             files.check_finite(tensors)
             tokenizer._restore(tensors)
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError, ConfigError) as error:

@@ -140,7 +140,7 @@ def log_likelihood(
     model.eval()
     try:
         sums = [
-            -model.token_losses(some.to(device), of.to(device)).double().sum(dim=1).cpu()
+            -model.token_losses(some.to(device), of.to(device)).cpu().double().sum(dim=1)
             for some, of in parts(tokens, labels, batch_size)
         ]
     finally:

@@ -45,14 +45,21 @@ class SamplingConfig(Configuration):
         return (1 + (self.guidance != 1)) * (1 + (self.contrast != 0))
 
 
+WITHOUT_FLOAT64 = ("mps",)
+"""Kinds of devices on which there are no tensors of float64."""
+
+
 def generators(seed: int, indices: range) -> list[np.random.Generator]:
     """A generator for each sample that depends on the seed and its index alone (Philox, keyed by both)."""
     return [np.random.Generator(np.random.Philox(key=np.array([seed, i], dtype=np.uint64))) for i in indices]
 
 
-def uniforms(randoms: list[np.random.Generator], count: int) -> Float[Tensor, "count samples"]:
-    """`count` numbers in [0, 1) from each generator, float64."""
-    return torch.from_numpy(np.stack([random.random(count) for random in randoms], axis=1))
+def uniforms(
+    randoms: list[np.random.Generator], count: int, device: torch.device | str = "cpu"
+) -> Float[Tensor, "count samples"]:
+    """`count` numbers in [0, 1) from each generator, float64; on the processor if the device has no float64."""
+    numbers = torch.from_numpy(np.stack([random.random(count) for random in randoms], axis=1))
+    return numbers if torch.device(device).type in WITHOUT_FLOAT64 else numbers.to(device)
 
 
 def draw(
@@ -64,6 +71,8 @@ def draw(
     """
     if settings.temperature == 0:
         return logits.argmax(dim=-1)
+    if logits.device.type in WITHOUT_FLOAT64:
+        return draw(logits.cpu(), uniform, settings).to(logits.device)
     # float64: a cumulative sum over 65,536 codes in float32 loses the rare ones.
     probabilities = torch.softmax(logits.double() / settings.temperature, dim=-1)
     if probabilities.isnan().any():

@@ -16,12 +16,12 @@ from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
 from nfgen.fields.spec import PRESETS, FieldSpec
-from nfgen.fitting.init import find_base
+from nfgen.fitting.init import INITS, find_base
 from nfgen.fitting.job import FitJob, SampleConfig
 from nfgen.fitting.merge import PARTS, pack
 from nfgen.fitting.optimize import FitConfig, fit_batch
 from nfgen.fitting.snapshots import SnapshotRecorder
-from nfgen.io import artifact
+from nfgen.io import artifact, files
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
@@ -30,6 +30,7 @@ from nfgen.shapes.base import Kind
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.shapes.sampling import Sampled
 
+FINGERPRINT = 16  # letters: enough to tell two files of a name apart
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
 OnStep = Callable[[int, Tensor, Tensor], None]
 
@@ -86,7 +87,8 @@ def fit_fields(
         "fit": config.to_json(),
         "samples": samples.to_json(),
         "reading": reading.to_json(),
-        "shapes": [ref.id for ref in refs],
+        "shapes": _contents(refs),
+        "start": None if init in INITS or not Path(init).exists() else files.content_digest(Path(init)),
     }
     resumable = [f"{PARTS}/shard-*.json", BASE, artifact.CONFIG]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
@@ -119,6 +121,16 @@ def fit_fields(
         shutil.rmtree(folder / PARTS, ignore_errors=True)
         (folder / artifact.PLAN).unlink(missing_ok=True)
     return FieldSet.load(out)
+
+
+def _contents(refs: Sequence[ShapeRef]) -> dict[str, str]:
+    """Of each shape a fingerprint of its file, and of what lies beside it for it."""
+    seen: dict[Path, str] = {}
+    for ref in refs:
+        if ref.path not in seen and ref.path.is_file():
+            buffers = sorted(ref.path.parent.glob("*.bin")) if ref.path.suffix.lower() == ".gltf" else []
+            seen[ref.path] = files.content_digest(ref.path, *buffers)[:FINGERPRINT]
+    return {ref.id: f"{seen.get(ref.path, '')} {ref.label or ''}".strip() for ref in refs}
 
 
 def list_shapes(

@@ -107,6 +107,8 @@ def generate(
     }
     models = [run.model] if run.earlier is None or not config.contrast else [run.model, run.earlier]
     plan = settings | {
+        "tokenizer": files.digest(run.tokenizer.tensors()),
+        "training fields": [files.digest({"probes": run.train_probes}), files.json_digest(run.train_ids)],
         "weights": [files.digest(dict(model.state_dict())) for model in models],
         "prefix": None if prefix is None else prefix.tolist(),
         "require_surface": require_surface,

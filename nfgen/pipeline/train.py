@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from nfgen.config import Configuration
-from nfgen.errors import ConfigError
-from nfgen.io import artifact
+from nfgen.errors import ArtifactError, ConfigError
+from nfgen.io import artifact, files
 from nfgen.io.safetensors_stream import writing_tensors
 from nfgen.models import registry as models
 from nfgen.models.presets import preset
@@ -23,6 +23,7 @@ from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
@@ -30,7 +31,7 @@ from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
 from .recipes import with_recipe
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
-from .tokenize import tokenize
+from .tokenize import DIGEST, tokenize
 from .training_monitor import watching
 
 FIELDS_AT_ONCE = 256
@@ -74,7 +75,18 @@ def train(
     config = config or TrainConfig()
     worker = find_worker(config)
     source, out = Path(source), Path(out)
-    kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
+    kind = artifact.kind_of(source)
+    if kind is None:
+        artifact.read_config(source)  # raises what is wrong with it
+    if kind == TOKENS:
+        if tokenizer is not None or tokenizer_settings:
+            raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
+        if views:
+            raise ConfigError(f"{source} holds tokens: their views are made already", "leave --views out")
+        _require_own_tokenizer(source)
+    plan: dict[str, Any] = {str(kind): files.content_digest(source), "model": model, "size": size}
+    if kind != TOKENS:
+        plan |= {"heldout": heldout, "views": views, **_tokenizer_plan(tokenizer or "vq", tokenizer_settings or {})}
     resumable = ["training/state.json", f"{TOKENS}/config.json", f".{TOKENS}.nfgen-partial/*/*", artifact.CONFIG]
     with contextlib.ExitStack() as stack:
         folder = artifact.partial_of(out)
@@ -82,54 +94,50 @@ def train(
             writing = artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable)
             stack.enter_context(writing)
         worker.wait()
+        if worker.main:
+            artifact.agree_on_plan(folder, "training", plan)
         if not (folder / artifact.CONFIG).exists():
             tokens_folder = source
             if kind == "fields":
                 tokens_folder = folder / TOKENS
-                if worker.main:
-                    _tokenize_once(
+                if worker.main and not tokens_folder.exists():
+                    tokenize(
                         source,
                         tokens_folder,
                         tokenizer or "vq",
-                        heldout,
-                        config.seed,
-                        views,
-                        tokenizer_settings or {},
-                        resume,
+                        heldout=heldout,
+                        seed=config.seed,
+                        views=views,
+                        resume=resume,
+                        **(tokenizer_settings or {}),
                     )
                 worker.wait()
-            elif tokenizer is not None or tokenizer_settings:
-                raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
             _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard, worker)
         if worker.main:
             # What only an interrupted training needs; the figures of the tokens are in the config.
             for name in (STATE.parent.name, TOKENS):
                 shutil.rmtree(folder / name, ignore_errors=True)
+            (folder / artifact.PLAN).unlink(missing_ok=True)
     worker.wait()
     return Run.load(out)
 
 
-def _tokenize_once(
-    source: Path,
-    out: Path,
-    tokenizer: str,
-    heldout: float,
-    seed: int,
-    views: int,
-    settings: dict[str, Any],
-    resume: bool,
-) -> None:
-    if not out.exists():
-        tokenize(source, out, tokenizer, heldout=heldout, seed=seed, views=views, resume=resume, **settings)
-        return
-    done, free = TokenSet.load(out).settings, tokenizers.find(tokenizer).FREE_ON_RESUME
-    wanted = {"tokenizer": tokenizer, "heldout": heldout, **settings}
-    changed = [key for key, value in wanted.items() if done.get(key) != value and key not in free]
-    if changed:
-        raise ConfigError(
-            f"{changed[0]} was {done.get(changed[0])!r} in the interrupted training, not {wanted[changed[0]]!r}",
-            f"resume with the same {changed[0]}, or train without --resume",
-        )
+def _tokenizer_plan(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    free = tokenizers.find(name).FREE_ON_RESUME
+    return {"tokenizer": name, "tokenizer settings": {k: v for k, v in settings.items() if k not in free}}
+
+
+def _require_own_tokenizer(source: Path) -> None:
+    """Refuse tokens beside which another tokenizer lies: their model would write what it cannot decode.
+
+    Raises:
+        ArtifactError: if the tokenizer is not the one that wrote the tokens.
+    """
+    tokens, tokenizer = TokenSet.load(source), tokenizers.load(source / TOKENIZER)
+    written = tokens.settings.get(DIGEST)  # None: before version 0.2
+    same = written is None or written == files.content_digest(source / TOKENIZER / TENSORS)
+    if not same or tokens.vocabulary != tokenizer.vocabulary:
+        raise ArtifactError(f"{source / TOKENIZER} is not the tokenizer of these tokens", "make the tokens again")
 
 
 def train_from_settings(

@@ -20,13 +20,14 @@ from nfgen.pipeline.sample_set import surface_or_none, write_sample
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import filled_in, sort_settings
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
+from nfgen.runtime.machine import peak_memory
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 from nfgen.viz.render import render_mesh
 
-from .estimate import PROBE_STEPS, Plan, peak_memory, silent, timed
+from .estimate import PROBE_STEPS, Plan, silent, timed
 from .model_cost import middle_tokens, sampling_cost, training_cost
 
 FIELDS = 8, 24
