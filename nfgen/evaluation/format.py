@@ -4,6 +4,7 @@ from typing import Any
 
 from nfgen.metrics.mmd_cov_nna import ENOUGH
 
+PARTS = {"train": "known shapes", "heldout": "held-out shapes"}
 METRICS = (("MMD x100", "mmd"), ("COV %", "cov"), ("1-NNA %", "1_nna"))
 MORE = (("precision %", "precision"), ("recall %", "recall"), ("JSD x100", "jsd"), ("JSD PointFlow", "jsd_pointflow"))
 DISTANCES = {"cd": "Chamfer distance", "light_field": "light-field distance"}
@@ -16,6 +17,11 @@ PAIR_FIGURES = (
     ("IoU", "iou", 1.0),
     ("normal consistency", "normal_consistency", 1.0),
     ("Hausdorff 95 %", "hausdorff_95", 1.0),
+    ("normals off, median, deg", "normal_angle_median", 1.0),
+    ("normals off, 95 %, deg", "normal_angle_95", 1.0),
+    ("surface kept, %", "surface_kept", 100.0),
+    ("thin parts kept, %", "thin_kept", 100.0),
+    ("eikonal error", "eikonal", 1.0),
 )
 
 
@@ -58,11 +64,17 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
 
 def pair_lines(result: dict[str, Any]) -> list[str]:
     """The figures of reconstructions."""
-    lines = [f"{len(result['pairs'])} pairs, seed {result['seed']}", f"{'':24}{'mean':>10}{'median':>10}{'pairs':>8}"]
+    lines = [f"{len(result['pairs'])} pairs, seed {result['seed']}", f"{'':25}{'mean':>10}{'median':>10}{'pairs':>8}"]
     for name, key, factor in PAIR_FIGURES:
         figure = result[key]
         cells = ["-" if figure[of] is None else f"{factor * figure[of]:.4g}" for of in ("mean", "median")]
-        lines.append(f"{name:24}" + "".join(f"{cell:>10}" for cell in cells) + f"{figure['pairs']:>8}")
+        lines.append(f"{name:25}" + "".join(f"{cell:>10}" for cell in cells) + f"{figure['pairs']:>8}")
+    for part, summary in (result.get("parts") or {}).items():
+        if summary:
+            figures = [f"{name} {factor * summary[key]['mean']:.4g}" for name, key, factor in PAIR_FIGURES
+                       if summary[key]["mean"] is not None]  # fmt: skip
+            lines.append(f"means of {PARTS[part]} ({summary['cd']['pairs']}): {'; '.join(figures)}")
+    lines.append(f"true normals are of the {result['normals_of']}")
     return lines + [f"skipped {entry['id']}: {entry['reason']}" for entry in result["skipped"]]
 
 

@@ -14,7 +14,7 @@ import torch
 from scipy.spatial.transform import Rotation
 
 from nfgen.errors import NfgenError
-from nfgen.metrics.scores import Matrix
+from nfgen.metrics.mmd_cov_nna import Matrix
 
 SIZE = 128  # pixels a side: the thinnest leg of a chair is two or three of them wide
 VIEWS = 10
@@ -125,7 +125,8 @@ def _basis() -> npt.NDArray[np.complex128]:
 
 def _middles() -> npt.NDArray[np.float64]:
     """Of pixels, [SIZE], from -1 to 1."""
-    return (np.arange(SIZE) + 0.5 - SIZE / 2) / (SIZE / 2)
+    middles: npt.NDArray[np.float64] = (np.arange(SIZE) + 0.5 - SIZE / 2) / (SIZE / 2)
+    return middles
 
 
 def _outlines(drawn: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 NEAR = 0.02  # 1 % of the side of the frame's cube: the reach of most that is asked here, coordinate units
 TURN = 45.0  # degrees; where the true normal turns by more within `NEAR` is an edge, not a smooth part
 THIN = 0.1  # parts of less thickness are thin: legs, spindles, slats; coordinate units
-POINTS = 20_000
+POINTS = 40_000  # so that beside an edge some point lies across it
 RIPPLE_POINTS, RIPPLE_REACH = 4_000, 0.1  # surroundings as wide as a third of a ripple, or most of it is missed
 SHARP = np.cos(np.radians(40))  # faces that meet at a sharper angle are shaded flat, as in pictures
 SAME_SIDE = np.cos(np.radians(60))

@@ -17,8 +17,8 @@ from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits
 
 from nfgen.errors import NfgenError
 from nfgen.metrics.copying import share_with_interval
-from nfgen.metrics.scores import ENOUGH, Score
-from nfgen.progress import progress
+from nfgen.metrics.mmd_cov_nna import ENOUGH, Score
+from nfgen.runtime.progress import progress
 
 FOLDS = 5
 FEWEST = 2 * FOLDS  # shapes of a kind: two in each fold, or KID has no pairs
@@ -118,7 +118,7 @@ def two_sample_test(
         torch.manual_seed(seed)
         fold = _folds(made)
         for number in range(FOLDS):
-            network = ViewClassifier().to(memory_format=torch.channels_last)
+            network = ViewClassifier()
             for _ in _train(network, pictures, made, fold != number, steps):
                 bar.update()
             held = (fold == number).nonzero()[:, 0]

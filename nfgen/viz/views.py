@@ -91,6 +91,4 @@ def silhouettes_of(mesh: "trimesh.Trimesh", directions: Floats, size: int) -> ND
 def _screen(vertices: Floats, right: Floats, up: Floats, toward: Floats, size: int) -> Floats:
     """Pixels and nearness [V, 3] of vertices, as `rasterise` takes them."""
     scale = size / (2 * REACH)
-    return np.stack(
-        [(vertices @ right + REACH) * scale, (REACH - vertices @ up) * scale, vertices @ toward], axis=1
-    )
+    return np.stack([(vertices @ right + REACH) * scale, (REACH - vertices @ up) * scale, vertices @ toward], axis=1)

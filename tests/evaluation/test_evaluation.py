@@ -1,6 +1,7 @@
 """Evaluation of files: sets and pairs, what is written and printed, frames, classifiers, novelty of weights."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
+from nfgen.pipeline.make_shapes import write_shapes
 from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.viz.contact_sheet import save_png
 
@@ -200,14 +202,38 @@ def test_pairs_of_fields_are_compared_in_their_frame_and_kept_with_them(tmp_path
         fields.mesh(i, 48).export(true / id)
     (true / "shape-2.obj").write_text("no mesh\n")
     printed = run("evaluate", tmp_path / "fields", "--reference", true, "--pairs", "--quiet").stdout
-    for words in ("2 pairs", "Chamfer distance", "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
+    for words in ("normals off, median", "thin parts kept", "eikonal error", "2 pairs", "Chamfer distance",
+                  "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
                   "Hausdorff 95 %", "skipped shape-2.obj"):  # fmt: skip
         assert words in printed
     stored = files.read_json(tmp_path / "fields" / "reconstruction.json")
     assert stored["iou"]["mean"] > 0.9
+    assert stored["normal_angle_median"]["mean"] < 1, "octahedra are flat"
+    assert stored["eikonal"]["mean"] == pytest.approx((1 / 6 + 0.3556) / 2, abs=1e-3), (
+        "the slope of an octahedron is known"
+    )
     assert [pair["id"] for pair in stored["pairs"]] == list(fields.ids[:2])
     assert [entry["id"] for entry in stored["skipped"]] == ["shape-2.obj"]
     assert pair_lines(stored)[0] == "2 pairs, seed 0"
+
+
+def test_built_in_shapes_are_judged_by_their_exact_normals(tmp_path: Path) -> None:
+    write_shapes("chair", 2, tmp_path / "true", seed=4, resolution=64)
+    write_shapes("chair", 2, tmp_path / "coarse", seed=4, resolution=32)
+    itself = evaluate_pairs(tmp_path / "true", tmp_path / "true")
+    assert itself["normals_of"] == "exact distances"
+    assert 0 < itself["normal_angle_median"]["mean"] < 4, "a mesh of 64 cells is not the true surface"
+    assert itself["thin_kept"]["mean"] > 0.99
+    assert itself["eikonal"]["mean"] is None, "meshes have no slope"
+    coarse = evaluate_pairs(tmp_path / "coarse", tmp_path / "true")
+    assert coarse["normal_angle_median"]["mean"] > 1.5 * itself["normal_angle_median"]["mean"]
+    for id in ("chair-00000", "chair-00001"):
+        (tmp_path / "files").mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "true" / f"{id}.obj", tmp_path / "files")
+    by_mesh = evaluate_pairs(tmp_path / "true", tmp_path / "files")
+    assert by_mesh["normals_of"] == "meshes"
+    assert by_mesh["normal_angle_95"]["mean"] < 0.01
+    assert "true normals are of the meshes" in pair_lines(by_mesh)
 
 
 def test_pairs_without_partners_and_options_of_sets_are_refused(sets: Path, tmp_path: Path) -> None:

@@ -47,7 +47,6 @@ def onto_surface(sdf: SDF, points: Points) -> tuple[Points, Points]:
 
 
 def _gradient(sdf: SDF, points: Points) -> Points:
-    columns = []
-    for axis in np.eye(3) * DIFFERENCE:
-        columns.append((sdf(points + axis) - sdf(points - axis)) / (2 * DIFFERENCE))
-    return np.stack(columns, axis=1).astype(np.float64)
+    steps = np.eye(3) * DIFFERENCE
+    differences = [sdf(points + step) - sdf(points - step) for step in steps]
+    return np.stack(differences, axis=1).astype(np.float64) / (2 * DIFFERENCE)
