@@ -125,8 +125,7 @@ def _basis() -> npt.NDArray[np.complex128]:
 
 def _middles() -> npt.NDArray[np.float64]:
     """Of pixels, [SIZE], from -1 to 1."""
-    middles: npt.NDArray[np.float64] = (np.arange(SIZE) + 0.5 - SIZE / 2) / (SIZE / 2)
-    return middles
+    return np.asarray((np.arange(SIZE) + 0.5 - SIZE / 2) / (SIZE / 2), dtype=np.float64)
 
 
 def _outlines(drawn: npt.NDArray[np.bool_]) -> npt.NDArray[np.float64]:

@@ -69,8 +69,8 @@ def views_of(mesh: "trimesh.Trimesh | None", size: int = SIZE, count: int = COUN
 def silhouettes_of(mesh: "trimesh.Trimesh", directions: Floats, size: int) -> NDArray[np.bool_]:
     """Outlines [directions, size, size] of a mesh by parallel cameras, filling the pictures whatever its size is.
 
-    The mesh is centred by its bounding box and scaled so that its farthest vertex touches the pictures' inscribed
-    circle.
+    The mesh is centred by its surface, which turns do not change, and scaled so that its farthest vertex touches the
+    pictures' inscribed circle.
 
     Args:
         mesh: with a face at least, and an extent.
@@ -78,8 +78,7 @@ def silhouettes_of(mesh: "trimesh.Trimesh", directions: Floats, size: int) -> ND
         size: pixels of the pictures' sides.
     """
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
-    used = vertices[np.unique(faces)]
-    centred = vertices - (used.min(axis=0) + used.max(axis=0)) / 2
+    centred = vertices - mesh.centroid
     centred *= REACH / max(float(np.linalg.norm(centred[np.unique(faces)], axis=1).max()), 1e-12)
     drawn = np.zeros((len(directions), size, size), dtype=bool)
     for picture, toward in zip(drawn, directions, strict=True):

@@ -10,6 +10,7 @@ import pytest
 import torch
 import trimesh
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError, NfgenError
@@ -17,6 +18,8 @@ from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
+from nfgen.metrics import two_sample
+from nfgen.metrics.surfaces import ripple
 from nfgen.pipeline.make_shapes import write_shapes
 from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.viz.contact_sheet import save_png
@@ -80,6 +83,49 @@ def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Pa
     plot = ElementTree.parse(tmp_path / "out" / "novelty.svg").getroot()
     dots = [circle for circle in plot.iter() if circle.tag.endswith("circle") and "dot" in circle.get("class", "")]
     assert len(dots) == 5 + 6
+
+
+def test_pictures_are_judged_and_what_gave_samples_away_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two_sample, "STEPS", 4)  # how well the network learns is tested elsewhere
+    for seed, name in enumerate(("made", "reference")):
+        boxes(tmp_path / name, 10, seed)
+    shutil.copytree(tmp_path / "made", tmp_path / "train")
+    out = tmp_path / "out"
+    scores = evaluate(tmp_path / "made", tmp_path / "reference", train=tmp_path / "train", points=512, out=out)
+    c2st = scores["c2st"]
+    assert (c2st["shapes"], c2st["views"], c2st["pictures_of"]) == ([10, 10], 12, "files")
+    for key in ("accuracy", "real"):
+        assert c2st[key]["low"] <= c2st[key]["value"] <= c2st[key]["high"]
+    assert set(c2st["kid"]) == set(c2st["kid_real"]) == {"value", "low", "high"}
+    assert scores["normals"]["ripple"] < 1 > scores["normals"]["ripple_real"], "boxes are flat"
+    light_field = scores["light_field"]
+    assert light_field["novelty"]["ratio"]["value"] < 0.01, "all samples are copies"
+    assert set(light_field["ceiling"]) == {"mmd", "cov", "1_nna", "precision", "recall"}
+    for distance in ("cd", "light_field"):
+        assert scores["copying"][distance]["generated"]["copies"], distance
+        assert scores["copying"][distance]["generated"]["z_u"] < -3
+    text = "\n".join(score_lines(scores))
+    for words in ("too few to tell [", "C2ST", "real against real", "KID", "ripple of normals", "in one piece",
+                  "by light-field distance", "copies"):  # fmt: skip
+        assert words in text
+    with Image.open(out / "giveaways.png") as sheet:
+        assert sheet.width == 3 * 2 * 192
+    few = evaluate(tmp_path / "made", tmp_path / "reference", points=32, limit=8)
+    assert few["c2st"] is None
+    assert "C2ST: too few to tell" in "\n".join(score_lines(few))
+    without = evaluate(tmp_path / "made", tmp_path / "reference", points=32, pictures=False)
+    assert without["light_field"] is without["c2st"] is without["normals"] is None
+
+
+def test_fits_stand_for_voxels_in_pictures(tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "fields")
+    boxes(tmp_path / "made", 3, 0)
+    scores = evaluate(tmp_path / "made", boxes(tmp_path / "real", 4, 1), points=32, fits=tmp_path / "fields")
+    assert scores["normals"]["ripple_real"] == pytest.approx(
+        float(np.median([ripple(fields[i].mesh(96)) for i in range(len(fields))]))
+    )
 
 
 def test_json_is_all_there_is_on_standard_output_and_the_command_line_is_kept(sets: Path, tmp_path: Path) -> None:
