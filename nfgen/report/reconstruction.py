@@ -17,6 +17,11 @@ FIGURES = (
     ("IoU ↑", "iou", 1.0),
     ("normal consistency ↑", "normal_consistency", 1.0),
     ("Hausdorff distance, 95 % ↓", "hausdorff_95", 1.0),
+    ("normals off on smooth parts, median, degrees ↓", "normal_angle_median", 1.0),
+    ("the same, 95 % ↓", "normal_angle_95", 1.0),
+    ("surface kept within 1 %, % ↑", "surface_kept", 100.0),
+    ("thin parts kept within 1 %, % ↑", "thin_kept", 100.0),
+    ("eikonal error near the surface ↓", "eikonal", 1.0),
 )
 
 
@@ -32,6 +37,7 @@ def reconstruction_section(found: Found, result: dict[str, Any]) -> Html:
     rows: list[list[Child]] = [
         [name, *[_cell(result[key][of], factor) for of in ("mean", "median")], number(result[key]["pairs"])]
         for name, key, factor in FIGURES
+        if key in result  # an earlier version measured less
     ]
     scores = [float(pair["f_score_1"]) for pair in result["pairs"]]
     return tag(

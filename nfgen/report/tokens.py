@@ -25,6 +25,11 @@ FIGURES = (
     ("IoU after", "iou_after", number),
     ("SDF error before", "sdf_l1_before", number),
     ("SDF error after", "sdf_l1_after", number),
+    ("eikonal error before", "eikonal_before", number),
+    ("eikonal error after", "eikonal_after", number),
+    ("cosine of normals with the fits'", "normal_cosine", number),
+    ("degrees from the fits' normals, median", "normal_angle_median", number),
+    ("degrees from the fits' normals, 95 %", "normal_angle_95", number),
     ("squared error of weights", "weight_mse", number),
 )
 

@@ -60,7 +60,7 @@ def lit_scene(mesh: "trimesh.Trimesh", up: str) -> Scene:
             f"the mesh to render reaches {np.abs(vertices).max():.4g} from the origin", "scale it into [-1, 1]^3"
         )
     vertices, faces = _divided(vertices, faces)
-    normals, corner_normals = _normals(vertices, faces)
+    normals, at_corners = _normals(vertices, faces)
     height = float(vertices[:, 2].min()) if len(vertices) else -1.0
 
     line = np.linspace(-GROUND_REACH, GROUND_REACH, GROUND_STEPS + 1)
@@ -70,7 +70,7 @@ def lit_scene(mesh: "trimesh.Trimesh", up: str) -> Scene:
     sky = sky_visibility(np.concatenate([vertices, ground]), np.concatenate([normals, upright]), vertices)
     ground_sky = sky[len(vertices) :].reshape(x.shape)
     # Many directions, but not all: what is left of their single shadows is blurred away.
-    return Scene(vertices, faces, corner_normals, sky[: len(vertices)], height, gaussian_filter(ground_sky, 1.0))
+    return Scene(vertices, faces, at_corners, sky[: len(vertices)], height, gaussian_filter(ground_sky, 1.0))
 
 
 def _divided(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
@@ -97,6 +97,11 @@ def _divided(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, NDArra
     # Neighbours compute the same middle of the edge they share, to the last bit.
     points, place = np.unique(np.concatenate(finished).reshape(-1, 3), axis=0, return_inverse=True)
     return points, place.reshape(-1, 3)
+
+
+def corner_normals(vertices: Floats, faces: NDArray[np.int64]) -> Floats:
+    """Normals [F, 3, 3] at the corners of faces, as viewers shade: smooth, but for edges sharper than 40 degrees."""
+    return _normals(vertices, faces)[1]
 
 
 def _normals(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, Floats]:
