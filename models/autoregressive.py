@@ -23,8 +23,8 @@ class CausalModel(SequenceModel):
 
     def __init__(self, vocabulary: Vocabulary, config: TransformerConfig) -> None:
         super().__init__(vocabulary, config)
-        self.starts = nn.Embedding(1 + len(vocabulary.classes), config.width)
-        nn.init.normal_(self.starts.weight, std=0.02)
+        self.start_embedding = nn.Embedding(1 + len(vocabulary.classes), config.width)
+        nn.init.normal_(self.start_embedding.weight, std=0.02)
         self.transformer = Transformer(config, vocabulary.length)
 
     @abstractmethod
@@ -36,14 +36,14 @@ class CausalModel(SequenceModel):
         if self.training and self.vocabulary.classes and self.config.class_dropout:
             dropped = torch.rand(labels.shape, device=labels.device) < self.config.class_dropout
             labels = torch.where(dropped, -1, labels)
-        first = self.starts(labels + 1)[:, None]
+        first = self.start_embedding(labels + 1)[:, None]
         read = first if tokens.shape[1] == 1 else torch.cat([first, self.embed(tokens[:, :-1])], dim=1)
         hidden: Tensor = self.transformer(read)
         return hidden
 
     def opening(self, labels: Int[Tensor, "b"], prefix: Tensor | None) -> Float[Tensor, "b t c"]:
         """Start vectors and those of the given first tokens: what generation begins with."""
-        first = self.starts(labels + 1)[:, None]
+        first = self.start_embedding(labels + 1)[:, None]
         return first if prefix is None or prefix.shape[1] == 0 else torch.cat([first, self.embed(prefix)], dim=1)
 
     @property

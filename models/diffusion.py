@@ -65,8 +65,8 @@ class DiffusionTransformer(SequenceModel):
     def __init__(self, vocabulary: Vocabulary, config: DiffusionConfig) -> None:
         super().__init__(vocabulary, config)
         width = config.width
-        self.starts = nn.Embedding(1 + len(vocabulary.classes), width)
-        nn.init.normal_(self.starts.weight, std=0.02)
+        self.start_embedding = nn.Embedding(1 + len(vocabulary.classes), width)
+        nn.init.normal_(self.start_embedding.weight, std=0.02)
         self.embedding = nn.Sequential(nn.Linear(vocabulary.width, width), nn.GELU(), nn.Linear(width, width))
         self.level = nn.Sequential(nn.Linear(2 * WAVES, width), nn.GELU(), nn.Linear(width, width))
         self.transformer = Transformer(config, vocabulary.length, causal=False)
@@ -93,7 +93,7 @@ class DiffusionTransformer(SequenceModel):
     ) -> Float[Tensor, "b t w"]:
         """What is asked of the network: the clean tokens, or the velocity; in units of `scale`."""
         angles = (levels + 1)[:, None] / len(self.noise) * torch.logspace(0, 3, WAVES, device=noisy.device)
-        about = self.level(torch.cat([angles.sin(), angles.cos()], dim=1)) + self.starts(labels + 1)
+        about = self.level(torch.cat([angles.sin(), angles.cos()], dim=1)) + self.start_embedding(labels + 1)
         predicted: Tensor = self.head(self.transformer(self.embedding(noisy) + about[:, None]))
         return predicted
 

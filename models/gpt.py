@@ -90,7 +90,7 @@ class GPT(CausalModel):
 
     def logits(self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"]) -> list[Float[Tensor, "b codes"]]:
         """For each place, logits of the codes allowed there, given all tokens before it; computed without a cache."""
-        hidden, read = self.hidden(tokens, labels), self.head.readout()
+        hidden, read = self.hidden(tokens, labels), self.head.logits_fn()
         return [read(hidden[:, i], low, high) for i, (low, high) in enumerate(self.ranges)]
 
     @torch.inference_mode()
@@ -101,17 +101,17 @@ class GPT(CausalModel):
         settings: SamplingConfig,
         prefix: Tensor | None = None,
         advance: Callable[[], None] | None = None,
-        earlier: "GPT | None" = None,
+        reference_model: "GPT | None" = None,
     ) -> Int[Tensor, "fields tokens"]:
-        """As any model does; `settings.contrast` compares with the model of `earlier` weights."""
+        """As any model does; `settings.contrast` compares with the model of `reference_model` weights."""
         count, given = len(labels), 0 if prefix is None else prefix.shape[1]
         numbers = uniforms(randoms, self.vocabulary.length).to(labels.device)
         tokens = labels.new_empty(count, self.vocabulary.length)
         # A weighted sum of logits: its weights add up to 1, so that what each softmax divides by changes nothing.
-        models = ((self, 1 + settings.contrast), (earlier, -settings.contrast))
+        models = ((self, 1 + settings.contrast), (reference_model, -settings.contrast))
         classes = ((labels, settings.guidance), (torch.full_like(labels, -1), 1 - settings.guidance))
-        readers = [
-            (_Reader(model, of, prefix), share * weight)
+        decoders = [
+            (CachedDecoder(model, of, prefix), share * weight)
             for model, share in models
             for of, weight in classes
             if model is not None and share * weight != 0
@@ -120,26 +120,26 @@ class GPT(CausalModel):
             tokens[:, :given] = prefix
         for place in range(given, self.vocabulary.length):
             low, high = self.ranges[place]
-            logits = torch.stack([weight * reader.logits(low, high) for reader, weight in readers]).sum(0)
+            logits = torch.stack([weight * decoder.logits(low, high) for decoder, weight in decoders]).sum(0)
             tokens[:, place] = low + draw(logits, numbers[place], settings)
-            for reader, _ in readers:
-                reader.hear(tokens[:, place : place + 1])
+            for decoder, _ in decoders:
+                decoder.append(tokens[:, place : place + 1])
             if advance is not None:
                 advance()
         return tokens
 
 
-class _Reader:
+class CachedDecoder:
     """A GPT in the middle of a sequence: what it has heard is in its cache."""
 
     def __init__(self, model: GPT, labels: Int[Tensor, "fields"], prefix: Tensor | None) -> None:
         self.model, self.next = model, model.opening(labels, prefix)
-        self.cache, self.read = model.transformer.cache(len(labels)), model.head.readout()
+        self.cache, self.read = model.transformer.cache(len(labels)), model.head.logits_fn()
 
     def logits(self, low: int, high: int) -> Float[Tensor, "fields codes"]:
         return self.read(self.model.transformer(self.next, self.cache)[:, -1], low, high)
 
-    def hear(self, tokens: Int[Tensor, "fields 1"]) -> None:
+    def append(self, tokens: Int[Tensor, "fields 1"]) -> None:
         self.next = self.model.embed(tokens)
 
 

@@ -12,6 +12,7 @@ from nfgen.runtime import plugins
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
+from .stored_names import with_current_names
 
 BUILT_IN = {
     "gpt": "nfgen.models.gpt:GPT",
@@ -61,19 +62,19 @@ def create(name: str, vocabulary: Vocabulary, config: Configuration | None = Non
     return found(vocabulary, config if config is not None else found.Config.from_json(settings))
 
 
-def weights_file(run: Path, which: str = "best") -> Path:
+def weights_file(run: Path, checkpoint: str = "best") -> Path:
     """The file of a run's weights: `best.safetensors` is called `model.safetensors` where the run was shared."""
     shared = run / SHARED
-    return shared if which == "best" and shared.exists() else run / f"{which}.safetensors"
+    return shared if checkpoint == "best" and shared.exists() else run / f"{checkpoint}.safetensors"
 
 
-def load_model(run: str | Path, which: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
+def load_model(run: str | Path, checkpoint: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
     """The trained model of a run folder, in eval mode.
 
     Args:
         run: a folder with `model.json`, `best.safetensors` and `last.safetensors`; one that was shared has instead
             `model.safetensors`, the best.
-        which: the weights of lowest held-out loss, or the latest.
+        checkpoint: the weights of lowest held-out loss, or the latest.
         device: where to put it.
 
     Raises:
@@ -81,7 +82,7 @@ def load_model(run: str | Path, which: Literal["best", "last"] = "best", device:
     """
     run = Path(run)
     described = files.read_json(run / MODEL)
-    tensors = files.read_tensors(weights_file(run, which))
+    tensors = with_current_names(files.read_tensors(weights_file(run, checkpoint)))
     try:
         files.check_finite(tensors)
         vocabulary = Vocabulary.from_json(described["vocabulary"])

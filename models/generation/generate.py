@@ -31,7 +31,7 @@ def sample(
     label: int | Int[Tensor, "samples"] | None = None,
     prefix: Tensor | None = None,
     batch_size: int | None = None,
-    earlier: SequenceModel | None = None,
+    reference_model: SequenceModel | None = None,
 ) -> Tensor:
     """Draw new token sequences; all of them decode.
 
@@ -46,14 +46,14 @@ def sample(
         label: class of all samples, or of each [n]; None = any class (BOS).
         prefix: first tokens [m (, width)] of all samples, or of each [n, m (, width)].
         batch_size: samples at once; None = as many as fit 1 GiB of cache.
-        earlier: the same model with the weights of its lowest held-out loss, for `settings.contrast`.
+        reference_model: the same model with the weights of its lowest held-out loss, for `settings.contrast`.
 
     Returns:
         Tokens [n, length], int64, or [n, length, width], float32, if the vocabulary is continuous.
 
     Raises:
         ConfigError: on a wrong label, prefix or number, guidance without a class, or contrast without a GPT
-            and its earlier weights.
+            and its reference model.
     """
     settings = settings or SamplingConfig()
     require(n >= 0, "n", "must not be negative", n)
@@ -64,12 +64,12 @@ def sample(
     labels, given = _conditions(model, n, label, prefix)
     generate = model.generate
     if settings.contrast:
-        if not (isinstance(model, GPT) and isinstance(earlier, GPT)):
+        if not (isinstance(model, GPT) and isinstance(reference_model, GPT)):
             raise ConfigError(
                 "contrast compares the last weights of a gpt with those of its lowest held-out loss",
                 "take the last weights of such a run (--weights last), or contrast 0",
             )
-        generate = partial(model.generate, earlier=earlier.eval())
+        generate = partial(model.generate, reference_model=reference_model.eval())
     size = batch_size or fitting_batch(model, settings)
     was_training = model.training
     model.eval()

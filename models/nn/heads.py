@@ -19,7 +19,7 @@ from nfgen.tokens.vocabulary import Vocabulary, digits
 OWN_VECTORS_UP_TO = 4096
 """Most codes that have a vector of their own beside their digits' ones: beyond, most codes are too rare to learn it."""
 
-Readout = Callable[[Tensor, int, int], Tensor]
+LogitsFn = Callable[[Tensor, int, int], Tensor]
 """(hidden [n, c], low, high) -> logits [n, high - low] of the codes low … high - 1."""
 
 
@@ -71,7 +71,7 @@ class Head(nn.Module, ABC):
         """Nats of each target in low … high - 1, given hidden [n, c]; smoothed as in arXiv 1512.00567."""
 
     @abstractmethod
-    def readout(self) -> Readout:
+    def logits_fn(self) -> LogitsFn:
         """What reads logits off hidden vectors, with all that does not depend on them computed beforehand."""
 
 
@@ -90,10 +90,10 @@ class TableHead(Head):
         self._vectors = (embedding,)
 
     def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
-        logits = self.readout()(hidden, low, high).float()
+        logits = self.logits_fn()(hidden, low, high).float()
         return F.cross_entropy(logits, targets - low, reduction="none", label_smoothing=smoothing)
 
-    def readout(self) -> Readout:
+    def logits_fn(self) -> LogitsFn:
         table = self._vectors[0].table()
         return lambda hidden, low, high: F.linear(hidden, table[low:high])
 
@@ -108,16 +108,16 @@ class DigitHead(Head):
         super().__init__()
         self.levels = vocabulary.levels
         inner = min(width, 128)  # digits have few values: more would only cost time
-        self.read = nn.ModuleList(nn.Linear(width, inner) for _ in self.levels)
-        self.earlier = nn.ModuleList(nn.Embedding(sum(self.levels), inner) for _ in self.levels)
-        self.write = nn.ModuleList(nn.Linear(inner, level) for level in self.levels)
+        self.in_proj = nn.ModuleList(nn.Linear(width, inner) for _ in self.levels)
+        self.digit_embedding = nn.ModuleList(nn.Embedding(sum(self.levels), inner) for _ in self.levels)
+        self.out_proj = nn.ModuleList(nn.Linear(inner, level) for level in self.levels)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
 
-    def _earlier(self, k: int, rows: Tensor) -> Tensor:
+    def _digit_sums(self, k: int, rows: Tensor) -> Tensor:
         """Σ_{j<k} E_kj[digit_j] for codes whose digits are at `rows`."""
-        weight = self.earlier.get_parameter(f"{k}.weight")
+        weight = self.digit_embedding.get_parameter(f"{k}.weight")
         if k == 0:
             return weight.new_zeros(1, weight.shape[1])
         return F.embedding_bag(rows[:, :k].contiguous(), weight, mode="sum")
@@ -127,24 +127,24 @@ class DigitHead(Head):
         total = torch.zeros(len(hidden), device=hidden.device)
         offset = 0
         for k, level in enumerate(self.levels):
-            logits = self.write[k](F.silu(self.read[k](hidden) + self._earlier(k, rows))).float()
+            logits = self.out_proj[k](F.silu(self.in_proj[k](hidden) + self._digit_sums(k, rows))).float()
             total = total + F.cross_entropy(logits, rows[:, k] - offset, reduction="none", label_smoothing=smoothing)
             offset += level
         return total
 
-    def readout(self) -> Readout:
-        rows = digit_rows(self.levels, 0, self.write[0].weight.device)
+    def logits_fn(self) -> LogitsFn:
+        rows = digit_rows(self.levels, 0, self.out_proj[0].weight.device)
         earlier, prefixes = [], 1
         for k, level in enumerate(self.levels):
-            earlier.append(self._earlier(k, rows[:prefixes]))
+            earlier.append(self._digit_sums(k, rows[:prefixes]))
             prefixes *= level
 
         def read(hidden: Tensor, low: int, high: int) -> Tensor:
             joint = hidden.new_zeros(len(hidden), 1)
             for k in range(len(self.levels)):
-                inner = F.silu(self.read[k](hidden)[:, None] + earlier[k])
+                inner = F.silu(self.in_proj[k](hidden)[:, None] + earlier[k])
                 # [n, prefixes, level] to [n, level, prefixes]: the digits before are the faster ones.
-                conditional = self.write[k](inner).log_softmax(dim=-1).transpose(1, 2)
+                conditional = self.out_proj[k](inner).log_softmax(dim=-1).transpose(1, 2)
                 joint = (conditional + joint[:, None]).flatten(1)
             return joint[:, low:high]
 

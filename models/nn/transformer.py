@@ -74,16 +74,16 @@ class KVCache:
 
 @functools.cache
 @torch.inference_mode(mode=False)  # or what is kept could not be trained with later
-def all_turns(length: int, half: int, device: torch.device) -> Float[Tensor, "two t half"]:
-    """Cosines and sines of the angles by which `rotate` turns each place: of the first pair one radian a token, of the
+def rotary_table(length: int, half: int, device: torch.device) -> Float[Tensor, "two t half"]:
+    """Cosines and sines of the angles by which `rotate` rotary each place: of the first pair one radian a token, of the
     last one turn in about 6 x length tokens."""
     angles = torch.arange(length)[:, None] * length ** -(torch.arange(half) / half)
     return torch.stack([angles.cos(), angles.sin()]).to(device)
 
 
-def rotate(x: Float[Tensor, "b h t d"], turns: Float[Tensor, "two t half"]) -> Float[Tensor, "b h t d"]:
-    """Rotate each pair (i, i + d/2) of every token by the angle of its place; `turns` holds cosines and sines."""
-    cosine, sine = turns.to(x.dtype)
+def rotate(x: Float[Tensor, "b h t d"], rotary: Float[Tensor, "two t half"]) -> Float[Tensor, "b h t d"]:
+    """Rotate each pair (i, i + d/2) of every token by the angle of its place; `rotary` holds cosines and sines."""
+    cosine, sine = rotary.to(x.dtype)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
 
@@ -94,13 +94,13 @@ class Attention(nn.Module):
     def __init__(self, config: TransformerConfig, causal: bool) -> None:
         super().__init__()
         self.heads, self.causal = config.heads, causal
-        self.read = nn.Linear(config.width, 3 * config.width, bias=False)
-        self.write = nn.Linear(config.width, config.width, bias=False)
+        self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
+        self.proj = nn.Linear(config.width, config.width, bias=False)
 
-    def forward(self, x: Tensor, turns: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
-        queries, keys, values = self.read(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
-        if turns is not None:
-            queries, keys = rotate(queries, turns), rotate(keys, turns)
+    def forward(self, x: Tensor, rotary: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
+        queries, keys, values = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
+        if rotary is not None:
+            queries, keys = rotate(queries, rotary), rotate(keys, rotary)
         alone = cache is None or cache.length == 0
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)
@@ -111,7 +111,7 @@ class Attention(nn.Module):
                 mixed = attend(queries, keys, values, causal).unflatten(0, (-1, self.heads))
             else:
                 mixed = F.scaled_dot_product_attention(queries, keys, values, is_causal=causal)
-        written: Tensor = self.write(mixed.transpose(1, 2).flatten(2))
+        written: Tensor = self.proj(mixed.transpose(1, 2).flatten(2))
         return written
 
 
@@ -123,17 +123,17 @@ class FeedForward(nn.Module):
         self.gated = config.feedforward == "swiglu"
         # Two thirds of 4 x width give the gated MLP as many weights; a multiple of 32 suits vector registers.
         inner = 32 * math.ceil(config.width * 8 / 3 / 32) if self.gated else 4 * config.width
-        self.read = nn.Linear(config.width, 2 * inner if self.gated else inner, bias=False)
-        self.write = nn.Linear(inner, config.width, bias=False)
+        self.up = nn.Linear(config.width, 2 * inner if self.gated else inner, bias=False)
+        self.proj = nn.Linear(inner, config.width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
-        inner: Tensor = self.read(x)
+        inner: Tensor = self.up(x)
         if self.gated:
             gate, value = inner.chunk(2, dim=-1)
             inner = F.silu(gate) * value
         else:
             inner = F.gelu(inner)
-        written: Tensor = self.write(inner)
+        written: Tensor = self.proj(inner)
         return written
 
 
@@ -149,8 +149,8 @@ class Block(nn.Module):
         self.feedforward = FeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, turns: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
-        x = x + self.dropout(self.attention(self.before_attention(x), turns, cache, layer))
+    def forward(self, x: Tensor, rotary: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
+        x = x + self.dropout(self.attention(self.before_attention(x), rotary, cache, layer))
         added: Tensor = self.dropout(self.feedforward(self.before_feedforward(x)))
         return x + added
 
@@ -167,13 +167,13 @@ class Transformer(nn.Module):
     def __init__(self, config: TransformerConfig, length: int, *, causal: bool = True) -> None:
         super().__init__()
         self.config, self.length = config, length
-        self.places = nn.Embedding(length, config.width) if config.positions != "rotary" else None
+        self.position_embedding = nn.Embedding(length, config.width) if config.positions != "rotary" else None
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, causal) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, bias=False)
         self.apply(_initialise)
         for name, weight in self.named_parameters():
-            if name.endswith("write.weight"):
+            if name.endswith("proj.weight"):
                 # GPT-2: what 2 x layers blocks add to the stream keeps the variance of one.
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * config.layers))
 
@@ -181,15 +181,15 @@ class Transformer(nn.Module):
         """With a cache, `x` is the next token, or the first ones if the cache is empty."""
         start = cache.length if cache is not None else 0
         end = start + x.shape[1]
-        if self.places is not None:
-            x = x + self.places.weight[start:end]
-        turns = None
+        if self.position_embedding is not None:
+            x = x + self.position_embedding.weight[start:end]
+        rotary = None
         if self.config.positions != "learned":
             half = self.config.width // self.config.heads // 2
-            turns = all_turns(self.length, half, x.device)[:, start:end]
+            rotary = rotary_table(self.length, half, x.device)[:, start:end]
         x = self.dropout(x)
         for layer, block in enumerate(self.blocks):
-            x = block(x, turns, cache, layer)
+            x = block(x, rotary, cache, layer)
         if cache is not None:
             cache.length = end
         normed: Tensor = self.norm(x)

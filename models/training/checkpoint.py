@@ -9,7 +9,6 @@ RUN/log.jsonl            a line a logged step
 
 import contextlib
 import json
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,15 +19,14 @@ from torch import Tensor, nn
 from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import files
+from nfgen.io.optimizer_state import Distribute, load_optimizer, optimizer_tensors, strip_prefix
+from nfgen.models.stored_names import with_current_names
 
 LOG = "log.jsonl"
 STATE = Path("training") / "state.json"
 
 FREE_ON_RESUME = ("steps", "minutes", "patience", "learning_rate", "sample_every", "accumulate", "shard")
 """Settings that a resumed training may change: to go on for longer, more carefully, or spread in another manner."""
-
-Place = Callable[[Tensor, Tensor], Tensor]
-"""Spreads a whole tensor over processes as another one is."""
 
 
 @dataclass(frozen=True)
@@ -57,14 +55,13 @@ def state_tensors(model: nn.Module, average: nn.Module, optimizer: torch.optim.O
     """All tensors of a training by the names that they have on disk."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
-    for index, slots in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer/{index}/{slot}": tensor for slot, tensor in slots.items()}
+    tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
     return tensors
 
 
 def save_state(run: Path, state: TrainingState, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
     """Write the last weights and the training state; the JSON file, written last, makes the new state the valid one."""
-    files.write_tensors(run / "last.safetensors", _below("average", tensors))
+    files.write_tensors(run / "last.safetensors", strip_prefix("average", tensors))
     file = f"state-{state.step}.safetensors"
     (run / STATE).parent.mkdir(exist_ok=True)
     files.write_tensors(run / STATE.parent / file, tensors)
@@ -80,7 +77,7 @@ def load_state(
     model: nn.Module,
     average: nn.Module,
     optimizer: torch.optim.Optimizer,
-    place: Place = lambda tensor, like: tensor,
+    distribute: Distribute = lambda tensor, like: tensor,
 ) -> TrainingState:
     """Put model, average and optimizer back to where `save_state` left them, however they were spread then.
 
@@ -94,27 +91,15 @@ def load_state(
         tensors = files.read_tensors(run / STATE.parent / stored["file"])
         for name, module in (("model", model), ("average", average)):
             now = module.state_dict()
-            module.load_state_dict({key: place(tensor, now[key]) for key, tensor in _below(name, tensors).items()})
-        weights = [weight for group in optimizer.param_groups for weight in group["params"]]
-        slots: dict[int, dict[str, Tensor]] = {}
-        for name, tensor in _below("optimizer", tensors).items():
-            index, _, slot = name.partition("/")
-            like = weights[int(index)]
-            # A slot is as its weight, but for the count of steps.
-            slots.setdefault(int(index), {})[slot] = place(tensor, like) if tensor.shape == like.shape else tensor
-        optimizer.load_state_dict({**optimizer.state_dict(), "state": slots})
+            kept = with_current_names(strip_prefix(name, tensors))
+            module.load_state_dict({key: distribute(tensor, now[key]) for key, tensor in kept.items()})
+        load_optimizer(optimizer, strip_prefix("optimizer", tensors), distribute)
         return TrainingState.from_json(stored["state"])
     except (LookupError, TypeError, ValueError, RuntimeError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(
             f"the training state in {run} is damaged: {reason}", "train again without --resume"
         ) from error
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    return {
-        name.removeprefix(prefix + "/"): tensor for name, tensor in tensors.items() if name.startswith(prefix + "/")
-    }
 
 
 def _same(stored: dict[str, Any], about: dict[str, Any]) -> None:

@@ -1,10 +1,10 @@
 """Settings of a training, and its schedule of learning rates."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from nfgen.config import Configuration, require
+from nfgen.runtime.schedule import cosine_decay
 
 DEFAULT_STEPS = 2000
 
@@ -86,5 +86,4 @@ class TrainConfig(Configuration):
         """The learning rate of a step: linear warm-up, then half a cosine."""
         warmup = self.warmup if self.last_step is None else min(self.warmup, self.last_step // 10)
         rising = min(1.0, (step + 1) / (warmup + 1))
-        cosine = (1 + math.cos(math.pi * min(1.0, self.done(step, seconds)))) / 2
-        return peak * rising * (self.final_learning_rate + (1 - self.final_learning_rate) * cosine)
+        return peak * rising * cosine_decay(self.done(step, seconds), self.final_learning_rate)

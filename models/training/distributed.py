@@ -7,8 +7,6 @@ latter is torch's own `fully_shard`, as accelerate shards on GPUs only.
 import atexit
 import contextlib
 import os
-import signal
-import threading
 import time
 from collections.abc import Iterator
 from datetime import timedelta
@@ -21,6 +19,7 @@ from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel
 from nfgen.models.nn.transformer import Block
 from nfgen.runtime import launcher
+from nfgen.runtime.signals import sigint_calls
 
 from .config import TrainConfig
 from .strategy import Example, Loss, Worker
@@ -104,23 +103,23 @@ class Accelerated(Worker):
         return learner, judge
 
     @contextlib.contextmanager
-    def adding(self, learner: nn.Module, last: bool) -> Iterator[None]:
+    def no_sync(self, learner: nn.Module, last: bool) -> Iterator[None]:
         # Shares of tensors are summed in every pass: there is no memory for the whole gradients.
         with contextlib.nullcontext() if last or self.shard else self.accelerator.no_sync(learner):
             yield
 
-    def total(self, *values: float) -> list[float]:
+    def all_reduce_sum(self, *values: float) -> list[float]:
         mine = torch.tensor([values], dtype=torch.float64, device=self.device)
         summed: list[float] = self.accelerator.gather(mine).sum(dim=0).tolist()
         return summed
 
-    def of_main(self, value: float) -> float:
-        return self.total(value if self.main else 0.0)[0]
+    def broadcast_main(self, value: float) -> float:
+        return self.all_reduce_sum(value if self.main else 0.0)[0]
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         self.accelerator.wait_for_everyone()
 
-    def whole(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    def gather_full(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         found = {}
         for name, tensor in tensors.items():
             full = tensor.full_tensor() if _is_spread(tensor) else tensor
@@ -128,13 +127,13 @@ class Accelerated(Worker):
                 found[name] = full.cpu() if self.shard else full
         return found
 
-    def whole_number(self, tensor: Tensor) -> float:
+    def full_scalar(self, tensor: Tensor) -> float:
         return (tensor.full_tensor() if _is_spread(tensor) else tensor).item()
 
-    def local(self, tensor: Tensor) -> Tensor:
+    def local_shard(self, tensor: Tensor) -> Tensor:
         return tensor.to_local() if _is_spread(tensor) else tensor
 
-    def placed(self, tensor: Tensor, like: Tensor) -> Tensor:
+    def distribute_like(self, tensor: Tensor, like: Tensor) -> Tensor:
         if _is_spread(like):
             from torch.distributed.tensor import distribute_tensor
 
@@ -142,10 +141,10 @@ class Accelerated(Worker):
             return distribute_tensor(tensor.to(like.device), like.device_mesh, like.placements, src_data_rank=None)
         return tensor
 
-    def whole_model(self, model: SequenceModel) -> SequenceModel | None:
+    def full_model(self, model: SequenceModel) -> SequenceModel | None:
         if not self.shard:
             return model
-        tensors = self.whole(model.state_dict())
+        tensors = self.gather_full(model.state_dict())
         if not self.main:
             return None
         found = type(model)(model.vocabulary, model.config)
@@ -153,19 +152,12 @@ class Accelerated(Worker):
         return found.to(self.device).eval()
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        if threading.current_thread() is not threading.main_thread():
-            yield  # only the main thread gets signals
-            return
+    def defer_sigint(self) -> Iterator[None]:
+        def interrupt() -> None:
+            self.interrupted = True
 
-        def remember(*_: object) -> None:
-            self.pressed = True
-
-        before = signal.signal(signal.SIGINT, remember)
-        try:
+        with sigint_calls(interrupt):
             yield
-        finally:
-            signal.signal(signal.SIGINT, before)
 
 
 def _is_spread(tensor: Tensor) -> "TypeGuard[DTensor]":

@@ -2,6 +2,7 @@
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel
@@ -43,8 +44,10 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-@torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move averaged weights towards the current ones; the decay rises with the steps, to forget the random start."""
-    decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    """Update the exponential moving average of weights; the decay rises with the steps, to forget the random start.
+
+    Not torch's AveragedModel: its first update copies the weights, and its decay is constant.
+    """
+    update = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))
+    update(list(average.parameters()), list(model.parameters()), step)

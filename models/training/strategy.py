@@ -31,12 +31,12 @@ class Worker:
     Attributes:
         rank: number of this process; 0 writes and speaks.
         count: of all processes.
-        pressed: Ctrl-C came and waits for all to agree to end.
+        interrupted: Ctrl-C came and waits for all to agree to end.
     """
 
     rank = 0
     count = 1
-    pressed = False
+    interrupted = False
 
     def __init__(self, config: TrainConfig) -> None:
         self.device = device_of(config.device)
@@ -55,42 +55,42 @@ class Worker:
         return Loss(model), Loss(average)
 
     @contextlib.contextmanager
-    def adding(self, learner: nn.Module, last: bool) -> Iterator[None]:
+    def no_sync(self, learner: nn.Module, last: bool) -> Iterator[None]:
         """Around each pass, forwards and backwards: after the last, gradients are the mean over all processes."""
         yield
 
-    def total(self, *values: float) -> list[float]:
+    def all_reduce_sum(self, *values: float) -> list[float]:
         """Each value summed over all processes."""
         return list(values)
 
-    def of_main(self, value: float) -> float:
+    def broadcast_main(self, value: float) -> float:
         """The value of the main process: clocks differ."""
         return value
 
-    def wait(self) -> None:
+    def barrier(self) -> None:
         """Until all processes are here."""
 
-    def whole(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    def gather_full(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
         """Put spread tensors together, in the main process; elsewhere nothing may come back."""
         return tensors
 
-    def whole_number(self, tensor: Tensor) -> float:
+    def full_scalar(self, tensor: Tensor) -> float:
         """The value of a tensor of one number, for all processes."""
         return tensor.item()
 
-    def local(self, tensor: Tensor) -> Tensor:
+    def local_shard(self, tensor: Tensor) -> Tensor:
         """What this process holds of a tensor."""
         return tensor
 
-    def placed(self, tensor: Tensor, like: Tensor) -> Tensor:
+    def distribute_like(self, tensor: Tensor, like: Tensor) -> Tensor:
         """A whole tensor spread as another one."""
         return tensor
 
-    def whole_model(self, model: SequenceModel) -> SequenceModel | None:
+    def full_model(self, model: SequenceModel) -> SequenceModel | None:
         """A model put together, in eval mode, in the main process; elsewhere None may come back."""
         return model
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """While this lasts, Ctrl-C ends the training as `pressed` says; alone it is an exception at once."""
+    def defer_sigint(self) -> Iterator[None]:
+        """While this lasts, Ctrl-C ends the training as `interrupted` says; alone it is an exception at once."""
         yield

@@ -106,7 +106,7 @@ def train(
         torch.manual_seed(config.seed)
         trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, worker)
         trainer.open(resume)
-        with worker.listening():
+        with worker.defer_sigint():
             return trainer.train(on_sample)
 
 
@@ -152,7 +152,7 @@ class Trainer:
             if not resume:
                 raise ArtifactError(f"{self.run} holds a training already", "say --resume, or choose another --out")
             parts = self.model, self.average, self.optimizer
-            self.state = load_state(self.run, self.about, *parts, self.worker.placed)
+            self.state = load_state(self.run, self.about, *parts, self.worker.distribute_like)
             if self.worker.main:
                 cut_log(self.run, self.state.step)
         elif self.worker.main:
@@ -178,7 +178,7 @@ class Trainer:
                     self._show(bar)
                     step = self.state.step
                     if on_sample is not None and self._sample_is_due():
-                        average = self.worker.whole_model(self.average)
+                        average = self.worker.full_model(self.average)
                         if average is not None and self.worker.main:
                             on_sample(average, step)
                         self.state = replace(self.state, sampled=step)
@@ -210,22 +210,22 @@ class Trainer:
         loss = 0.0
         for some in passes(tokens, labels, self.rows, config.accumulate, worker.rank, worker.count):
             torch.manual_seed(mixed(config.seed, state.step) + some.first)
-            with worker.adding(self.learner, some.last):
+            with worker.no_sync(self.learner, some.last):
                 part = self._loss(self.learner, some) * some.share
                 (part * worker.count).backward()  # gradients of passes are summed, those of processes averaged
             loss += part.item()
-        loss, pressed = worker.total(loss, worker.pressed)
-        if pressed:
+        loss, interrupted = worker.all_reduce_sum(loss, worker.interrupted)
+        if interrupted:
             raise KeyboardInterrupt
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        if not math.isfinite(loss) or not math.isfinite(worker.whole_number(norm)):
+        if not math.isfinite(loss) or not math.isfinite(worker.full_scalar(norm)):
             raise self._diverged()
         with uninterrupted():
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
             update_average(self.average, self.model, config.average, state.step)
-            seconds = worker.of_main(time.monotonic() - started)
+            seconds = worker.broadcast_main(time.monotonic() - started)
             self.state = replace(state, step=state.step + 1, seconds=state.seconds + seconds)
         self.losses.append(loss)
         self.seen += len(tokens) * self.model.vocabulary.length
@@ -245,7 +245,7 @@ class Trainer:
         loss = None
         if len(tokens):
             mine = passes(tokens, labels, self.rows, 1, self.worker.rank, self.worker.count)
-            loss = self.worker.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
+            loss = self.worker.all_reduce_sum(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
             if not math.isfinite(loss):
                 raise self._diverged()
         best = self.state.best_loss
@@ -256,7 +256,7 @@ class Trainer:
                 self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
             else:
                 self.state = replace(self.state, stale=self.state.stale + 1)
-            seconds = self.state.seconds + self.worker.of_main(time.monotonic() - started)
+            seconds = self.state.seconds + self.worker.broadcast_main(time.monotonic() - started)
             self.state = replace(self.state, evaluated=self.state.step, seconds=seconds)
         return loss
 
@@ -282,14 +282,14 @@ class Trainer:
         """Write a checkpoint from which the training can go on."""
         self._require_finite_weights()
         with uninterrupted():
-            tensors = self.worker.whole(state_tensors(self.model, self.average, self.optimizer))
+            tensors = self.worker.gather_full(state_tensors(self.model, self.average, self.optimizer))
             if self.worker.main:
                 save_state(self.run, self.state, self.about, tensors)
             if self.state.evaluated == 0:
                 self._write_best()
 
     def _write_best(self) -> None:
-        tensors = self.worker.whole(self.average.state_dict())
+        tensors = self.worker.gather_full(self.average.state_dict())
         if self.worker.main:
             files.write_tensors(self.run / "best.safetensors", tensors)
 
@@ -303,8 +303,10 @@ class Trainer:
     def _require_finite_weights(self) -> None:
         """A bad step shows in the loss of the next one only: look before the weights replace good ones."""
         with torch.no_grad():
-            finite = all(bool(torch.isfinite(self.worker.local(weights)).all()) for weights in self.model.parameters())
-        if self.worker.total(not finite)[0]:
+            finite = all(
+                bool(torch.isfinite(self.worker.local_shard(weights)).all()) for weights in self.model.parameters()
+            )
+        if self.worker.all_reduce_sum(not finite)[0]:
             raise self._diverged()
 
     def _diverged(self) -> NfgenError:

@@ -81,7 +81,7 @@ def train(
         if worker.main:
             writing = artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable)
             stack.enter_context(writing)
-        worker.wait()
+        worker.barrier()
         if not (folder / artifact.CONFIG).exists():
             tokens_folder = source
             if kind == "fields":
@@ -97,7 +97,7 @@ def train(
                         tokenizer_settings or {},
                         resume,
                     )
-                worker.wait()
+                worker.barrier()
             elif tokenizer is not None or tokenizer_settings:
                 raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
             _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard, worker)
@@ -105,7 +105,7 @@ def train(
             # What only an interrupted training needs; the figures of the tokens are in the config.
             for name in (STATE.parent.name, TOKENS):
                 shutil.rmtree(folder / name, ignore_errors=True)
-    worker.wait()
+    worker.barrier()
     return Run.load(out)
 
 
