@@ -1,10 +1,10 @@
-"""A training on disk: weights to use, and all that is needed to go on as if never interrupted. No pickle.
+"""Checkpoints of a training: its weights, and the state from which it resumes to the same bits. No pickle.
 
 RUN/model.json           name, settings and vocabulary of the model
-RUN/best.safetensors     averaged weights of lowest held-out loss (the latest ones where nothing is held out)
+RUN/best.safetensors     averaged weights of lowest held-out loss (the last ones if nothing is held out)
 RUN/last.safetensors     averaged weights of the last checkpoint
-RUN/training/            state.json and the state-STEP.safetensors that it names
-RUN/log.jsonl            a line a logged step
+RUN/training/            state.json, and the state-STEP.safetensors that it names
+RUN/log.jsonl            one line per logged step
 """
 
 import contextlib
@@ -26,33 +26,33 @@ LOG = "log.jsonl"
 STATE = Path("training") / "state.json"
 
 FREE_ON_RESUME = ("steps", "minutes", "patience", "learning_rate", "sample_every", "accumulate", "shard")
-"""Settings that a resumed training may change: to go on for longer, more carefully, or spread in another manner."""
+"""Settings that may change when a training is resumed."""
 
 
 @dataclass(frozen=True)
 class TrainingState(Configuration):
-    """Where a training stands; with the tensors beside it, everything that the next step depends on."""
+    """Progress of a training; with its tensors, everything that the next step depends on."""
 
     step: int = 0
-    """Steps done. Order, dropout and learning rate follow from it and the seed."""
+    """Steps done. Order, dropout and learning rate are functions of it and the seed."""
     seconds: float = 0.0
-    """Time spent."""
+    """Time of training so far."""
     best_loss: float | None = None
     """Lowest held-out loss so far."""
     best_step: int = 0
     """Step of the best weights."""
     stale: int = 0
-    """Evaluations since."""
+    """Evaluations since the best one."""
     evaluated: int = 0
     """Step of the last evaluation."""
     sampled: int = 0
     """Step of the last call of `on_sample`."""
     loss: float | None = None
-    """Training loss of the last line of the log."""
+    """Training loss in the last line of the log."""
 
 
 def state_tensors(model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
-    """All tensors of a training by the names that they have on disk."""
+    """All tensors of a training, by their names on disk."""
     tensors = {f"model/{name}": tensor for name, tensor in model.state_dict().items()}
     tensors |= {f"average/{name}": tensor for name, tensor in average.state_dict().items()}
     tensors |= {f"optimizer/{name}": tensor for name, tensor in optimizer_tensors(optimizer).items()}
@@ -60,7 +60,7 @@ def state_tensors(model: nn.Module, average: nn.Module, optimizer: torch.optim.O
 
 
 def save_state(run: Path, state: TrainingState, about: dict[str, Any], tensors: dict[str, Tensor]) -> None:
-    """Write the last weights and the training state; the JSON file, written last, makes the new state the valid one."""
+    """Write the last weights and the training state. The JSON file is written last and makes the new state valid."""
     files.write_tensors(run / "last.safetensors", strip_prefix("average", tensors))
     file = f"state-{state.step}.safetensors"
     (run / STATE).parent.mkdir(exist_ok=True)
@@ -79,15 +79,15 @@ def load_state(
     optimizer: torch.optim.Optimizer,
     distribute: Distribute = lambda tensor, like: tensor,
 ) -> TrainingState:
-    """Put model, average and optimizer back to where `save_state` left them, however they were spread then.
+    """Restore model, average and optimizer as `save_state` wrote them, with any number of processes.
 
     Raises:
-        ConfigError: if data, model or settings are not those of the interrupted training.
+        ConfigError: if data, model or settings differ from those of the interrupted training.
         ArtifactError: if the state is damaged.
     """
     stored = files.read_json(run / STATE)
     try:
-        _same(stored, about)
+        _check_same(stored, about)
         tensors = files.read_tensors(run / STATE.parent / stored["file"])
         for name, module in (("model", model), ("average", average)):
             now = module.state_dict()
@@ -102,15 +102,15 @@ def load_state(
         ) from error
 
 
-def _same(stored: dict[str, Any], about: dict[str, Any]) -> None:
-    """Refuse to resume on other data or under other settings: the result would be neither one's."""
+def _check_same(stored: dict[str, Any], about: dict[str, Any]) -> None:
+    """Check that the training resumes with the same data and settings."""
     if stored["data"] != about["data"]:
         raise ConfigError(
-            "the training data are not those of the interrupted training",
-            "give the same fields and tokenizer, or train without --resume",
+            "the training data differ from those of the interrupted training",
+            "use the same fields and tokenizer, or train without --resume",
         )
     for part in ("config", "model"):
-        now = json.loads(json.dumps(about[part]))  # tuples become lists, as in the file
+        now = json.loads(json.dumps(about[part]))  # turns tuples into lists, as in the file
         for key, value in now.items():
             before = stored[part].get(key)
             if key not in FREE_ON_RESUME and before != value:
@@ -121,18 +121,18 @@ def _same(stored: dict[str, Any], about: dict[str, Any]) -> None:
 
 
 def append_log(run: Path, line: dict[str, Any]) -> None:
-    """Add a line to the log."""
+    """Append a line to the log."""
     with (run / LOG).open("a") as file:
         file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
 def cut_log(run: Path, step: int) -> None:
-    """Drop the lines after a step, which a resumed training writes again."""
+    """Remove the lines after a step; a resumed training writes them again."""
     if not (run / LOG).exists():
         return
     kept = []
     for line in (run / LOG).read_text().splitlines():
-        # A killed process may leave half a line.
+        # A killed process may leave an incomplete line.
         with contextlib.suppress(ValueError, KeyError, TypeError):
             if json.loads(line)["step"] <= step:
                 kept.append(line + "\n")

@@ -1,4 +1,4 @@
-"""The optimizer, the moving average of weights, and the precision of their arithmetic."""
+"""The optimizer, the moving average of weights, precision and device."""
 
 import torch
 from torch import nn
@@ -12,7 +12,7 @@ from .config import TrainConfig
 
 
 def optimizer(model: SequenceModel, config: TrainConfig) -> torch.optim.Optimizer:
-    """AdamW (https://arxiv.org/abs/1711.05101) that decays matrices, not gains and biases."""
+    """AdamW (https://arxiv.org/abs/1711.05101) with weight decay on matrices, not on gains and biases."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
@@ -22,7 +22,7 @@ def optimizer(model: SequenceModel, config: TrainConfig) -> torch.optim.Optimize
 
 
 def low_precision(model: SequenceModel, config: TrainConfig, device: torch.device) -> bool:
-    """Whether matrix products are done in bfloat16."""
+    """Whether matrix products are computed in bfloat16."""
     if config.precision != "auto":
         return config.precision == "bfloat16"
     if not model.low_precision:
@@ -34,7 +34,7 @@ def device_of(name: str) -> torch.device:
     """The device of a name.
 
     Raises:
-        ConfigError: if this machine has none such.
+        ConfigError: if this machine does not have it.
     """
     try:
         device = torch.device(name)

@@ -205,7 +205,7 @@ def test_no_samples_are_an_empty_batch() -> None:
         ({"n": 1, "seed": -1}, "seed"),
         ({"n": 1, "label": 2}, "classes"),
         ({"n": 2, "label": torch.zeros(3, dtype=torch.int64)}, "label"),
-        ({"n": 1, "prefix": torch.tensor([10])}, "may not stand"),
+        ({"n": 1, "prefix": torch.tensor([10])}, "not allowed at position"),
         ({"n": 1, "prefix": torch.zeros(8, dtype=torch.int64)}, "longer"),
         ({"n": 1, "prefix": torch.tensor(3)}, "prefix"),
         ({"n": 1, "prefix": torch.zeros(2)}, "codes"),

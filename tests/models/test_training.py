@@ -395,7 +395,7 @@ def test_augmented_tokens_keep_their_labels() -> None:
     [
         ({"out": 20}, "no rows"),
         ({"augment": lambda epoch: torch.zeros(3, 12, dtype=torch.int64)}, "augmented"),
-        ({"augment": lambda epoch: torch.full((16, 12), 20)}, "may not stand"),
+        ({"augment": lambda epoch: torch.full((16, 12), 20)}, "not allowed at position"),
         ({"tokens": torch.zeros(20, 12)}, "codes"),
         ({"batch_size": 0}, "batch_size"),
         ({"average": 1.0}, "average"),

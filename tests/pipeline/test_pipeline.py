@@ -102,7 +102,7 @@ def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
     assert read_prefix(loaded, str(field), 5).shape == (5,)
     for wrong, problem in (
         ("a,b", "not a prefix"),
-        ("99999", "may not stand"),
+        ("99999", "not allowed at position"),
         (str(tmp_path / "no.safetensors"), "field"),
     ):
         with pytest.raises(NfgenError, match=problem):
