@@ -1,8 +1,8 @@
 """Names of weights in files of version 0.1, and what they are called now."""
 
-import re
-
 from torch import Tensor
+
+from nfgen.io.tensor_names import rename
 
 VERSION_0_1 = "transformer.blocks.0.attention.read.weight"
 """Every model of version 0.1 had this weight; none has it now."""
@@ -20,12 +20,5 @@ RENAMED = (
 
 
 def with_current_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """A stored state dict by the names of today; one that has them already is returned as it is."""
-    if VERSION_0_1 not in tensors:
-        return tensors
-    renamed = {}
-    for name, tensor in tensors.items():
-        for pattern, replacement in RENAMED:
-            name = re.sub(pattern, replacement, name)
-        renamed[name] = tensor
-    return renamed
+    """A stored state dict of a model by its current names."""
+    return rename(tensors, RENAMED) if VERSION_0_1 in tensors else tensors

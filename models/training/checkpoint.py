@@ -19,7 +19,8 @@ from torch import Tensor, nn
 from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import files
-from nfgen.io.optimizer_state import Distribute, load_optimizer, optimizer_tensors, strip_prefix
+from nfgen.io.optimizer_state import Distribute, load_optimizer, optimizer_tensors
+from nfgen.io.tensor_names import strip_prefix
 from nfgen.models.stored_names import with_current_names
 
 LOG = "log.jsonl"

@@ -9,12 +9,6 @@ Distribute = Callable[[Tensor, Tensor], Tensor]
 """Distributes a full tensor over processes as another tensor is."""
 
 
-def strip_prefix(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The tensors named `prefix/NAME`, by NAME."""
-    prefix += "/"
-    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
-
-
 def optimizer_tensors(optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:
     """The tensors of an optimizer's state, named `INDEX/SLOT`: index of the weight, name of its slot."""
     state = optimizer.state_dict()["state"]
