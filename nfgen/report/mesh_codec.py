@@ -16,9 +16,10 @@ import zlib
 
 import numpy as np
 import trimesh
+from markupsafe import Markup
 from numpy.typing import NDArray
 
-from nfgen.viz.html import Html, tag
+from .markup import render
 
 POSITION_BITS = 14  # a step of 1.2e-4 in [-1, 1]: normals stay smooth on cells of 2 / 127
 PAGE_BYTES = 16 << 20  # of all models of a page, so that it loads at once and fits into a mail
@@ -57,12 +58,9 @@ class Models:
             self._texts.append(_packed_within(vertices, faces, self._bytes_each))
         return self._names[key]
 
-    def scripts(self) -> Html:
-        """The elements that hold the models."""
-        # Base64 has no character that could end the element.
-        kind = "application/octet-stream"
-        scripts = [tag("script", Html(text), type=kind, id=f"model-{i}") for i, text in enumerate(self._texts)]
-        return Html("\n".join(scripts))
+    def scripts(self) -> Markup:
+        """The script elements that hold the models."""
+        return render("models", texts=self._texts)
 
 
 def pack(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> str:
