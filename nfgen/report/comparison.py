@@ -42,7 +42,7 @@ def _figures(found: Found, fields: FieldSet) -> list[str]:
 
 
 def _pair(sets: Sequence[Set], fields: FieldSet) -> tuple[int, int]:
-    """Two fields of a set: those of the first shapes that all sets have, or the first two."""
+    """Two fields of a set: of the first shapes that are in all sets, or the first two."""
     shared = [id for id in fields.ids if all(id in other.ids for _, other in sets)]
     first, second = shared[:2] if len(shared) > 1 else fields.ids[:2]
     return fields.ids.index(first), fields.ids.index(second)
