@@ -1,4 +1,4 @@
-"""Drawing one token from logits, and the randomness that each sample has to itself."""
+"""Drawing a token from logits, with a random generator per sample."""
 
 from dataclasses import dataclass
 
@@ -13,22 +13,22 @@ from nfgen.errors import NfgenError
 
 @dataclass(frozen=True)
 class SamplingConfig(Configuration):
-    """How tokens are drawn; the filters are applied in the order of the fields."""
+    """How tokens are drawn; filters are applied in the order of the fields."""
 
     temperature: float = 1.0
-    """Logits are divided by it; 0 takes the likeliest token."""
+    """Divides the logits; 0 takes the most likely token."""
     top_k: int | None = None
-    """Keep the k likeliest tokens."""
+    """Keep the k most likely tokens."""
     top_p: float = 1.0
-    """Keep the likeliest tokens that together hold this share (nucleus, https://arxiv.org/abs/1904.09751)."""
+    """Keep the most likely tokens of this total probability (nucleus, https://arxiv.org/abs/1904.09751)."""
     min_p: float = 0.0
-    """Keep tokens at least this share as likely as the likeliest one (https://arxiv.org/abs/2407.01082)."""
+    """Keep tokens of at least this share of the highest probability (https://arxiv.org/abs/2407.01082)."""
     guidance: float = 1.0
-    """Weight of the class: logits are those of any class + guidance x (those of the class - those of any); 1 = none."""
+    """Classifier-free guidance: logits = unconditional + guidance x (conditional - unconditional); 1 = none."""
     contrast: float = 0.0
-    """Weight of what a GPT learned since its lowest held-out loss: log-probabilities are its last ones + contrast x
-    (its last ones - those from back then); 0 = none. What both find likely is what any chair has; what only the last
-    ones do makes one (contrastive decoding, https://arxiv.org/abs/2210.15097; https://arxiv.org/abs/2406.02507)."""
+    """Contrastive decoding between the last weights of a GPT and those of its lowest held-out loss: log-probabilities =
+    last + contrast x (last - best); 0 = none. It strengthens the details that only the last weights have learned
+    (https://arxiv.org/abs/2210.15097; https://arxiv.org/abs/2406.02507)."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -41,7 +41,7 @@ class SamplingConfig(Configuration):
 
     @property
     def passes(self) -> int:
-        """How many times a model reads each token: for the class and for any, with its own and with earlier weights."""
+        """Forward passes per token: conditional and unconditional, of the model and of its reference model."""
         return (1 + (self.guidance != 1)) * (1 + (self.contrast != 0))
 
 
@@ -50,7 +50,7 @@ WITHOUT_FLOAT64 = ("mps",)
 
 
 def generators(seed: int, indices: range) -> list[np.random.Generator]:
-    """A generator for each sample that depends on the seed and its index alone (Philox, keyed by both)."""
+    """A generator per sample, a function of the seed and the index only (Philox, keyed by both)."""
     return [np.random.Generator(np.random.Philox(key=np.array([seed, i], dtype=np.uint64))) for i in indices]
 
 
@@ -65,27 +65,27 @@ def uniforms(
 def draw(
     logits: Float[Tensor, "samples tokens"], uniform: Float[Tensor, "samples"], settings: SamplingConfig
 ) -> Int[Tensor, "samples"]:
-    """Draw one token a sample by inverting the cumulative distribution at `uniform`.
+    """Draw one token per sample by inverting the cumulative distribution at `uniform`.
 
-    One number a token, not one a code, and the same number gives nearly the same token under nearly the same logits.
+    It takes one random number per token, not one per code. Small changes of the logits rarely change the token.
     """
     if settings.temperature == 0:
         return logits.argmax(dim=-1)
     if logits.device.type in WITHOUT_FLOAT64:
         return draw(logits.cpu(), uniform, settings).to(logits.device)
-    # float64: a cumulative sum over 65,536 codes in float32 loses the rare ones.
+    # float64: in float32 a cumulative sum over 65,536 codes loses the rare ones.
     probabilities = torch.softmax(logits.double() / settings.temperature, dim=-1)
     if probabilities.isnan().any():
-        raise NfgenError("the model gives logits that are not finite", "train it again, at a lower learning rate")
+        raise NfgenError("the model gives logits that are not finite", "train it again with a lower learning rate")
     cumulative = _filtered(probabilities, settings).cumsum(dim=-1)
     total = cumulative[:, -1:]
-    # Just below the total, lest rounding picks a token of probability 0 behind the last possible one.
+    # Just below the total, so that rounding cannot pick a token of probability 0 after the last possible one.
     target = torch.minimum(uniform[:, None].to(total) * total, torch.nextafter(total, torch.zeros_like(total)))
     return torch.searchsorted(cumulative, target, right=True)[:, 0]
 
 
 def _filtered(probabilities: Tensor, settings: SamplingConfig) -> Tensor:
-    """Put tokens that the settings exclude to probability 0; the likeliest one always stays."""
+    """Set the probability of excluded tokens to 0; the most likely one is never excluded."""
     if settings.top_k is not None and settings.top_k < probabilities.shape[-1]:
         kept = probabilities.topk(settings.top_k, dim=-1).indices
         probabilities = torch.zeros_like(probabilities).scatter(-1, kept, probabilities.gather(-1, kept))

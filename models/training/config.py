@@ -1,10 +1,10 @@
-"""Settings of a training, and its schedule of learning rates."""
+"""Settings of training, and the learning-rate schedule."""
 
-import math
 from dataclasses import dataclass
 from typing import Literal
 
 from nfgen.config import Configuration, require
+from nfgen.runtime.schedule import cosine_decay
 
 DEFAULT_STEPS = 2000
 
@@ -16,44 +16,45 @@ class TrainConfig(Configuration):
     steps: int | None = None
     """Optimizer steps; None = 2,000, or as many as `minutes` allows."""
     minutes: float | None = None
-    """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
+    """Stop after this time of training; the learning rate then decays with time instead of steps. None = no limit."""
     batch_size: int = 64
-    """Sequences a step, of all processes together."""
+    """Sequences per step, over all processes."""
     tokens_per_pass: int = 8192
-    """Most tokens that go through the model at once: larger batches are split and their gradients added."""
+    """Most tokens in one forward pass; larger batches are split and their gradients summed."""
     accumulate: int = 1
-    """Passes, at least, into which each process splits its share of the batch, adding their gradients: less memory, the
-    same steps."""
+    """Gradient accumulation: least number of passes into which each process splits its share of the batch. More passes
+    take less memory and give the same steps."""
     shard: bool = False
-    """Spread weights, gradients and the optimizer's memory over the processes (FSDP) instead of a copy in each."""
+    """Shard weights, gradients and optimizer state over the processes (FSDP) instead of a copy in each."""
     learning_rate: float | None = None
-    """Peak of the learning rate; None = what suits the model."""
+    """Peak learning rate; None = the default of the model."""
     warmup: int = 100
-    """Steps in which the learning rate rises, at most a tenth of all."""
+    """Warm-up steps of the learning rate, at most a tenth of all steps."""
     final_learning_rate: float = 0.1
-    """Where the cosine ends, as a share of the peak."""
+    """Learning rate at the end of the cosine, as a share of the peak."""
     weight_decay: float = 0.1
-    """AdamW's decay, on matrices only."""
+    """Weight decay of AdamW, on matrices only."""
     beta2: float = 0.99
-    """AdamW's memory of squared gradients; below the usual 0.999, as runs are short."""
+    """AdamW's decay of squared gradients; below the usual 0.999, as runs are short."""
     clip: float = 1.0
-    """Largest norm of the gradient."""
+    """Gradients are clipped to this norm."""
     average: float = 0.999
-    """Decay of the moving average of weights, reached slowly; evaluation and generation use the averaged ones."""
+    """Decay of the exponential moving average of weights, lower in the first steps. Evaluation and generation use the
+    averaged weights."""
     evaluate_every: int = 100
-    """Steps between two held-out losses, each with a checkpoint."""
+    """Steps between evaluations of the held-out loss, each with a checkpoint."""
     log_every: int = 20
-    """Steps between two lines of the log."""
+    """Steps between lines of the log."""
     sample_every: int = 500
-    """Steps between two calls of `on_sample`; 0 = none."""
+    """Steps between calls of `on_sample`; 0 = none."""
     patience: int = 20
     """Stop after this many evaluations without a lower held-out loss; 0 = never."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
-    """Of matrix products; auto = bfloat16 where it is much the faster here and the model bears it."""
+    """Precision of matrix products; auto = bfloat16 if it is much faster on this device and the model supports it."""
     seed: int = 0
-    """Of initial weights, order and dropout."""
+    """Seed of initial weights, order and dropout."""
     device: str = "cpu"
-    """Where to train."""
+    """Device to train on."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -73,11 +74,11 @@ class TrainConfig(Configuration):
 
     @property
     def last_step(self) -> int | None:
-        """The step at which training ends; None = time alone ends it."""
+        """The step at which training ends; None = only `minutes` ends it."""
         return DEFAULT_STEPS if self.steps is None and self.minutes is None else self.steps
 
     def done(self, step: int, seconds: float) -> float:
-        """Share of the training that is over, by steps or by time, whichever is further."""
+        """Share of the training that is done, by steps or by time, whichever is larger."""
         by_steps = step / self.last_step if self.last_step else 0.0
         by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
         return max(by_steps, by_time)
@@ -86,5 +87,4 @@ class TrainConfig(Configuration):
         """The learning rate of a step: linear warm-up, then half a cosine."""
         warmup = self.warmup if self.last_step is None else min(self.warmup, self.last_step // 10)
         rising = min(1.0, (step + 1) / (warmup + 1))
-        cosine = (1 + math.cos(math.pi * min(1.0, self.done(step, seconds)))) / 2
-        return peak * rising * (self.final_learning_rate + (1 - self.final_learning_rate) * cosine)
+        return peak * rising * cosine_decay(self.done(step, seconds), self.final_learning_rate)

@@ -10,8 +10,8 @@ from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
 from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.runtime.provenance import command
 from nfgen.shapes import find_shapes
-from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.shapes.base import Transform
+from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.viz.contact_sheet import save_png
 from nfgen.viz.novelty_plot import novelty_svg
 

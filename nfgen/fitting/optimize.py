@@ -16,6 +16,7 @@ from nfgen.errors import ConfigError
 from nfgen.fields.gradient import losses_and_gradient
 from nfgen.fields.mlp import batches, fourier_features
 from nfgen.fields.spec import FieldSpec
+from nfgen.runtime.schedule import cosine_decay
 
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation
 FIELDS_IN_CACHE = 8  # at 1,024 points of 32 neurons one layer of so many fields is 1 MB
@@ -185,4 +186,4 @@ def one_cycle(progress: float, warm_up: float = 0.1) -> float:
     """Share of the peak learning rate at `progress` in [0, 1): cosine up for `warm_up`, then cosine down to 0."""
     if progress < warm_up:
         return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warm_up)) / 2
-    return (1 + math.cos(math.pi * (progress - warm_up) / (1 - warm_up))) / 2
+    return cosine_decay((progress - warm_up) / (1 - warm_up))

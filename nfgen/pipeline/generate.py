@@ -105,7 +105,7 @@ def generate(
         "thicken": thicken,
         "distinct": distinct,
     }
-    models = [run.model] if run.earlier is None or not config.contrast else [run.model, run.earlier]
+    models = [run.model] if run.reference_model is None or not config.contrast else [run.model, run.reference_model]
     plan = settings | {
         "tokenizer": files.digest(run.tokenizer.tensors()),
         "training fields": [files.digest({"probes": run.train_probes}), files.json_digest(run.train_ids)],
@@ -270,5 +270,5 @@ def _drawn(
     first, count = task
     return sample(
         run.model, count, config,
-        seed=seed, first=first, label=label, prefix=prefix, batch_size=batch_size, earlier=run.earlier,
+        seed=seed, first=first, label=label, prefix=prefix, batch_size=batch_size, reference_model=run.reference_model,
     )  # fmt: skip

@@ -93,7 +93,7 @@ def train(
         if worker.main:
             writing = artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable)
             stack.enter_context(writing)
-        worker.wait()
+        worker.barrier()
         if worker.main:
             artifact.agree_on_plan(folder, "training", plan)
         if not (folder / artifact.CONFIG).exists():
@@ -111,14 +111,14 @@ def train(
                         resume=resume,
                         **(tokenizer_settings or {}),
                     )
-                worker.wait()
+                worker.barrier()
             _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard, worker)
         if worker.main:
             # What only an interrupted training needs; the figures of the tokens are in the config.
             for name in (STATE.parent.name, TOKENS):
                 shutil.rmtree(folder / name, ignore_errors=True)
             (folder / artifact.PLAN).unlink(missing_ok=True)
-    worker.wait()
+    worker.barrier()
     return Run.load(out)
 
 

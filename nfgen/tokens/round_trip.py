@@ -1,4 +1,4 @@
-"""What tokenising costs fields, in function space."""
+"""The error of tokenization, measured in function space."""
 
 from collections import defaultdict
 from typing import Any, Protocol
@@ -17,8 +17,8 @@ from nfgen.runtime.progress import hidden_progress, progress
 
 from .vocabulary import Vocabulary
 
-FIELDS_AT_ONCE = 64  # tokens and decoded weights of so many are in memory together
-JUDGED = 4096  # fields of a part at most: their mean IoU is then known to a thousandth or two
+FIELDS_AT_ONCE = 64  # fields per batch of tokens and decoded weights
+MOST_FIELDS = 4096  # evaluated of each part; their mean IoU has an error of one or two thousandths
 FIGURES = (
     "tokens_per_field",
     "bits_per_field",
@@ -39,7 +39,7 @@ FIGURES = (
 
 
 class RoundTripper(Protocol):
-    """What `token_report` asks of a tokenizer."""
+    """The part of a tokenizer that `token_report` needs."""
 
     @property
     def vocabulary(self) -> Vocabulary: ...
@@ -55,12 +55,12 @@ class RoundTripper(Protocol):
 def token_report(
     tokenizer: RoundTripper, fields: FieldSet, heldout: Bool[Tensor, "fields"]
 ) -> dict[str, dict[str, Any]]:
-    """What a tokenizer makes of a field set: each of `FIGURES` for `train` and `heldout`.
+    """Measure a tokenizer on a field set: each of `FIGURES` for `train` and `heldout`.
 
-    - `tokens_per_field`: specials not counted. `bits_per_field`: sum over the tokens of log2 of the number of codes
-      that may stand there. `bits_per_weight`: the same per weight of the fields that go in.
+    - `tokens_per_field`: without specials. `bits_per_field`: sum over the tokens of log2 of the number of codes that
+      are allowed there. `bits_per_weight`: the same per weight of the input fields.
     - `codebook_usage`: share of all codes that occur. `perplexity`: exp of the mean entropy (nats) of a token, given
-      which codes may stand there; it equals that number if all are used alike.
+      the codes allowed at its position; it equals their number if all are used equally often.
     - `weight_mse`: mean squared error of decoded weights. `iou_*`, `sdf_l1_*`: means over the fields of `judge_fields`,
       of the fields themselves and of those decoded from their tokens.
     - Of distance fields, at check points within 0.02 of the true surface: `eikonal_*`, mean of | |gradient| - 1 |;
@@ -68,13 +68,14 @@ def token_report(
       `normal_angle_median` and `normal_angle_95`, degrees between them. What both have to the true surface
       `nfgen evaluate --pairs` says, which has the shapes.
 
-    Of a part of more than 4,096 fields so many are taken, at equal distances. A figure that does not exist is None:
-    bits, usage and perplexity of continuous tokens, the error of weights that are decoded to another architecture, all
-    of a part that holds no fields.
+    If a part has more than 4,096 fields, that many are taken at equal intervals. Figures that do not exist are None:
+    bits, usage and perplexity of continuous tokens, the weight error if fields are decoded to another architecture, and
+    all figures of an empty part.
 
     Args:
-        tokenizer: fitted.
-        heldout: which fields it was not fitted on.
+        tokenizer: a fitted tokenizer.
+        fields: the fields.
+        heldout: the fields that it was not fitted on.
     """
     if heldout.shape != (len(fields),):
         raise ConfigError(f"a held-out mask of shape {tuple(heldout.shape)} does not fit {len(fields)} fields")
@@ -85,7 +86,7 @@ def token_report(
 
 
 def _some(indices: Int[Tensor, "fields"]) -> Int[Tensor, "some"]:
-    count = min(len(indices), JUDGED)
+    count = min(len(indices), MOST_FIELDS)
     return indices[torch.arange(count) * len(indices) // max(count, 1)]
 
 
@@ -120,7 +121,7 @@ def _figures(
         if tokenizer.decoded_spec == fields.spec:
             sums["weight_mse"] += float((decoded - part.weights).double().square().mean(1).sum())
         on_fields(len(part))
-    # NaN is the sum of distances that do not exist.
+    # The sum is NaN if distances do not exist.
     figures |= {key: total / len(indices) for key, total in sums.items() if total == total}
     if slopes:
         angles = torch.cat(slopes.pop("angles")).double()
@@ -139,7 +140,7 @@ def _quantile(values: Float[Tensor, "values"], share: float) -> float:
 
 
 class _Counts:
-    """How often each code occurs, for each set of codes that may stand somewhere."""
+    """Counts of each code, for each range of codes allowed at some position."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.codes = vocabulary.codes or 0
@@ -158,7 +159,7 @@ class _Counts:
 
     @property
     def perplexity(self) -> float:
-        """The entropies of the sets, weighted by how many tokens each has."""
+        """From the entropies of the ranges, weighted by their numbers of tokens."""
         totals = self.counts.sum(1, keepdim=True)
         entropies = torch.special.entr(self.counts / totals).sum(1)
         return float((entropies * totals[:, 0] / totals.sum()).sum().exp())

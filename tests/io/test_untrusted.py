@@ -278,9 +278,9 @@ def test_weights_that_are_not_finite_are_damage(tmp_path: Path) -> None:
     model = create("gpt", Vocabulary(length=4, codes=8), layers=1, width=8, heads=1).eval()
     files.write_json(tmp_path / "model.json", model.describe())
     with torch.no_grad():
-        model.starts.weight[0, 0] = float("nan")
+        model.start_embedding.weight[0, 0] = float("nan")
     files.write_tensors(tmp_path / "best.safetensors", model.state_dict())
-    with pytest.raises(ArtifactError, match=r"starts\.weight holds numbers that are not finite"):
+    with pytest.raises(ArtifactError, match=r"start_embedding\.weight holds numbers that are not finite"):
         load_model(tmp_path)
     with pytest.raises(NfgenError, match="logits that are not finite"):
         sample(model, 1)

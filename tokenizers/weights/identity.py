@@ -17,16 +17,16 @@ from .normalization import Normalise, Scaling, Target
 
 @dataclass(frozen=True)
 class IdentityConfig(Configuration):
-    """How weights become continuous tokens."""
+    """Settings of continuous tokens of weights."""
 
     target: Target = "delta"
-    """Tokenise weights, or their delta from the base (weights where there is no base)."""
+    """Tokenize weights, or their delta from the base (weights if there is no base)."""
     normalise: Normalise = "entry"
-    """Mean 0 and deviation 1 for each weight, for each tensor of the field, or not at all."""
+    """Normalise to mean 0 and deviation 1 each weight (entry), each tensor, or nothing."""
     unit: Unit = "row"
-    """One token a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
+    """One token is a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
     chunk: int = 32
-    """Weights of one token where the unit is a chunk."""
+    """Weights per token if the unit is a chunk."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -34,10 +34,10 @@ class IdentityConfig(Configuration):
 
 
 class IdentityTokenizer(Tokenizer):
-    """Continuous tokens: scaled weights, cut into units.
+    """Continuous tokens: scaled weights, split into units.
 
-    `|decode(encode(w)) - w| <= 2^-22 (|w| + |offset|)`, the rounding of `Scaling`, and equality for `target="weights"`
-    with `normalise="none"`.
+    `|decode(encode(w)) - w| <= 2^-22 (|w| + |offset|)`, the rounding of `Scaling`; exact for `target="weights"` with
+    `normalise="none"`.
     """
 
     name = "identity"
@@ -52,7 +52,7 @@ class IdentityTokenizer(Tokenizer):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Continuous; the classes of the field set."""
+        """Continuous, with the classes of the field set."""
         self._check_fitted()
         return Vocabulary(length=self._units.length, width=self._units.width, classes=self.classes)
 
@@ -64,7 +64,7 @@ class IdentityTokenizer(Tokenizer):
         return self._units.split(self._scaling.apply(weights))
 
     def decode(self, tokens: Float[Tensor, "fields tokens width"]) -> Float[Tensor, "fields weights"]:
-        """Weights [N, P]; what stands in the padding is dropped."""
+        """Weights [N, P]; values in the padding are dropped."""
         self._check_tokens(tokens)
         return self._scaling.undo(self._units.join(tokens))
 

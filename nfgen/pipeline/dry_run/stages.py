@@ -123,7 +123,9 @@ def plan_generate(
         seconds = {"tokens": sampling_cost(run.model, n, batch_size, config)}
         few = min(n, WRITTEN)
         quick = sampling_cost(run.model, few) < SHORT
-        drawn = sample(run.model, few if quick else 0, config, label=run.class_index(label), earlier=run.earlier)
+        drawn = sample(
+            run.model, few if quick else 0, config, label=run.class_index(label), reference_model=run.reference_model
+        )
         tokens = drawn if quick else middle_tokens(vocabulary, few)
         fields: list[Any] = []
         pictures: list[Any] = []
