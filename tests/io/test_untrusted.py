@@ -50,6 +50,7 @@ def script(name: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def fuzz() -> Iterator[ModuleType]:
+    script("mesh_seeds")  # which the others import
     seeds = script("fuzz_seeds")
     assert seeds.READERS
     module = script("fuzz")
