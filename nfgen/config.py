@@ -65,9 +65,11 @@ class Configuration:
 
 def _untupled(value: object, hint: Any) -> object:
     """JSON has lists only: give tuples back where the hint says tuple."""
-    if isinstance(value, list) and typing.get_origin(hint) is tuple:
-        inner = typing.get_args(hint)[0]
-        return tuple(_untupled(item, inner) for item in value)
+    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
+    for option in options:
+        if isinstance(value, list) and typing.get_origin(option) is tuple:
+            inner = typing.get_args(option)[0]
+            return tuple(_untupled(item, inner) for item in value)
     return value
 
 
@@ -97,7 +99,8 @@ def _wording(hint: Any) -> str:
     if origin in (typing.Union, types.UnionType):
         return " or ".join(_wording(option) for option in arguments)
     if origin is tuple:
-        return f"a list of {arguments[0].__name__}" if hasattr(arguments[0], "__name__") else "a list"
+        names = _wording(arguments[0]) if typing.get_origin(arguments[0]) else getattr(arguments[0], "__name__", "")
+        return f"a list of {names}" if names else "a list"
     return {
         int: "a whole number",
         float: "a finite number",

@@ -44,7 +44,7 @@ def losses_and_gradient(
         for matrix, bias in layers:
             sums.append(affine(inputs[-1], matrix, bias))
             if len(sums) < len(layers):
-                inputs.append(ACTIVATIONS[spec.activation](sums[-1]))
+                inputs.append(ACTIVATIONS[spec.activations[len(sums) - 1]](sums[-1]))
     outputs = sums.pop()[..., 0].requires_grad_()
     losses = loss(outputs)
     (given,) = torch.autograd.grad(losses.sum(), outputs)
@@ -57,5 +57,5 @@ def losses_and_gradient(
             products = torch.bmm(before.mT, given).mT if matrix.shape[1] > 1 else torch.bmm(given.mT, before)
             gradients.append((products, None if bias is None else given.sum(1)))
             if layers:
-                given = BACKWARD[spec.activation](torch.bmm(given, matrix), sums.pop())
+                given = BACKWARD[spec.activations[len(layers) - 1]](torch.bmm(given, matrix), sums.pop())
         return losses.detach(), flatten(gradients[::-1])

@@ -59,7 +59,7 @@ def onnx_model(field: Field) -> "onnx.ModelProto":
     for index, (matrix, bias) in enumerate(unflatten(field.spec, field.weights[None])):
         if index:
             x = value
-            for operator, second in ACTIVATIONS[field.spec.activation]:
+            for operator, second in ACTIVATIONS[field.spec.activations[index - 1]]:
                 value = add(operator, value, *({"": (), "x": (x,)}.get(second, (second,))))
         constants[f"matrix{index}"] = matrix[0].T.contiguous().numpy()
         value = add("MatMul", value, f"matrix{index}")

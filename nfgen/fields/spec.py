@@ -47,8 +47,8 @@ class FieldSpec(Configuration):
     """Whether the coordinates themselves are features too."""
     hidden: tuple[int, ...] = (32, 32, 32, 32)
     """Neurons of each hidden layer."""
-    activation: Activation = "gelu"
-    """Of the hidden layers; `sine` is sin(30 z) (SIREN)."""
+    activation: Activation | tuple[Activation, ...] = "gelu"
+    """Of the hidden layers: one for all, or one a layer; `sine` is sin(30 z) (SIREN)."""
     output_bias: bool = False
     """Whether the last layer has a bias."""
     output: Output = "sdf"
@@ -64,12 +64,22 @@ class FieldSpec(Configuration):
         )
         require(0 < len(self.hidden) <= 16, "hidden", "must name 1 to 16 layers", self.hidden)
         require(all(0 < width <= 4096 for width in self.hidden), "hidden", "must be widths of 1 to 4096", self.hidden)
+        if isinstance(self.activation, tuple):
+            fits = len(self.activation) == len(self.hidden)
+            require(fits, "activation", f"must be one, or {len(self.hidden)}: one a hidden layer", self.activation)
+            if len(set(self.activation)) == 1:  # the same architecture is the same spec
+                object.__setattr__(self, "activation", self.activation[0])
         require(self.size <= MOST_WEIGHTS, "hidden", f"must give at most {MOST_WEIGHTS:,} weights", self.hidden)
 
     @property
     def features(self) -> int:
         """Inputs of the first layer."""
         return self.dims * (2 * self.frequencies + int(self.raw_coordinates))
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each hidden layer."""
+        return self.activation if isinstance(self.activation, tuple) else (self.activation,) * len(self.hidden)
 
     @functools.cached_property
     def layers(self) -> tuple[Layer, ...]:

@@ -67,7 +67,8 @@ def architecture(spec: FieldSpec) -> str:
     """A spec in words."""
     hidden = " → ".join(map(str, spec.hidden))
     layers = f"{spec.features} inputs → {hidden} → 1 {spec.output}"
-    return f"{spec.dims}-D, {layers}, {spec.activation}, {spec.size:,} weights"
+    activation = " → ".join(spec.activations) if isinstance(spec.activation, tuple) else spec.activation
+    return f"{spec.dims}-D, {layers}, {activation}, {spec.size:,} weights"
 
 
 LIKENESS = ("cosine of two fields' weights", "cosine of two fields' deltas")

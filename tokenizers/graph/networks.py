@@ -101,7 +101,7 @@ def excitations(
     # In full precision: a signed distance is a small difference of large sums.
     with torch.autocast(weights.device.type, enabled=False):
         for matrix, bias in unflatten(spec, weights):
-            told = matrix @ (ACTIVATIONS[spec.activation](values) if found else values)
+            told = matrix @ (ACTIVATIONS[spec.activations[len(found) - 1]](values) if found else values)
             values = told if bias is None else told + bias[..., None]
             found.append(values)
     return found

@@ -101,8 +101,7 @@ def hidden_ranges(
 
 
 def _hidden_layers(spec: FieldSpec, layers: list[LayerWeights], forms: Tensor, slack: Tensor) -> Iterator[HiddenLayer]:
-    line_over = LINES[spec.activation]
-    for matrix, bias in layers[:-1]:
+    for activation, (matrix, bias) in zip(spec.activations, layers, strict=False):
         forms = torch.bmm(forms.flatten(1, 2), matrix.mT).unflatten(1, forms.shape[1:3])
         if bias is not None:
             forms[:, 0] += bias[:, None]
@@ -111,7 +110,7 @@ def _hidden_layers(spec: FieldSpec, layers: list[LayerWeights], forms: Tensor, s
         width = forms[:, 1:].abs().sum(1).add_(slack)
         width.add_(centre.abs().add_(width), alpha=ROUNDING)
         low, high = centre - width, centre + width
-        line = line_over(centre, width)
+        line = LINES[activation](centre, width)
         forms[:, 1:] *= line.slope[:, None]
         forms[:, 0] = line.value
         slack = slack.mul_(line.slope.abs()).add_(line.error)

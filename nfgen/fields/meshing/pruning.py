@@ -1,4 +1,7 @@
-"""Small fields that equal a large one in a part of space: a ReLU neuron that is off everywhere there is left out."""
+"""Small fields that equal a large one in a part of space: a ReLU neuron that is off everywhere there is left out.
+
+Neurons of other activations are kept: GELU's are never quite off.
+"""
 
 import itertools
 from dataclasses import replace
@@ -23,14 +26,14 @@ def restrict(
 ) -> tuple[FieldSpec, Float[Tensor, "boxes weights"]] | None:
     """For each box a field of fewer neurons that has the same values there, but for rounding; all of one spec.
 
-    None if it would not be much smaller: where most neurons act everywhere, or cannot be off as GELU's cannot.
+    None if it would not be much smaller: where most neurons act everywhere, or none has a ReLU.
     """
-    if spec.activation != "relu":
+    if "relu" not in spec.activations:
         return None
+    ranges = hidden_ranges(spec, weights[None], centres[None], radius)
     kept = [
-        _largest_first(high > 0)
-        for _, high in hidden_ranges(spec, weights[None], centres[None], radius)
-        for high in high
+        _largest_first((high[0] > 0) | (activation != "relu"))
+        for activation, (_, high) in zip(spec.activations, ranges, strict=True)
     ]
     smaller = replace(spec, hidden=tuple(chosen.shape[1] for chosen, _ in kept))
     if _products(spec) < WORTH * _products(smaller):
