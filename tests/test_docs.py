@@ -136,15 +136,15 @@ def test_pages_about_a_run(page: str) -> None:
     run_page(page)
 
 
-def test_exports_and_a_dozen_lines_of_numpy(folder: Path) -> None:
+def test_exports_and_twenty_lines_of_numpy(folder: Path) -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
     make_run()
     run_page("exports.md")
     page = (DOCS / "exports.md").read_text()
     block = next(block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "def field" in block)
     assert "torch" not in block
-    assert len([line for line in block.splitlines() if line and not line.startswith("import")]) <= 14
-    for name in (*ACTIVATIONS, tuple(ACTIVATIONS)):
+    assert len([line for line in block.splitlines() if line and not line.startswith("import")]) <= 20
+    for name in (*ACTIVATIONS, tuple(ACTIVATIONS)[-4:]):
         spec = FieldSpec(activation=name, frequencies=3, output_bias=name != "gelu")
         one = Field(spec, initial_weights(spec, 1, torch.Generator().manual_seed(3))[0])
         one.save(folder / "out" / "sample-0000.safetensors")

@@ -37,7 +37,7 @@ from nfgen.tokens.vocabulary import Vocabulary
 law = settings(max_examples=25, deadline=None, derandomize=True)
 SEEDS = st.integers(0, 2**31)
 
-KINDS = st.sampled_from(("relu", "gelu", "silu", "sine"))
+KINDS = st.sampled_from(("relu", "relu2", "gelu", "silu", "sine"))
 
 
 @st.composite
@@ -80,12 +80,14 @@ def points_for(spec: FieldSpec, count: int, seed: int) -> Tensor:
 
 ACTIVATIONS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: np.maximum(z, 0),
+    "relu2": lambda z: np.maximum(z, 0) ** 2,
     "gelu": lambda z: z * (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2,
     "silu": lambda z: z / (1 + np.exp(-z)),
     "sine": lambda z: np.sin(30 * z),
 }
 SLOPES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "relu": lambda z: (z > 0).astype(float),
+    "relu2": lambda z: 2 * np.maximum(z, 0),
     "gelu": lambda z: (
         (1 + np.vectorize(math.erf)(z / math.sqrt(2))) / 2 + z * np.exp(-z * z / 2) / math.sqrt(2 * math.pi)
     ),

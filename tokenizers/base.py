@@ -173,6 +173,11 @@ class Tokenizer(Shared):
             )
 
     @classmethod
+    def _stored_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings that a stored tokenizer was fitted with, also if there were fewer of them then."""
+        return settings
+
+    @classmethod
     def load(cls, path: str | Path) -> Self:
         """Read a tokenizer of this class; `nfgen.tokenizers.registry.load` finds the class by itself.
 
@@ -184,7 +189,7 @@ class Tokenizer(Shared):
         if stored.get("tokenizer") != cls.name:
             raise ArtifactError(f"{path} holds a {stored.get('tokenizer')} tokenizer, not {cls.name}")
         try:
-            tokenizer = cls(cls.Config.from_json(stored["settings"]))
+            tokenizer = cls(cls.Config.from_json(cls._stored_settings(stored["settings"])))
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
             tensors = files.read_tensors(path / "tokenizer.safetensors")

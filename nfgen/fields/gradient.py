@@ -16,6 +16,7 @@ from .spec import FieldSpec
 _aten = torch.ops.aten
 BACKWARD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "relu": lambda given, z: _aten.threshold_backward(given, z, 0),
+    "relu2": lambda given, z: given * z.clamp(min=0).mul_(2),
     "gelu": lambda given, z: _aten.gelu_backward(given, z),
     "silu": lambda given, z: _aten.silu_backward(given, z),
     "sine": lambda given, z: given * torch.cos(SINE_FREQUENCY * z).mul_(SINE_FREQUENCY),

@@ -25,6 +25,7 @@ CHUNK_NUMBERS = 1 << 17  # activations of a layer held at once in evaluation: 0.
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
+    "relu2": lambda z: functional.relu(z).square(),
     "gelu": functional.gelu,
     "silu": functional.silu,
     "sine": lambda z: torch.sin(SINE_FREQUENCY * z),

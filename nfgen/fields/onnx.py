@@ -23,6 +23,7 @@ CHECK_POINTS = 4096
 ACTIVATIONS: dict[str, list[tuple[str, str]]] = {
     # Each operator's second input is a constant's name, or "x" for the activation's own input.
     "relu": [("Relu", "")],
+    "relu2": [("Relu", ""), ("Mul", "x")],
     "silu": [("Sigmoid", ""), ("Mul", "x")],
     "sine": [("Mul", "frequency"), ("Sin", "")],
     "gelu": [("Mul", "root_half"), ("Erf", ""), ("Add", "one"), ("Mul", "x"), ("Mul", "half")],

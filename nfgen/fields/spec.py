@@ -8,7 +8,7 @@ from typing import Literal
 
 from nfgen.config import Configuration, require
 
-Activation = Literal["relu", "gelu", "silu", "sine"]
+Activation = Literal["relu", "relu2", "gelu", "silu", "sine"]
 Output = Literal["sdf", "occupancy", "brightness"]
 
 MOST_WEIGHTS = 1 << 24  # a thousand times a usual field: a file that claims more must not claim our memory
@@ -48,7 +48,8 @@ class FieldSpec(Configuration):
     hidden: tuple[int, ...] = (32, 32, 32, 32)
     """Neurons of each hidden layer."""
     activation: Activation | tuple[Activation, ...] = "gelu"
-    """Of the hidden layers: one for all, or one a layer; `sine` is sin(30 z) (SIREN)."""
+    """Of the hidden layers: one for all, or one a layer. `relu2` is the square of ReLU (So et al. 2021, Primer,
+    https://arxiv.org/abs/2109.08668); `sine` is sin(30 z) (SIREN)."""
     output_bias: bool = False
     """Whether the last layer has a bias."""
     output: Output = "sdf"

@@ -4,7 +4,9 @@ import math
 from dataclasses import dataclass
 
 from nfgen.config import Configuration, require
+from nfgen.fields.spec import FieldSpec
 
+from .hat_basis import Basis
 from .quantizers import Kind
 
 MOST_CODES = 1 << 20
@@ -32,6 +34,9 @@ class VQConfig(Configuration):
     """Probes along each axis of a cell; None = about 7,000 (2-D: 1,600) in all."""
     nodes: int = 2
     """Basis functions of the decoded field along each axis of a cell."""
+    basis: Basis = "spline"
+    """Kind of these functions: smooth `spline` ones, or `octahedral` ones, with which surfaces look like quilts: for
+    tokenizers that were stored before there were others."""
     width: int = 32
     """Neurons of the last two hidden layers of the decoded field."""
     channels: int = 128
@@ -50,6 +55,8 @@ class VQConfig(Configuration):
     """Warped fields a step."""
     points: int = 512
     """Points of each at which the loss is taken."""
+    gradient_weight: float = 2.0
+    """Weight of the error of the gradients near the surface in the loss, for signed distances; 0 = none."""
     learning_rate: float = 3e-3
     """Peak learning rate of Muon; AdamW takes half of it."""
     augment: float = 0.5
@@ -84,6 +91,7 @@ class VQConfig(Configuration):
             require(
                 0 <= getattr(self, key) <= 1.5, key, "must be 0 to 1.5: beyond, space folds over", getattr(self, key)
             )
+        require(self.gradient_weight >= 0, "gradient_weight", "must not be negative", self.gradient_weight)
         require(0 <= self.cut <= 1, "cut", "must be 0 to 1", self.cut)
         require(self.refine >= 0, "refine", "must not be negative", self.refine)
         # Rounding to two levels has no middle: the library refuses it.
@@ -92,6 +100,10 @@ class VQConfig(Configuration):
         power = self.codebook & (self.codebook - 1) == 0
         require(1 < self.codebook <= MOST_CODES, "codebook", f"must be 2 to {MOST_CODES}", self.codebook)
         require(self.bottleneck != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
+
+    def learns_gradients(self, spec: FieldSpec) -> bool:
+        """Whether the gradients of fields of a spec are part of the loss."""
+        return self.gradient_weight > 0 and spec.output == "sdf"
 
     def mirrors(self, dims: int) -> bool:
         """Whether fields of so many dims are mirrored."""

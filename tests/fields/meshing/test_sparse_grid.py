@@ -24,6 +24,7 @@ SPECS = {
     "silu": FieldSpec(hidden=(16, 16), activation="silu", output_bias=True),
     "relu": FieldSpec(frequencies=0, hidden=(24, 16), activation="relu", output_bias=True),
     "sine": FieldSpec(frequencies=0, hidden=(16, 16), activation="sine"),
+    "relu2": FieldSpec(frequencies=0, hidden=(24, 16), activation="relu2", output_bias=True),
     "mixed": FieldSpec(frequencies=0, hidden=(24, 16, 16), activation=("relu", "gelu", "silu"), output_bias=True),
     "occupancy": FieldSpec(frequencies=4, hidden=(16,), activation="relu", output="occupancy", raw_coordinates=False),
 }
@@ -72,7 +73,9 @@ def test_no_value_of_a_box_is_beyond_its_bounds(name: str, radius: float) -> Non
 
 
 @pytest.mark.parametrize("width", [3.0, 1.0, 0.3, 0.05])
-@pytest.mark.parametrize(("name", "loosest"), [("relu", 1.01), ("gelu", 1.3), ("silu", 1.5), ("sine", 1.7)])
+@pytest.mark.parametrize(
+    ("name", "loosest"), [("relu", 1.01), ("relu2", 1.01), ("gelu", 1.3), ("silu", 1.5), ("sine", 1.7)]
+)
 def test_lines_about_an_activation_hold_it_and_are_hardly_wider_than_it_needs(
     name: str, loosest: float, width: float
 ) -> None:
@@ -173,7 +176,7 @@ def test_a_local_field_is_small_in_each_region(upper: Activation) -> None:
     assert restricted is not None
     small, parts = restricted
     assert small.hidden[1] < 15
-    assert upper == "relu" or small.hidden[2] == 6
+    assert upper in ("relu", "relu2") or small.hidden[2] == 6
     generator = torch.Generator().manual_seed(1)
     points = REGION_CENTRES[:, None] + (torch.rand(10, 200, 3, generator=generator) * 2 - 1) * REGION_RADIUS
     whole = evaluate(field.spec, field.weights[None].expand(10, -1), points)
