@@ -20,6 +20,8 @@ from nfgen.fields.mlp import ACTIVATIONS, evaluate, evaluate_in_chunks, flatten,
 from nfgen.fields.spec import FieldSpec, Output
 from nfgen.fields.symmetry import permute, random_orders
 from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.io.files import read_tensors
+from nfgen.tokenizers import registry
 from nfgen.tokenizers.vq.bounding_box import INTERVALS, Box, extent
 from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokenizers.vq.grid_field import GridField
@@ -407,6 +409,18 @@ def test_spline_hats_add_up_to_one_and_reproduce_planes(dims: int) -> None:
     hats = all_hats(basis, points)
     torch.testing.assert_close(hats.sum(1), torch.ones(500), atol=1e-5, rtol=0)
     torch.testing.assert_close(hats @ (basis.nodes * spacing - 1), points, atol=1e-5, rtol=0)
+
+
+def test_a_stored_tokenizer_with_octahedral_hats_decodes_to_the_values_that_it_did() -> None:
+    """Of 2-D fields, with cells that were given and a learned codebook; others are among the artifacts of 0.1."""
+    stored = Path(__file__).parents[1] / "fixtures" / "octahedral_flat"
+    tokenizer = registry.load(stored)
+    expected = read_tensors(stored.with_suffix(".safetensors"))
+    assert tokenizer.config.basis == "octahedral"
+    assert tokenizer.config.cells == (2, 2)
+    assert (tokenizer.encode(expected["weights"]) == expected["tokens"]).double().mean() > 0.9
+    values = evaluate(tokenizer.decoded_spec, tokenizer.decode(expected["tokens"]), expected["points"])
+    torch.testing.assert_close(values, expected["values"], atol=1e-4, rtol=1e-4)
 
 
 def test_a_decoded_field_is_small_in_each_region_and_its_mesh_that_of_the_whole_grid() -> None:
