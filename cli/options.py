@@ -153,7 +153,7 @@ def words(metavar: str) -> Callable[[Command], Command]:
 
 
 def parse_words(words: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
-    """Nouns, and settings as a dict: `chairs --codes 64 --levels 8,5,5,5 --target delta`.
+    """Nouns, and settings as a dict: `chairs --codes 64 --levels 12,10,10 --target delta`.
 
     Values are JSON, lists by comma, or texts.
 

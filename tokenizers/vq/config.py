@@ -26,8 +26,8 @@ class VQConfig(Configuration):
     """Tokens of a cell."""
     bottleneck: Kind = "fsq"
     """`fsq` rounds numbers to levels; `vq`, `residual` and `lfq` as in the papers named in `bottleneck.py`."""
-    levels: tuple[int, ...] = (8, 5, 5, 5)
-    """FSQ levels of a token; their product is the number of codes (1,000: 9.97 bits a token)."""
+    levels: tuple[int, ...] = (12, 10, 10)
+    """FSQ levels of a token; their product is the number of codes (1,200: 10.2 bits a token)."""
     codebook: int = 1024
     """Entries of a codebook, for all but FSQ (LFQ: a power of two)."""
     probes: int | None = None
