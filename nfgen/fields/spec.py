@@ -11,6 +11,7 @@ from nfgen.config import Configuration, require
 Activation = Literal["relu", "relu2", "gelu", "silu", "sine"]
 Output = Literal["sdf", "occupancy", "brightness"]
 
+MOST_NEURONS = 4096  # of a layer
 MOST_WEIGHTS = 1 << 24  # a thousand times a usual field: a file that claims more must not claim our memory
 
 
@@ -64,7 +65,8 @@ class FieldSpec(Configuration):
             self.raw_coordinates or self.frequencies > 0, "frequencies", "must be positive without raw coordinates", 0
         )
         require(0 < len(self.hidden) <= 16, "hidden", "must name 1 to 16 layers", self.hidden)
-        require(all(0 < width <= 4096 for width in self.hidden), "hidden", "must be widths of 1 to 4096", self.hidden)
+        fits = all(0 < width <= MOST_NEURONS for width in self.hidden)
+        require(fits, "hidden", f"must be widths of 1 to {MOST_NEURONS}", self.hidden)
         if isinstance(self.activation, tuple):
             fits = len(self.activation) == len(self.hidden)
             require(fits, "activation", f"must be one, or {len(self.hidden)}: one a hidden layer", self.activation)

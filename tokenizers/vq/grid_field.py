@@ -9,13 +9,15 @@ approximated when a shape's rows are written into its weights. A row acts near i
 """
 
 import functools
+import math
 
 import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from nfgen.config import require
 from nfgen.fields.mlp import ACTIVATIONS, flatten
-from nfgen.fields.spec import Activation, FieldSpec, Output
+from nfgen.fields.spec import MOST_NEURONS, Activation, FieldSpec, Output
 
 from .bounding_box import Box
 from .hat_basis import BASES, Basis, HatBasis
@@ -42,6 +44,10 @@ class GridField(nn.Module):
     ) -> None:
         super().__init__()
         self.cells, self.per_cell, self.width, self.output, self.basis = cells, per_cell, width, output, basis
+        # What `spec` would refuse, before the layers are made: the hats, and about twice the kinks along all axes.
+        counts = cells.across(per_cell)
+        wanted = f"must make at most {MOST_NEURONS:,} basis functions in all"
+        require(max(math.prod(counts), 4 * sum(counts)) <= MOST_NEURONS, "nodes", wanted, per_cell)
         # tanh(distance / truncation) and 1 - 2 sigmoid(logit) are the same signal, positive outside.
         self.gain = 1.0 if output == "sdf" else -2.0 / truncation
         self.sum_bias = nn.Parameter(torch.zeros(width))
