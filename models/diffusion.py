@@ -17,7 +17,7 @@ from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
 
-BETA_MIN, BETA_MAX = 0.1, 20.0  # variance added per unit of time by the linear schedule; 1e-4 to 0.02 at 1,000 levels
+BETA_MIN, BETA_MAX = 0.1, 20.0  # first and last beta of the linear schedule, times its levels: DDPM's 1e-4 and 0.02
 LARGEST_BETA = 0.999  # of one level, as in https://arxiv.org/abs/2102.09672
 FREQUENCIES = 64  # of the sines and cosines that encode the noise level
 EVAL_LEVELS = 8  # evenly spaced noise levels of the held-out loss, with the same noise each time
@@ -49,8 +49,9 @@ class DiffusionTransformer(SequenceModel):
     """Noisy tokens are `clean[level]` x tokens + `noise[level]` x noise; the transformer predicts the tokens from them.
 
     Generation starts from noise of each sample and is deterministic from there (DDIM; Euler steps for flow). So
-    `temperature` scales that noise: 0 gives the field that zero noise leads to. Top-k, top-p and min-p apply to codes
-    and have no effect here. A prefix is put back before every step, with the noise of its level.
+    `temperature` scales that noise: with 0 all samples are the one of all-zero noise. Top-k, top-p and min-p apply to
+    codes and have no effect here. Before each step the tokens of a prefix are overwritten by the given ones, with the
+    noise of that step's level.
     """
 
     name = "diffusion"
@@ -79,7 +80,7 @@ class DiffusionTransformer(SequenceModel):
         return vocabulary.continuous
 
     def prepare(self, tokens: Tensor) -> None:
-        """Keep the standard deviation of the tokens: they are divided by it, as the noise has deviation 1."""
+        """Keep the tokens' root mean square; they are divided by it, to match the noise."""
         size = tokens.square().mean().sqrt()
         self.scale.fill_(float(size) if size > 0 else 1.0)
 
@@ -93,9 +94,10 @@ class DiffusionTransformer(SequenceModel):
         return predicted
 
     def loss(self, tokens: Float[Tensor, "b t w"], labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
-        """Mean squared error of the clean tokens, or of the velocity, in units of the tokens' standard deviation.
+        """Mean squared error of the clean tokens, or of the velocity, in units of the tokens' root mean square.
 
-        In training each sequence gets a random level and noise; in eval mode a few fixed ones, the same for all.
+        In training each sequence gets a random level and noise; in eval mode all sequences have the same
+        few levels and noises.
         """
         count = len(self.noise)
         if self.training:
@@ -183,7 +185,8 @@ def shares(
     """Factors of the clean tokens and of the noise at each level, from almost no noise to almost only noise.
 
     For `diffusion` their squares sum to 1, for `flow` they sum to 1. The variances of `diffusion` grow linearly, from
-    1e-4 to 0.02 for 1,000 levels; with fewer levels they are larger in proportion, so that the last one is as noisy.
+    1e-4 to 0.02 for 1,000 levels; with fewer levels they are larger in proportion, so that the last level is still
+    almost pure noise.
     """
     if process == "flow":
         noise = torch.arange(1, levels + 1, dtype=torch.float64) / levels

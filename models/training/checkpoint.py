@@ -35,7 +35,7 @@ class TrainingState(Configuration):
     """Progress of a training; with its tensors, everything that the next step depends on."""
 
     step: int = 0
-    """Steps done. Order, dropout and learning rate are functions of it and the seed."""
+    """Steps done. Order and dropout depend on it and the seed only; without a time limit the learning rate does, too."""
     seconds: float = 0.0
     """Time of training so far."""
     best_loss: float | None = None
@@ -80,7 +80,7 @@ def load_state(
     optimizer: torch.optim.Optimizer,
     distribute: Distribute = lambda tensor, like: tensor,
 ) -> TrainingState:
-    """Restore model, average and optimizer as `save_state` wrote them, with any number of processes.
+    """Restore model, average and optimizer as `save_state` wrote them; the number of processes may differ.
 
     Raises:
         ConfigError: if data, model or settings differ from those of the interrupted training.

@@ -5,7 +5,6 @@ Dimension names used in annotations: `fields` (N), `weights` (P of a spec), `poi
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING
 
 import torch
 from einops import rearrange
@@ -16,9 +15,6 @@ from torch.nn import functional
 from nfgen.errors import ConfigError
 
 from .spec import FieldSpec, fan_bound
-
-if TYPE_CHECKING:
-    pass
 
 SINE_FREQUENCY = 30.0  # omega_0 of SIREN (Sitzmann et al. 2020, section 3.2)
 CHUNK_NUMBERS = 1 << 17  # activations of a layer held at once in evaluation: 0.5 MB, two fit into a core's own cache

@@ -1,10 +1,9 @@
 """Chamfer distances between all pairs of two sets of point clouds, exact, without looking at every pair of points.
 
-The points of all clouds that ask for their nearest are sorted into one set of spatial groups, so that a group of 64 is
-small although its points come from many clouds. Each cloud that answers is cut into spatial blocks of 32 points. A
-group is first compared with the block that is nearest to it; the worst distance found bounds how far its points need to
-look, and only the blocks whose boxes are closer than that are compared next. A comparison of one block with all the
-groups that need it is one matrix product.
+All query points, of all clouds together, are sorted into spatial groups of 64; as the clouds overlap, a group covers
+little space. Each target cloud is cut into spatial blocks of 32 points. A group is first compared with the block nearest
+to it; the largest distance found bounds the search, and only the blocks whose boxes are closer than that are compared
+next. A comparison of one block with all the groups that need it is one matrix product.
 """
 
 from collections.abc import Iterator
@@ -25,7 +24,9 @@ from .clouds import Floats, as_clouds
 BLOCK_POINTS, GROUP_POINTS = 32, 64  # smaller ones prune more but make the products slow: measured 16 to 128 of both
 PRODUCT_GROUPS = 64  # groups in one product: 0.5 MB of distances, which stays in the cache of a core
 CLOUDS = 512  # clouds that ask at once; bounds the memory to some 100 MB at 2,048 points
-RECHECK = 1e-4  # float32 products lose digits by cancellation: below this share of the squared extent, use trees
+RECHECK = (
+    1e-4  # float32 products lose digits by cancellation: smaller shares of the squared extent are recomputed by trees
+)
 
 Matrix = npt.NDArray[np.float64]
 
@@ -57,7 +58,7 @@ class _Groups:
     cloud: Tensor
     """[groups * points], which cloud a point is of."""
     weight: Tensor
-    """[groups * points]: 1 / points of the cloud, and 0 for the repeated points that fill up the groups."""
+    """[groups * points]: 1 / (points of the cloud); 0 for the copies that fill up a group."""
 
 
 def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: int | None = None) -> Matrix:
@@ -69,7 +70,7 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
     Args:
         a: [A, points, 3].
         b: [B, points, 3], another number of points is fine; None compares `a` with itself at half the work.
-        workers: threads; None takes one a core.
+        workers: threads; None = one per core.
 
     Returns:
         float64 [A, B] in squared units of the coordinates. Errors are of the order of 1e-7 of the squared extent;
@@ -107,7 +108,7 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
 
 
 def _from_all(asking: Tensor, answering: Tensor, workers: int) -> Iterator[Matrix]:
-    """For each cloud that answers, mean squared distances [asking] of the asking clouds' points to it."""
+    """For each target cloud the mean squared distance [queries] from each query cloud to it."""
     blocks = _blocks(answering)
     parts = [(_groups(part), len(part)) for part in asking.split(CLOUDS)]
 
@@ -129,7 +130,7 @@ def _groups(clouds: Tensor) -> _Groups:
     order = _cut(together, GROUP_POINTS)
     y = _points(together, order)[0]
     flat = order.flatten()
-    # Of a repeated point only the last one counts.
+    # Only the last copy of a repeated point has a weight.
     place = torch.empty(count * points, dtype=torch.long)
     place[flat] = torch.arange(len(flat))
     weight = torch.zeros(len(flat), dtype=torch.float64)
@@ -148,7 +149,7 @@ def _cut(clouds: Tensor, size: int) -> Tensor:
     """Halve each cloud [clouds, points, 3] along the longest side of its box until parts hold about `size` points.
 
     Returns:
-        Indices of points, [clouds, parts, points of a part]; some points stand twice where parts would not be full.
+        Indices of points, [clouds, parts, points of a part]; some points are repeated to fill up parts.
     """
     count, points, _ = clouds.shape
     depth = max(0, round(np.log2(points / size)))
@@ -162,7 +163,7 @@ def _cut(clouds: Tensor, size: int) -> Tensor:
 
 
 def _points(clouds: Tensor, order: Tensor) -> Tensor:
-    """The points at indices [clouds, parts, points], [clouds, parts, points, 3]."""
+    """The points [clouds, parts, points, 3] at the indices `order` [clouds, parts, points]."""
     return clouds[torch.arange(len(clouds))[:, None, None], order]
 
 
@@ -179,7 +180,7 @@ def _distances(blocks: _Blocks, row: int, groups: _Groups, clouds: int) -> Matri
         side = (low + high) - (other_low + other_high)
         apart.addcmul_(side, side)
 
-    nearest = torch.full_like(groups.norm, torch.inf)  # less |y|^2, which is added at the end
+    nearest = torch.full_like(groups.norm, torch.inf)  # squared distance minus |y|^2, which is added below
     seeds = torch.zeros_like(gap, dtype=torch.bool).scatter_(0, apart.argmin(0, keepdim=True), True)
     _visit(seeds, left, groups, nearest)
     bound = (nearest + groups.norm).amax(1)

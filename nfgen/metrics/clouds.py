@@ -65,7 +65,7 @@ def surface_clouds(meshes: "Sequence[trimesh.Trimesh | None]", points: int, seed
 
 
 def thin(clouds: Floats, points: int, seed: int = 0) -> Floats:
-    """Keep a random subset of `points` points of every cloud; clouds that have no more are left as they are.
+    """Keep a random subset of `points` points of every cloud; smaller clouds are returned unchanged.
 
     Every cloud draws its own subset, so clouds that were sampled in the same order do not stay aligned.
     """
@@ -77,7 +77,7 @@ def thin(clouds: Floats, points: int, seed: int = 0) -> Floats:
 
 
 def z_score(clouds: Floats) -> Floats:
-    """Shift each cloud by its mean [3] and divide it by the one standard deviation of all its coordinates.
+    """Shift each cloud by its mean [3] and divide it by a single standard deviation, over all its coordinates.
 
     The normalisation of HyperDiffusion's evaluation (Erkoç et al., ICCV 2023, https://arxiv.org/abs/2303.17015).
 

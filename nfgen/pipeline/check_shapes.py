@@ -20,7 +20,7 @@ from nfgen.viz.render import PAPER, render_image, render_mesh
 
 TILE = 160  # pixels of a thumbnail's side
 MOST_TILES = 400  # on the sheet; more would not be looked at
-ZOOM = 0.86  # the corners of a box as wide as the frame are seen, too
+ZOOM = 0.86  # small enough that even a full-size box fits into a thumbnail
 CELLS = 80  # a side of an image's thumbnail, before it is drawn
 COLUMNS = ("shape", "class", "format", "extent", "up", "faces", "triangles", "bodies", "closed", "doubled", "open")
 
@@ -29,7 +29,7 @@ class CheckedShape(NamedTuple):
     """How one shape is read."""
 
     id: str
-    """Path below the folder that all sources share."""
+    """Path relative to the folder that all sources share."""
     label: str | None
     """Its class."""
     format: str
@@ -39,15 +39,15 @@ class CheckedShape(NamedTuple):
     up: str | None
     """Axis of the file that points up; None of images."""
     faces: int | None
-    """Of a mesh file, of any number of corners, as the file has them."""
+    """Polygons of a mesh file, before they are cut into triangles; None for other files."""
     triangles: int | None
-    """Of a mesh file, as they were read."""
+    """Triangles of a mesh file after reading; None for other files."""
     bodies: int | None
     """Connected parts of the surface."""
     closed: bool | None
     """Whether every edge of the surface joins two faces."""
     doubled: int | None
-    """Triangles of a mesh left out since others lie in the same place."""
+    """Triangles that were dropped because they duplicate others."""
     open: float
     """Share of the surface that encloses nothing, and is lost."""
     notes: tuple[str, ...]
@@ -107,8 +107,8 @@ def check_shapes(
 
     Args:
         sources: files, folders, zip files or globs of meshes, voxel grids or images.
-        reading: how files are read where they do not say it themselves.
-        limit: look at the first so many shapes only.
+        reading: settings for what files do not say themselves.
+        limit: number of shapes to look at, from the first; None = all.
         workers: processes; one for each processor if None.
         sheet: PNG file to write with a thumbnail of each shape.
 
@@ -122,7 +122,7 @@ def check_shapes(
     shown = {i * len(refs) // tiles_wanted for i in range(tiles_wanted)}
     outcomes: dict[int, _Looked | ShapeError] = {}
     with progress(len(refs), "check", "shape") as bar:
-        # Those without a thumbnail are done first, and the others by a job that draws.
+        # First the shapes without a thumbnail, then the others by a job that also draws.
         for drawn in (False, True):
             chosen = [i for i in range(len(refs)) if (i in shown) == drawn]
             found: dict[int, _Looked | ShapeError] = {}

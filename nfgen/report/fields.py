@@ -76,7 +76,7 @@ def likeness(fields: FieldSet) -> list[tuple[str, str]]:
         some = torch.nn.functional.normalize(vectors[:COMPARED].float(), dim=1)
         n = len(some)
         if n > 1:
-            # Without the n products of a field with itself.
+            # Without the diagonal: each field with itself.
             total = float((some @ some.T).sum() - (some * some).sum())
             found.append((name, f"{total / (n * (n - 1)):.2f}"))
     return found

@@ -41,12 +41,12 @@ def check_size(path: Path, archive: bool) -> None:
             members = opened.infolist()
         size = sum(member.file_size for member in members)
         packed = sum(member.compress_size for member in members)
-        limit = min(MAX_ARCHIVE_BYTES, MAX_MESH_BYTES, DEFLATE * packed, max(FREE_BYTES, MAX_RATIO * packed))
+        limit = min(MAX_ARCHIVE_BYTES, DEFLATE * packed, max(FREE_BYTES, MAX_RATIO * packed))
         if len(members) > MAX_MEMBERS or size > limit:
             claimed = f"{len(members):,} members of {size:,} bytes, packed {packed:,}"
             raise ShapeError(
-                f"is too large ({claimed}; the limits are {MAX_MEMBERS:,} and {MAX_ARCHIVE_BYTES:,})",
-                "decimate the mesh",
+                f"is too large ({claimed}; the limits are {MAX_MEMBERS:,} members and {limit:,} bytes)",
+                "decimate the mesh, or pack it again",
             )
     if size > MAX_MESH_BYTES:
         raise ShapeError(f"is too large ({size:,} bytes; the limit is {MAX_MESH_BYTES:,})", "decimate the mesh")

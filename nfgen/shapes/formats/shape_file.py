@@ -12,7 +12,8 @@ from typing import BinaryIO
 
 from nfgen.errors import ShapeError
 
-DEFLATE = 1032  # no byte of a zip member unpacks to more (zlib's technical details)
+from .limits import DEFLATE
+
 MAX_MEMBER_BYTES = 2**30  # of one member unpacked; it is held in memory
 MAX_BESIDE = 64  # files in the folder of a member that names others, as a .gltf names its buffers
 
