@@ -41,13 +41,13 @@ def worker_pool(processes: int) -> Iterator[Submit]:
 
 
 def _begin() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers in order
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent handles Ctrl-C and ends its workers
     os.environ["IGL_NUM_THREADS"] = "1"  # the processes are the parallelism
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 
 def _end_with_parent() -> None:
-    """A killed parent tells its workers nothing: without this they would wait for work for ever."""
+    """End with the parent: if it is killed, workers would otherwise wait for work forever."""
     parent = multiprocessing.parent_process()
     if parent is not None:
         parent.join()

@@ -102,8 +102,8 @@ def pre_activations(
     # Without autocast: a signed distance is a small difference of large sums.
     with torch.autocast(weights.device.type, enabled=False):
         for matrix, bias in unflatten(spec, weights):
-            told = matrix @ (ACTIVATIONS[spec.activations[len(found) - 1]](values) if found else values)
-            values = told if bias is None else told + bias[..., None]
+            product = matrix @ (ACTIVATIONS[spec.activations[len(found) - 1]](values) if found else values)
+            values = product if bias is None else product + bias[..., None]
             found.append(values)
     return found
 
