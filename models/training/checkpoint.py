@@ -35,7 +35,7 @@ class TrainingState(Configuration):
     """Progress of a training; with its tensors, everything that the next step depends on."""
 
     step: int = 0
-    """Steps done. Order and dropout depend on it and the seed only; without a time limit the learning rate does, too."""
+    """Steps done. Order and dropout depend on it and the seed only; without a time limit so does the learning rate."""
     seconds: float = 0.0
     """Time of training so far."""
     best_loss: float | None = None

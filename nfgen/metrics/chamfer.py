@@ -1,9 +1,9 @@
 """Chamfer distances between all pairs of two sets of point clouds, exact, without looking at every pair of points.
 
 All query points, of all clouds together, are sorted into spatial groups of 64; as the clouds overlap, a group covers
-little space. Each target cloud is cut into spatial blocks of 32 points. A group is first compared with the block nearest
-to it; the largest distance found bounds the search, and only the blocks whose boxes are closer than that are compared
-next. A comparison of one block with all the groups that need it is one matrix product.
+little space. Each target cloud is cut into spatial blocks of 32 points. A group is first compared with the block that
+is nearest to it; the largest distance found bounds the search, and only the blocks whose boxes are closer than that are
+compared next. A comparison of one block with all the groups that need it is one matrix product.
 """
 
 from collections.abc import Iterator
@@ -24,9 +24,7 @@ from .clouds import Floats, as_clouds
 BLOCK_POINTS, GROUP_POINTS = 32, 64  # smaller ones prune more but make the products slow: measured 16 to 128 of both
 PRODUCT_GROUPS = 64  # groups in one product: 0.5 MB of distances, which stays in the cache of a core
 CLOUDS = 512  # clouds that ask at once; bounds the memory to some 100 MB at 2,048 points
-RECHECK = (
-    1e-4  # float32 products lose digits by cancellation: smaller shares of the squared extent are recomputed by trees
-)
+RECHECK = 1e-4  # of the squared extent: below it float32 products lose digits by cancellation, and trees take over
 
 Matrix = npt.NDArray[np.float64]
 
