@@ -1,6 +1,5 @@
 """`nfgen`: the group of all commands, and how a mistake is told."""
 
-import io
 import shlex
 import sys
 from collections.abc import Sequence
@@ -24,6 +23,7 @@ from .fit import fit
 from .generate import generate
 from .info import info
 from .options import say_notes
+from .plain_output import plain_output
 from .push import push
 from .report import report
 from .shapes import shapes
@@ -32,6 +32,8 @@ from .train import train
 
 INTERRUPTED = 130  # what shells give for SIGINT
 MISTAKE = 2
+NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
+"""Words of torch's errors."""
 
 
 class Group(click.Group):
@@ -45,9 +47,10 @@ class Group(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
         words = sys.argv[1:] if args is None else args
         self._words = words
-        for stream in (sys.stdout, sys.stderr):
-            if isinstance(stream, io.TextIOWrapper):
-                stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a Windows terminal's own may lack →
+        with plain_output():
+            return self._run(words, args, *rest, **kwargs)
+
+    def _run(self, words: Sequence[str], args: Sequence[str] | None, *rest: Any, **kwargs: Any) -> Any:
         debug = "--debug" in words
         try:
             with made_by(words):
@@ -56,6 +59,13 @@ class Group(click.Group):
             if debug:
                 raise
             _end(MISTAKE, error.problem, error.remedy)
+        except (OSError, MemoryError, RuntimeError) as error:
+            if debug:
+                raise
+            words_for_it = _of_the_machine(error)
+            if words_for_it is None:
+                _end(1, f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where")
+            _end(MISTAKE, *words_for_it)
         except Exception as error:
             if debug:
                 raise
@@ -74,6 +84,16 @@ class Group(click.Group):
                 launched = ", by as many processes as you like" if count() > 1 else ""
                 remedy = f"go on with{launched}: {shlex.join(['nfgen', *again, '--resume'])}"
             _end(INTERRUPTED, "interrupted", remedy)
+
+
+def _of_the_machine(error: OSError | MemoryError | RuntimeError) -> tuple[str, str] | None:
+    """Problem and remedy of what is no mistake of ours: a disk, a folder's rights, memory. None if it may be one."""
+    if isinstance(error, OSError):
+        place = "" if error.filename is None else f"{error.filename}: "
+        return f"{place}{error.strerror or error}", "check the path, its rights and the disk"
+    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+        return "there is not enough memory", "give smaller numbers or batches, or use a larger machine"
+    return None
 
 
 def _end(code: int, problem: str, remedy: str | None) -> NoReturn:

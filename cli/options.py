@@ -30,7 +30,9 @@ class Artifact(click.Path):
 artifact = Artifact(path_type=Path)
 
 out = click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-seed = click.option("--seed", type=click.IntRange(0), default=0, show_default=True, help="Of all random numbers.")
+seed = click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of all random numbers."
+)
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact that is there already.")
 resume = click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 device = click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …")

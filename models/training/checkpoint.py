@@ -132,9 +132,9 @@ def cut_log(run: Path, step: int) -> None:
     if not (run / LOG).exists():
         return
     kept = []
-    for line in (run / LOG).read_text().splitlines():
+    for line in (run / LOG).read_text(encoding="utf-8", errors="replace").splitlines():
         # A killed process may leave an incomplete line.
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            if json.loads(line)["step"] <= step:
+            if files.parse_json(line)["step"] <= step:
                 kept.append(line + "\n")
     files.write_atomically(run / LOG, "".join(kept).encode())

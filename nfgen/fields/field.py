@@ -81,7 +81,7 @@ class Field:
         try:
             files.check_tensor_file(path)
             with safe_open(path, "pt") as file:
-                spec = FieldSpec.from_json(json.loads((file.metadata() or {})["spec"]))
+                spec = FieldSpec.from_json(files.parse_json((file.metadata() or {})["spec"]))
                 weights = file.get_tensor("weights")
             if weights.dtype != torch.float32 or not torch.isfinite(weights).all():
                 raise ValueError("its weights are not finite float32 numbers")

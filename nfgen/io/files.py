@@ -19,6 +19,7 @@ from torch import Tensor
 from nfgen.errors import ArtifactError, ConfigError
 
 MAX_JSON_BYTES = 256 << 20  # fit_report.json of a million fields is about 170 MB; more is not ours
+MAX_JSON_VALUES = 20_000_000  # a number takes some 40 bytes of memory, however few in the file
 MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
 TEMPORARY = ".*.nfgen-tmp"
 """Names of files that are not yet whole."""
@@ -64,12 +65,26 @@ def read_json(path: Path) -> Any:
             raise ArtifactError(f"{path} is not a regular file", remedy)
         if path.stat().st_size > MAX_JSON_BYTES:
             raise ArtifactError(f"{path} is larger than {MAX_JSON_BYTES:,} bytes", remedy)
-        content = path.read_bytes()
-        if content.count(b"[") + content.count(b"{") > MAX_JSON_CONTAINERS:
-            raise ArtifactError(f"{path} holds more than {MAX_JSON_CONTAINERS:,} lists and objects", remedy)
-        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
-    except (OSError, ValueError, RecursionError) as error:
+        return parse_json(path.read_bytes())
+    except (OSError, ValueError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", remedy) from error
+
+
+def parse_json(content: bytes | str) -> Any:
+    """The one reader of JSON that comes from files.
+
+    Raises:
+        ValueError: if it is not JSON (NaN, infinity and numbers beyond the floats are not), nested too deeply, or of
+            more values than the limits.
+    """
+    content = content.encode() if isinstance(content, str) else content
+    containers, values = content.count(b"[") + content.count(b"{"), content.count(b",")
+    if containers > MAX_JSON_CONTAINERS or values > MAX_JSON_VALUES:
+        raise ValueError(f"more than {MAX_JSON_CONTAINERS:,} lists and objects, or {MAX_JSON_VALUES:,} values")
+    try:
+        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+    except RecursionError as error:
+        raise ValueError("nested too deeply") from error
 
 
 def _refuse_constant(name: str) -> None:

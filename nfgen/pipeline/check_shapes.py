@@ -156,9 +156,6 @@ class _Look(NamedTuple):
         except ShapeError as error:
             return error
 
-    def do_all(self, refs: list[ShapeRef]) -> list[_Looked | ShapeError]:
-        return [self.do(ref) for ref in refs]
-
 
 def _described(ref: ShapeRef, shape: Shape) -> CheckedShape:
     extent: tuple[float, ...]

@@ -6,6 +6,8 @@ import os
 from collections import Counter
 from pathlib import Path
 
+from nfgen.io import files
+
 from .sample_set import Sample
 
 JOURNAL = "journal.jsonl"
@@ -40,7 +42,7 @@ class Journal:
             file.truncate(sum(map(len, whole)))
         with contextlib.suppress(ValueError, KeyError, TypeError):
             for line in whole:
-                entry = json.loads(line)
+                entry = files.parse_json(line)
                 sample = None if entry["sample"] is None else Sample.from_json(entry["sample"])
                 self._count(entry["index"], sample, entry["empty"], entry.get("body"), entry.get("why"))
 

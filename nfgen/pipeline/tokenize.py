@@ -70,6 +70,7 @@ def tokenize(
     chosen = registry.create(tokenizer, **settings)
     if views and found.views is Tokenizer.views:
         chosen.views(fields.weights[:1], fields.spec, views, seed)  # says that it has none, before an hour of fitting
+    split(len(fields), heldout, seed)  # an impossible share is refused before anything is written
     plan = {
         "tokenizer": tokenizer,
         "settings": {k: v for k, v in chosen.config.to_json().items() if k not in found.FREE_ON_RESUME},

@@ -1,6 +1,5 @@
 """Finds the artifacts at the paths of a report."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -103,10 +102,10 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     if not path.is_file():
         return []
     try:
-        lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+        lines = [files.parse_json(line) for line in path.read_bytes().splitlines() if line.strip()]
         if not all(isinstance(line, dict) and isinstance(line["step"], int | float) for line in lines):
             raise ValueError("a line is not an object with a step")
-    except (OSError, ValueError, KeyError, RecursionError) as error:
+    except (OSError, ValueError, KeyError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", "train the run again") from error
     return lines
 

@@ -32,7 +32,7 @@ def uninterrupted() -> Iterator[None]:
     presses: list[bool] = []
     with sigint_calls(lambda: presses.append(True)) as before:
         yield
-    if presses:
+    if presses and before is not signal.SIG_IGN:  # a process that was started deaf to Ctrl-C stays so
         if not callable(before):
             raise KeyboardInterrupt
         before(signal.SIGINT, None)

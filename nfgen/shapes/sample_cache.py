@@ -11,7 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from nfgen.errors import ArtifactError, NfgenError
-from nfgen.io.files import check_tensor_file
+from nfgen.io.files import check_tensor_file, parse_json
 from nfgen.runtime.machine import is_running
 
 from .base import Samples, Shape, Transform
@@ -41,7 +41,7 @@ class SampleCache:
         try:
             check_tensor_file(path)
             with safe_open(path, framework="numpy") as file:
-                about = json.loads(file.metadata()["shape"])
+                about = parse_json(file.metadata()["shape"])
                 transform = Transform.from_json(about["transform"])
                 notes, lost = tuple(map(str, about["notes"])), float(about["lost"])
                 samples = Samples(file.get_tensor("points"), file.get_tensor("values"))

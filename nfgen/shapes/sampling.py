@@ -14,6 +14,7 @@ from nfgen.runtime.progress import Progress, progress
 from nfgen.runtime.worker_pool import Submit, worker_pool
 
 from .base import Samples, Transform, shape_rng
+from .guarded import guarded, is_plain, limits_in_words, memory_limit
 from .sample_cache import SampleCache
 from .shape_ref import ShapeRef
 
@@ -105,16 +106,14 @@ def sample_shapes(
 
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
-class Job(Protocol[T]):
+class Job(Protocol[T_co]):
     """Something to do with each of many shapes, in this process or others."""
 
-    def do(self, ref: ShapeRef) -> T | ShapeError:
+    def do(self, ref: ShapeRef) -> T_co | ShapeError:
         """Do it with one shape."""
-
-    def do_all(self, refs: list[ShapeRef]) -> list[T | ShapeError]:
-        """Do it with some shapes."""
 
 
 def do_each(
@@ -122,19 +121,23 @@ def do_each(
 ) -> None:
     """Do a job with each shape that has no outcome yet: the first second's worth here, the others over processes.
 
-    A shape that ends its process gets a ShapeError as its outcome.
+    Files that may cost more than their size says are read in other processes, within limits (see `guarded`). A shape
+    that ends its process gets a ShapeError as its outcome.
 
     Args:
         outcomes: by the place of the shape in `refs`; filled.
-        workers: processes; one for each processor if None, none but this one if 1.
+        workers: processes; one for each processor if None, none but this one (and one for files that may cost much)
+            if 1.
     """
     missing = [i for i in range(len(refs)) if i not in outcomes]
     processes = processors() if workers is None else max(workers, 1)
     started = time.monotonic()
-    while missing and (processes == 1 or time.monotonic() - started < ALONE_SECONDS):
-        i = missing.pop(0)
+    plain, missing = [i for i in missing if is_plain(refs[i])], [i for i in missing if not is_plain(refs[i])]
+    while plain and (processes == 1 or time.monotonic() - started < ALONE_SECONDS):
+        i = plain.pop(0)
         outcomes[i] = job.do(refs[i])
         bar.update()
+    missing = sorted(missing + plain)
     if missing:
         _do_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar)
 
@@ -158,9 +161,6 @@ class _Job(NamedTuple):
             self.cache.write(ref, self.near, self.uniform, self.seed, shape, samples)
         return shape.transform, samples, shape.notes, shape.lost
 
-    def do_all(self, refs: list[ShapeRef]) -> list[Outcome]:
-        return [self.do(ref) for ref in refs]
-
 
 def _do_over_processes(
     job: Job[T],
@@ -170,10 +170,11 @@ def _do_over_processes(
     outcomes: dict[int, T | ShapeError],
     bar: Progress,
 ) -> None:
+    most_bytes = memory_limit(processes)
     size = max(1, min(CHUNK, len(missing) // (4 * processes)))
     chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
     with contextlib.suppress(BrokenProcessPool), worker_pool(processes) as submit:
-        for chunk, results in _finished(submit, job, refs, chunks):
+        for chunk, results in _finished(submit, job, refs, chunks, most_bytes):
             outcomes.update(zip(chunk, results, strict=True))
             bar.update(len(chunk))
     # Only after a process died: each remaining shape in a process of its own, so that the one to blame is found.
@@ -181,15 +182,16 @@ def _do_over_processes(
         if i not in outcomes:
             try:
                 with worker_pool(1) as submit:
-                    outcomes[i] = submit(job.do, refs[i]).result()
+                    (outcomes[i],) = submit(guarded, job.do, [refs[i]], most_bytes).result()
             except BrokenProcessPool:
-                outcomes[i] = ShapeError(f"{refs[i].id}: ended the process that read it", "is there enough memory?")
+                words = limits_in_words(most_bytes)
+                outcomes[i] = ShapeError(f"{refs[i].id}: ended the process that read it ({words})", "decimate the mesh")
             bar.update()
 
 
 def _finished(
-    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]]
+    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]], most_bytes: int
 ) -> Iterator[tuple[list[int], list[T | ShapeError]]]:
-    futures = {submit(job.do_all, [refs[i] for i in chunk]): chunk for chunk in chunks}
+    futures = {submit(guarded, job.do, [refs[i] for i in chunk], most_bytes): chunk for chunk in chunks}
     for future in as_completed(futures):
         yield futures[future], future.result()

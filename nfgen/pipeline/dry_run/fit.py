@@ -16,6 +16,8 @@ from nfgen.fitting.job import FitJob, SampleConfig
 from nfgen.fitting.optimize import FitConfig, fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
 from nfgen.runtime.machine import peak_memory, processors
+from nfgen.shapes import ShapeRef
+from nfgen.shapes.guarded import is_plain
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 
 from .estimate import Plan, per_turn, silent, timed
@@ -48,7 +50,7 @@ def plan_fit(
         job = FitJob(spec, str(init), config, samples, (), Path(folder), False, 1, None)
         found: list[Any] = job.sample(chosen[:1])[0]  # pays for the imports
         timed_ones = chosen[1:] or chosen
-        sampling = timed(lambda: found.extend(job.sample(timed_ones)[0])) / len(timed_ones) * len(refs)
+        sampling = _seconds_a_shape(job, timed_ones, found) * len(refs)
         if not found:
             raise NfgenError(f"none of the {len(chosen)} shapes probed was usable", "look at the shapes named")
         at_once = min(config.batch, len(refs))
@@ -86,6 +88,15 @@ def plan_fit(
     bytes_a_shape = 4 * (spec.dims + 1) * sum(points.points.shape[1:2] + points.check_points.shape[1:2])
     waiting = max(0, min(SAMPLED_AT_ONCE, len(refs)) - at_once) * bytes_a_shape
     return Plan({"shapes": len(refs), "weights a field": spec.size}, seconds, peak_memory() + waiting)
+
+
+def _seconds_a_shape(job: FitJob, refs: list[ShapeRef], found: list[Any]) -> float:
+    """Sample shapes, put them into a list, and give the time of one."""
+    several = timed(lambda: found.extend(job.sample(refs)[0]))
+    if len(refs) == 1 or all(is_plain(ref) for ref in refs):
+        return several / len(refs)
+    # They are read in another process, whose start is paid once.
+    return max(several - timed(lambda: job.sample(refs[:1])), 0.0) / (len(refs) - 1)
 
 
 def _over_processes(seconds: float, shapes: int, workers: int | None) -> float:

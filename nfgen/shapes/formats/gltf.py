@@ -1,6 +1,5 @@
 """glTF 2.0, as JSON or GLB (https://registry.khronos.org/glTF/specs/2.0/glTF-2.0.html): the meshes of its scene."""
 
-import json
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
+from nfgen.io.files import parse_json
 
 from .file_mesh import Assembly, Faces, FileMesh, Vertices, check_count, no_faces
 from .gltf_accessors import Accessors
@@ -88,7 +88,7 @@ def _container(path: Path) -> tuple[dict[str, Any], bytes]:
 
 
 def _parsed(text: bytes) -> dict[str, Any]:
-    tree = json.loads(text)
+    tree = parse_json(text)
     if not isinstance(tree, dict):
         raise ShapeError("its JSON is no glTF", "check the file")
     return tree
