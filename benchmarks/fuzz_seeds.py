@@ -230,16 +230,14 @@ def make_field(folder: Path) -> None:
 
 
 def configs() -> dict[str, type[Configuration]]:
-    from nfgen.fitting.job import SampleConfig
-    from nfgen.fitting.optimize import FitConfig
-    from nfgen.models.generation.logits import SamplingConfig
-    from nfgen.models.gpt import GPTConfig
+    from nfgen.fitting.config import FitConfig, PointSamplingConfig
+    from nfgen.models.config import GPTConfig
+    from nfgen.models.generation.config import SamplingConfig
     from nfgen.models.training.config import TrainConfig
     from nfgen.tokenizers.vq.config import VQConfig
-    from nfgen.tokenizers.weights.codebook import CodebookConfig
-    from nfgen.tokenizers.weights.histogram import HistogramConfig
+    from nfgen.tokenizers.weights.config import CodebookConfig, HistogramConfig
 
-    known = (FieldSpec, FitConfig, SampleConfig, TrainConfig, GPTConfig, SamplingConfig)
+    known = (FieldSpec, FitConfig, PointSamplingConfig, TrainConfig, GPTConfig, SamplingConfig)
     return {one.__name__: one for one in (*known, HistogramConfig, CodebookConfig, VQConfig)}
 
 

@@ -15,7 +15,8 @@ from peers.operators import declare_missing_operators
 from speed import in_turns, ratio, report
 
 from nfgen.models.base import SequenceModel
-from nfgen.models.generation.logits import SamplingConfig, draw, generators, uniforms
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.generation.logits import draw, generators, uniforms
 from nfgen.models.gpt import GPT
 from nfgen.models.presets import SIZES, preset
 from nfgen.models.registry import create

@@ -1,7 +1,6 @@
 """`diffusion`: a transformer that denoises all continuous tokens of a field at once, in HyperDiffusion's manner."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,12 +9,12 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.config import require
-from nfgen.models.generation.logits import SamplingConfig
-from nfgen.models.nn.transformer import Transformer, TransformerConfig, learning_rate_at
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.nn.transformer import Transformer, learning_rate_at
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
+from .config import JUDGED_LEVELS, DiffusionConfig
 
 FIRST_VARIANCE, LAST_VARIANCE = (
     0.1,
@@ -23,31 +22,6 @@ FIRST_VARIANCE, LAST_VARIANCE = (
 )  # added per unit of time by the linear schedule (1e-4 to 0.02 at 1,000 levels)
 LAST_SHARE = 0.999  # of variance that one level may replace
 WAVES = 64  # sines, and as many cosines, that tell the network the level
-JUDGED_LEVELS = 8  # evenly spread levels at which held-out fields are judged, with the same noise each time
-
-
-@dataclass(frozen=True)
-class DiffusionConfig(TransformerConfig):
-    """Settings of diffusion."""
-
-    dropout: float = 0.0
-    """As in the transformer, but none by default: the noise is regularisation enough."""
-    process: Literal["diffusion", "flow"] = "diffusion"
-    """`diffusion`: variance is kept, the schedule is linear, and the clean tokens are predicted (DDPM,
-    https://arxiv.org/abs/2006.11239, as HyperDiffusion has it). `flow`: straight lines from noise to tokens, of which
-    the velocity is predicted (flow matching, https://arxiv.org/abs/2210.02747)."""
-    noise_levels: int = 500
-    """Levels of noise in training."""
-    denoise_steps: int = 50
-    """Levels that generation goes through, evenly spread (DDIM, https://arxiv.org/abs/2010.02502)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(
-            self.noise_levels >= JUDGED_LEVELS, "noise_levels", f"must be {JUDGED_LEVELS} or more", self.noise_levels
-        )
-        most = f"must be 1 to the {self.noise_levels} noise levels"
-        require(0 < self.denoise_steps <= self.noise_levels, "denoise_steps", most, self.denoise_steps)
 
 
 class DiffusionTransformer(SequenceModel):

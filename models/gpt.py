@@ -1,39 +1,21 @@
 """`gpt`: the cross-entropy transformer over codes, in nanoGPT's shape."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import require
 from nfgen.errors import ConfigError
-from nfgen.models.generation.logits import SamplingConfig, draw, uniforms
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.generation.logits import draw, uniforms
 from nfgen.models.nn.heads import OWN_VECTORS_UP_TO, CodeEmbedding, DigitHead, Head, TableHead
-from nfgen.models.nn.transformer import TransformerConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .autoregressive import CausalModel
 from .base import allowed_ranges
-
-
-@dataclass(frozen=True)
-class GPTConfig(TransformerConfig):
-    """Settings of GPT."""
-
-    head: Literal["auto", "tied", "untied", "digits"] = "auto"
-    """How codes are read off: `tied` by the embedding's own vectors, `untied` by others, `digits` digit after digit of
-    an FSQ code; `auto` = digits where a code has several and there are more than 4,096 codes, else untied. Held-out
-    nats a token after 300 steps on 64 codes of 1,000 of a chair: 2.14 untied, 2.23 tied, 2.31 digits."""
-    label_smoothing: float = 0.0
-    """Share of each target's probability that goes evenly to all codes allowed there."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(0 <= self.label_smoothing < 1, "label_smoothing", "must lie in [0, 1)", self.label_smoothing)
+from .config import GPTConfig
 
 
 class GPT(CausalModel):
@@ -103,12 +85,12 @@ class GPT(CausalModel):
         advance: Callable[[], None] | None = None,
         earlier: "GPT | None" = None,
     ) -> Int[Tensor, "fields tokens"]:
-        """As any model does; `settings.contrast` compares with the model of `earlier` weights."""
+        """As any model does; `settings.contrastive_weight` compares with the model of `earlier` weights."""
         count, given = len(labels), 0 if prefix is None else prefix.shape[1]
         numbers = uniforms(randoms, self.vocabulary.length).to(labels.device)
         tokens = labels.new_empty(count, self.vocabulary.length)
         # A weighted sum of logits: its weights add up to 1, so that what each softmax divides by changes nothing.
-        models = ((self, 1 + settings.contrast), (earlier, -settings.contrast))
+        models = ((self, 1 + settings.contrastive_weight), (earlier, -settings.contrastive_weight))
         classes = ((labels, settings.guidance), (torch.full_like(labels, -1), 1 - settings.guidance))
         readers = [
             (_Reader(model, of, prefix), share * weight)

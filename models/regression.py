@@ -1,34 +1,18 @@
 """`regression`: the talk's transformer over continuous tokens, with the L1 norm as its loss."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.config import require
-from nfgen.models.generation.logits import SamplingConfig
-from nfgen.models.nn.transformer import TransformerConfig, learning_rate_at
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.nn.transformer import learning_rate_at
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .autoregressive import CausalModel
-
-
-@dataclass(frozen=True)
-class RegressionConfig(TransformerConfig):
-    """Settings of the regression transformer."""
-
-    dropout: float = 0.0
-    """As in the transformer, but none by default: dropout noises the values that are to be predicted."""
-    input_noise: float = 0.0
-    """Standard deviation of Gaussian noise on the tokens that are read in training, in units of a token's numbers. It
-    teaches the model to recover from its own small errors, which add up over a rolled-out sequence."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.input_noise >= 0, "input_noise", "must not be negative", self.input_noise)
+from .config import RegressionConfig
 
 
 class RegressionTransformer(CausalModel):

@@ -9,7 +9,7 @@ import torch
 
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.spec import FieldSpec
-from nfgen.fitting.optimize import FitConfig
+from nfgen.fitting.config import FitConfig
 from nfgen.io import artifact, files
 from nfgen.tokens.token_set import common_frame, split
 from nfgen.tokens.vocabulary import Vocabulary

@@ -1,48 +1,13 @@
 """Drawing one token from logits, and the randomness that each sample has to itself."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import Configuration, require
 from nfgen.errors import NfgenError
 
-
-@dataclass(frozen=True)
-class SamplingConfig(Configuration):
-    """How tokens are drawn; the filters are applied in the order of the fields."""
-
-    temperature: float = 1.0
-    """Logits are divided by it; 0 takes the likeliest token."""
-    top_k: int | None = None
-    """Keep the k likeliest tokens."""
-    top_p: float = 1.0
-    """Keep the likeliest tokens that together hold this share (nucleus, https://arxiv.org/abs/1904.09751)."""
-    min_p: float = 0.0
-    """Keep tokens at least this share as likely as the likeliest one (https://arxiv.org/abs/2407.01082)."""
-    guidance: float = 1.0
-    """Weight of the class: logits are those of any class + guidance x (those of the class - those of any); 1 = none."""
-    contrast: float = 0.0
-    """Weight of what a GPT learned since its lowest held-out loss: log-probabilities are its last ones + contrast x
-    (its last ones - those from back then); 0 = none. What both find likely is what any chair has; what only the last
-    ones do makes one (contrastive decoding, https://arxiv.org/abs/2210.15097; https://arxiv.org/abs/2406.02507)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.temperature >= 0, "temperature", "must not be negative", self.temperature)
-        require(self.top_k is None or self.top_k > 0, "top_k", "must be positive", self.top_k)
-        require(0 < self.top_p <= 1, "top_p", "must lie in (0, 1]", self.top_p)
-        require(0 <= self.min_p <= 1, "min_p", "must lie in [0, 1]", self.min_p)
-        require(self.guidance >= 0, "guidance", "must not be negative", self.guidance)
-        require(self.contrast >= 0, "contrast", "must not be negative", self.contrast)
-
-    @property
-    def passes(self) -> int:
-        """How many times a model reads each token: for the class and for any, with its own and with earlier weights."""
-        return (1 + (self.guidance != 1)) * (1 + (self.contrast != 0))
+from .config import SamplingConfig
 
 
 def generators(seed: int, indices: range) -> list[np.random.Generator]:

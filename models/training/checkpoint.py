@@ -10,7 +10,6 @@ RUN/log.jsonl            a line a logged step
 import contextlib
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +30,6 @@ Place = Callable[[Tensor, Tensor], Tensor]
 """Spreads a whole tensor over processes as another one is."""
 
 
-@dataclass(frozen=True)
 class TrainingState(Configuration):
     """Where a training stands; with the tensors beside it, everything that the next step depends on."""
 

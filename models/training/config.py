@@ -1,75 +1,59 @@
 """Settings of a training, and its schedule of learning rates."""
 
 import math
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from nfgen.config import Configuration, require
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
+
+from nfgen.config import Configuration
 
 DEFAULT_STEPS = 2000
 
 
-@dataclass(frozen=True)
 class TrainConfig(Configuration):
     """How a model is trained."""
 
-    steps: int | None = None
+    steps: PositiveInt | None = None
     """Optimizer steps; None = 2,000, or as many as `minutes` allows."""
-    minutes: float | None = None
+    minutes: PositiveFloat | None = None
     """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
-    batch_size: int = 64
+    batch_size: PositiveInt = 64
     """Sequences a step, of all processes together."""
-    tokens_per_pass: int = 8192
+    tokens_per_pass: PositiveInt = 8192
     """Most tokens that go through the model at once: larger batches are split and their gradients added."""
-    accumulate: int = 1
+    accumulate: PositiveInt = 1
     """Passes, at least, into which each process splits its share of the batch, adding their gradients: less memory, the
     same steps."""
     shard: bool = False
     """Spread weights, gradients and the optimizer's memory over the processes (FSDP) instead of a copy in each."""
-    learning_rate: float | None = None
+    learning_rate: PositiveFloat | None = None
     """Peak of the learning rate; None = what suits the model."""
-    warmup: int = 100
+    warmup: NonNegativeInt = 100
     """Steps in which the learning rate rises, at most a tenth of all."""
-    final_learning_rate: float = 0.1
+    final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.1
     """Where the cosine ends, as a share of the peak."""
-    weight_decay: float = 0.1
+    weight_decay: NonNegativeFloat = 0.1
     """AdamW's decay, on matrices only."""
-    beta2: float = 0.99
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
     """AdamW's memory of squared gradients; below the usual 0.999, as runs are short."""
-    clip: float = 1.0
+    clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
-    average: float = 0.999
+    average: Annotated[float, Field(ge=0, lt=1)] = 0.999
     """Decay of the moving average of weights, reached slowly; evaluation and generation use the averaged ones."""
-    evaluate_every: int = 100
+    evaluate_every: PositiveInt = 100
     """Steps between two held-out losses, each with a checkpoint."""
-    log_every: int = 20
+    log_every: PositiveInt = 20
     """Steps between two lines of the log."""
-    sample_every: int = 500
+    sample_every: NonNegativeInt = 500
     """Steps between two calls of `on_sample`; 0 = none."""
-    patience: int = 20
+    patience: NonNegativeInt = 20
     """Stop after this many evaluations without a lower held-out loss; 0 = never."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Of matrix products; auto = bfloat16 where it is much the faster here and the model bears it."""
-    seed: int = 0
+    seed: NonNegativeInt = 0
     """Of initial weights, order and dropout."""
     device: str = "cpu"
     """Where to train."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("batch_size", "tokens_per_pass", "accumulate", "evaluate_every", "log_every"):
-            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
-        for key in ("steps", "minutes", "learning_rate"):
-            value = getattr(self, key)
-            require(value is None or value > 0, key, "must be positive", value)
-        for key in ("warmup", "sample_every", "patience", "seed", "weight_decay"):
-            require(getattr(self, key) >= 0, key, "must not be negative", getattr(self, key))
-        for key in ("average", "beta2"):
-            require(0 <= getattr(self, key) < 1, key, "must lie in [0, 1)", getattr(self, key))
-        require(
-            0 <= self.final_learning_rate <= 1, "final_learning_rate", "must lie in [0, 1]", self.final_learning_rate
-        )
-        require(self.clip > 0, "clip", "must be positive", self.clip)
 
     @property
     def last_step(self) -> int | None:

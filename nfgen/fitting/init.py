@@ -1,6 +1,5 @@
 """Where fits start: nowhere in particular, from the first shape's field, from one of many shapes, or from a file."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -49,7 +48,7 @@ def _fitted_base(job: FitJob, refs: list[ShapeRef]) -> Tensor:
     pooled, values = points.points.flatten(0, 1)[None], points.values.flatten()[None]
     config = job.config
     if job.init == "shared":
-        config = replace(config, points=config.points * SHARED_STEPS_POINTS)
+        config = config.replace(points=config.points * SHARED_STEPS_POINTS)
     order = torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(config.seed))
     start = initial_weights(job.spec, 1, torch.Generator().manual_seed(config.seed))
     return fit_batch(job.spec, pooled[:, order], values[:, order], start, config).weights[0]

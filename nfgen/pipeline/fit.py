@@ -16,10 +16,11 @@ from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
 from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.fitting.init import find_base
-from nfgen.fitting.job import FitJob, SampleConfig
+from nfgen.fitting.job import FitJob
 from nfgen.fitting.merge import PARTS, pack
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.optimize import fit_batch
 from nfgen.fitting.snapshots import SnapshotRecorder
 from nfgen.io import artifact
 from nfgen.runtime.executor import Engine, create_engine
@@ -41,7 +42,7 @@ def fit_fields(
     spec: FieldSpec | str = "talk",
     init: str | Path = "shared",
     config: FitConfig | None = None,
-    samples: SampleConfig | None = None,
+    samples: PointSamplingConfig | None = None,
     reading: ReadingConfig = AS_FOUND,
     limit: int | None = None,
     strict: bool = False,
@@ -75,7 +76,7 @@ def fit_fields(
     Raises:
         NfgenError: if no shape was usable, or the arguments do not go together.
     """
-    config, samples, engine = config or FitConfig(), samples or SampleConfig(), create_engine(engine)
+    config, samples, engine = config or FitConfig(), samples or PointSamplingConfig(), create_engine(engine)
     if on_step is not None and not engine.here:
         raise ConfigError("on_step is called by the local engine only", "leave it out, or fit with engine local")
     spec, refs = list_shapes(sources, spec, samples, limit, config.seed, reading)
@@ -124,7 +125,7 @@ def fit_fields(
 def list_shapes(
     sources: str | Path | Sequence[str | Path],
     spec: FieldSpec | str,
-    samples: SampleConfig,
+    samples: PointSamplingConfig,
     limit: int | None,
     seed: int,
     reading: ReadingConfig = AS_FOUND,
@@ -232,19 +233,19 @@ def _each(listeners: Sequence[OnStep | None]) -> OnStep | None:
     return tell if present else None
 
 
-def sort_settings(settings: dict[str, Any]) -> tuple[FitConfig, SampleConfig]:
+def sort_settings(settings: dict[str, Any]) -> tuple[FitConfig, PointSamplingConfig]:
     """Tell settings of the fit and of the samples apart by their names.
 
     Raises:
         ConfigError: if neither has such a setting, or a value is wrong.
     """
-    owners: tuple[type[Configuration], ...] = (FitConfig, SampleConfig)
-    unknown = [key for key in settings if not any(key in owner.__dataclass_fields__ for owner in owners)]
+    owners: tuple[type[Configuration], ...] = (FitConfig, PointSamplingConfig)
+    unknown = [key for key in settings if not any(key in owner.model_fields for owner in owners)]
     if unknown:
-        known = ", ".join(key for owner in owners for key in owner.__dataclass_fields__)
+        known = ", ".join(key for owner in owners for key in owner.model_fields)
         raise ConfigError(f"there is no setting {unknown[0]!r}", f"known are: {known}")
-    chosen = [{key: value for key, value in settings.items() if key in owner.__dataclass_fields__} for owner in owners]
-    return FitConfig.from_json(chosen[0]), SampleConfig.from_json(chosen[1])
+    chosen = [{key: value for key, value in settings.items() if key in owner.model_fields} for owner in owners]
+    return FitConfig.from_json(chosen[0]), PointSamplingConfig.from_json(chosen[1])
 
 
 def _absolute(sources: str | Path | Sequence[str | Path]) -> list[str]:

@@ -62,7 +62,7 @@ def tokenize(
     """
     fields, engine = fields if isinstance(fields, FieldSet) else FieldSet.load(fields), create_engine(engine)
     found = registry.find(tokenizer)
-    if "seed" in found.Config.__dataclass_fields__:
+    if "seed" in found.Config.model_fields:
         settings.setdefault("seed", seed)
     chosen = registry.create(tokenizer, **settings)
     if views and found.views is Tokenizer.views:

@@ -202,11 +202,11 @@ def sort_settings(
     for key, value in settings.items():
         for owner, config in owners.items():
             name = key.removeprefix(f"{owner}_")
-            if config is not None and name in config.__dataclass_fields__:
+            if config is not None and name in config.model_fields:
                 sorted_[owner][name] = value
                 break
         else:
-            known = sorted({name for config in owners.values() if config for name in config.__dataclass_fields__})
+            known = sorted({name for config in owners.values() if config for name in config.model_fields})
             raise ConfigError(f"there is no setting {key!r}", f"known are: {', '.join(known)}")
     return sorted_["tokenizer"], sorted_["model"], sorted_["train"]
 

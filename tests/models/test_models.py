@@ -9,8 +9,9 @@ import torch
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.models.base import SequenceModel, check_tokens
 from nfgen.models.diffusion import DiffusionTransformer, shares
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig, draw, generators, uniforms
+from nfgen.models.generation.logits import draw, generators, uniforms
 from nfgen.models.gpt import GPT
 from nfgen.models.nn.heads import CodeEmbedding, DigitHead, digit_rows
 from nfgen.models.presets import SIZES, preset

@@ -9,8 +9,8 @@ from torch import Tensor
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate_in_chunks, inside
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.presets import preset
 from nfgen.models.registry import load_model, model_for
 from nfgen.models.training.config import TrainConfig

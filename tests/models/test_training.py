@@ -12,8 +12,8 @@ from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.models.base import SequenceModel
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import log_likelihood, sample
-from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.gpt import GPT
 from nfgen.models.registry import create, find, load_model
 from nfgen.models.training import trainer

@@ -10,7 +10,7 @@ import nfgen
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
-from nfgen.models.generation.logits import SamplingConfig
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.training.config import TrainConfig
 from nfgen.pipeline.dry_run import estimate
 from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
@@ -58,9 +58,11 @@ def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: P
     }
     label, last = run.model.vocabulary.classes[0], Run.load(tmp_path / "run", "last")
     guided = plan_generate(run, 1, config=SamplingConfig(guidance=2.0), label=label, resolution=8)
-    both = plan_generate(last, 1, config=SamplingConfig(guidance=2.0, contrast=0.5), label=label, resolution=8)
+    both = plan_generate(
+        last, 1, config=SamplingConfig(guidance=2.0, contrastive_weight=0.5), label=label, resolution=8
+    )
     assert small.memory_bytes < guided.memory_bytes < both.memory_bytes, "several models read, or one reads twice"
-    for wrong in (SamplingConfig(guidance=2.0), SamplingConfig(contrast=0.5)):
+    for wrong in (SamplingConfig(guidance=2.0), SamplingConfig(contrastive_weight=0.5)):
         with pytest.raises(ConfigError, match=r"guidance|contrast"):
             plan_generate(run, 1, config=wrong, resolution=8)
     for one in (few, many, small, large, guided, both):

@@ -15,8 +15,8 @@ from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.io.artifact import read_config
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.training.config import TrainConfig
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.run import Run, read_prefix
@@ -112,7 +112,7 @@ def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: Path) -> None:
-    config = SamplingConfig(contrast=0.5)
+    config = SamplingConfig(contrastive_weight=0.5)
     best, last = Run.load(run), Run.load(run, "last")
     assert best.earlier is None
     assert last.earlier is not None
@@ -188,12 +188,10 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
 def test_thickened_samples_are_the_same_fields_a_little_further_out(
     run: Path, tiny_fields: FieldSet, tmp_path: Path
 ) -> None:
-    spec = replace(tiny_fields.spec, output_bias=True)
+    spec = tiny_fields.spec.replace(output_bias=True)
     weights = torch.cat([tiny_fields.weights, torch.zeros(len(tiny_fields), 1)], dim=1)
     tokenize(replace(tiny_fields, spec=spec, weights=weights, base=None), tmp_path / "tokens", "histogram", bins=64)
-    train(
-        tmp_path / "tokens", tmp_path / "run", model_settings=SMALL, config=replace(CONFIG, steps=2, evaluate_every=2)
-    )
+    train(tmp_path / "tokens", tmp_path / "run", model_settings=SMALL, config=CONFIG.replace(steps=2, evaluate_every=2))
     points = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
     values = []
     for thicken in (0.0, 0.01):
@@ -214,7 +212,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    config = replace(CONFIG, sample_every=40)
+    config = CONFIG.replace(sample_every=40)
     with monkeypatch.context() as patch:
         patch.setattr("nfgen.pipeline.training_monitor.save_png", interrupt)
         with pytest.raises(KeyboardInterrupt):

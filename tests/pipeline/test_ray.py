@@ -14,8 +14,7 @@ import trimesh
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
-from nfgen.fitting.job import SampleConfig
-from nfgen.fitting.optimize import FitConfig
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.models.training.config import TrainConfig
 from nfgen.pipeline import tokenize as tokenizing
 from nfgen.pipeline.fit import fit_fields
@@ -74,7 +73,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_artifacts_have_the_bits_of_the_local_engine(cluster: Any, shapes: Path, tmp_path: Path) -> None:
-    samples = SampleConfig(near=96, uniform=32, near_checks=16, uniform_checks=32)
+    samples = PointSamplingConfig(near=96, uniform=32, near_checks=16, uniform_checks=32)
     settings = {"spec": SPEC, "config": FitConfig(steps=5, points=64, batch=2), "samples": samples, "workers": 1}
     for engine in ("local", "ray"):
         fields = fit_fields(shapes, tmp_path / engine / "fields", engine=engine, **settings)

@@ -14,14 +14,15 @@ from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import PRESETS, FieldSpec
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.config import FitConfig
+from nfgen.fitting.optimize import fit_batch
 from nfgen.models.presets import preset
 from nfgen.models.registry import create, load_model
 from nfgen.models.training.config import TrainConfig
 from nfgen.pipeline.fit import sort_settings as sort_fit_settings
 from nfgen.pipeline.recipes import RECIPES, recipe, with_recipe
 from nfgen.pipeline.train import sort_settings
-from nfgen.tokenizers.weights.codebook import CodebookConfig
+from nfgen.tokenizers.weights.config import CodebookConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 

@@ -11,7 +11,8 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate, evaluate_in_chunks, initial_weights, inside
 from nfgen.fields.spec import FieldSpec
 from nfgen.fields.symmetry import permute, random_orders
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.config import FitConfig
+from nfgen.fitting.optimize import fit_batch
 from nfgen.tokenizers.graph.networks import GraphEncoder
 from nfgen.tokenizers.graph.tokenizer import GraphTokenizer
 from nfgen.tokenizers.graph.weight_transforms import moved, movements

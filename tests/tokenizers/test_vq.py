@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,8 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate, evaluate_in_chunks, flatten, initial_weights, inside, unflatten
 from nfgen.fields.spec import FieldSpec
 from nfgen.fields.symmetry import permute, random_orders
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.config import FitConfig
+from nfgen.fitting.optimize import fit_batch
 from nfgen.tokenizers.vq.bounding_box import INTERVALS, Box, extent
 from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokenizers.vq.grid_field import LocalField, hats
@@ -189,7 +189,7 @@ def test_refinement_comes_nearer_at_points_that_it_did_not_see(tokenizer: VQToke
     refined = refine(networks, latents, SPEC, unseen.weights, box, None, VQConfig(**QUICK, refine=32))
     assert loss(refined) < loss(latents)
     careful = copy.copy(tokenizer)
-    careful.config = replace(tokenizer.config, refine=32)
+    careful.config = tokenizer.config.replace(refine=32)
     expected = networks.bottleneck(refined).indices.flatten(1)
     assert torch.equal(careful.encode(unseen.weights)[:, 3:], expected)
 

@@ -173,7 +173,7 @@ def test_a_pool_holds_eight_warps_of_each_field_and_what_they_are_worth(
     )
     torch.testing.assert_close(pool.values[:12].float(), values, atol=1e-3, rtol=0)
     torch.testing.assert_close(pool.boxes[slice(12)].numbers, box.numbers)
-    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.counts, replace(STILL, batch=20), generator())
+    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.counts, STILL.replace(batch=20), generator())
     assert small.size == 20
 
 
@@ -193,7 +193,7 @@ def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
     probes = tokenizer.networks.encoder.probe_counts
-    pool = WarpedFields(tiny_fields, probes, replace(STILL, cut=0.5, mirror=True), generator())
+    pool = WarpedFields(tiny_fields, probes, STILL.replace(cut=0.5, mirror=True), generator())
     pool.fill()
     normals, offsets = pool.planes[:, :3], pool.planes[:, 3]
     cut = torch.isfinite(offsets)
@@ -218,7 +218,7 @@ def test_towards_the_end_of_a_training_shapes_are_left_more_and_more_as_they_are
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
     probes = tokenizer.networks.encoder.probe_counts
-    pool = WarpedFields(tiny_fields, probes, replace(STILL, augment=1.0, cut=1.0), generator())
+    pool = WarpedFields(tiny_fields, probes, STILL.replace(augment=1.0, cut=1.0), generator())
     pool.fill()
 
     def renewed(done: float) -> tuple[float, float]:

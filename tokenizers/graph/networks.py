@@ -22,8 +22,9 @@ from nfgen.fields.mlp import ACTIVATIONS, flatten, fourier_features, unflatten
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.vq.networks import Block, Cells, Encoder
 
+from .config import HEADS
+
 NUMBER = 32  # channels in which a bias, or a weight, is first read: a scalar needs kinks to be told from its neighbours
-HEADS = 4
 POOLINGS = 2  # cells ask the nodes, think, and ask again
 SMALLEST_SPREAD = 1e-6  # of a tensor that is the same in all fields
 

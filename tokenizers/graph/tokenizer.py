@@ -7,51 +7,21 @@ The box and its tokens, cells, bottleneck, decoder, decoded field and the loss i
 field is evaluated coarsely to find its box, and the encoder reads the box beside the weights.
 """
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
 
-from nfgen.config import require
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.vq.bounding_box import Box
-from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokenizers.vq.dataset import WarpedFields
 from nfgen.tokenizers.vq.networks import Cells, Encoder
 from nfgen.tokenizers.vq.probes import find_box, grid_sight
 from nfgen.tokenizers.vq.tokenizer import VQTokenizer
 from nfgen.tokenizers.vq.warps import Warp
 
-from .networks import HEADS, GraphEncoder
+from .config import GraphConfig
+from .networks import GraphEncoder
 from .weight_transforms import moved, movements
-
-
-@dataclass(frozen=True)
-class GraphConfig(VQConfig):
-    """Settings of `GraphTokenizer`: those of `VQTokenizer`, of which `probes` only finds the surface in training, and
-    the strengths of warps are those of shifts, as weights can follow no other warp exactly."""
-
-    encoder_blocks: int = 3
-    """Rounds of messages: with fewer than half as many as layers, some neurons never hear of each other."""
-    learning_rate: float = 1e-3
-    """Half of the probe encoder's: above, messages stop to carry anything."""
-    edge_channels: int = 8
-    """Numbers that stand for a weight between the blocks; `channels` is a multiple of it."""
-    node_points: int = 64
-    """Points at which a neuron's excitation is part of its node; 0 = nodes and edges know the weights alone."""
-    cut: float = 0.0
-    """No other: the weights of two fields do not make those of one that is put together."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.cut == 0, "cut", "must be 0: weights of two fields cannot be put together", self.cut)
-        require(0 <= self.node_points <= 4096, "node_points", "must be 0 to 4096", self.node_points)
-        for divisor, name in ((self.edge_channels, "edge_channels"), (HEADS, "heads")):
-            require(divisor > 0, name, "must be positive", divisor)
-            require(
-                self.channels % divisor == 0, "channels", f"must be a multiple of the {divisor} {name}", self.channels
-            )
 
 
 class GraphTokenizer(VQTokenizer):

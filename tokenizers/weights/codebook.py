@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -10,7 +9,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
-from nfgen.config import Configuration, require
 from nfgen.errors import CollapsedCodebookWarning
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
@@ -19,9 +17,10 @@ from nfgen.runtime.progress import progress
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .chunking import Unit, Units
+from .chunking import Units
 from .code_grid import distinct_codes
-from .normalization import Normalise, Scaling, Target
+from .config import CodebookConfig
+from .normalization import Scaling
 
 SCORES_AT_ONCE = 1 << 22  # 32 MB of float64: the nearest code is sought in bounded memory
 KMEANS_VECTORS_A_CODE = 32  # in the first batch, on which k-means runs
@@ -29,37 +28,6 @@ KMEANS_DISTANCES = 1 << 25  # 128 MB; with thousands of codes the first batch is
 KMEANS_ROUNDS = 10  # twice as many gain nothing that the moving averages do not (IoU 0.545 and 0.544 on unseen chairs)
 DEAD_SHARE = 0.1  # a code seen less often than this share of the mean is moved to a vector of the batch
 COLLAPSED_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class CodebookConfig(Configuration):
-    """What is quantised, by how many codes, and how they are learned."""
-
-    target: Target = "delta"
-    """Tokenise weights, or their delta from the base (weights where there is no base)."""
-    normalise: Normalise = "tensor"
-    """Before distances are measured: mean 0 and deviation 1 of each weight, of each tensor, or not at all."""
-    unit: Unit = "row"
-    """One vector a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
-    chunk: int = 8
-    """Weights of one vector where the unit is a chunk."""
-    codes: int = 1024
-    """Codes of each codebook."""
-    depth: int = 1
-    """Tokens of one vector: 1 = vector quantisation; more = residual, each level quantises what the last one left."""
-    steps: int = 50
-    """Batches of moving-average updates after k-means."""
-    batch: int = 4096
-    """Vectors of a batch."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("chunk", "depth", "batch"):
-            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
-        require(2 <= self.codes <= 1 << 14, "codes", "must be 2 to 16384", self.codes)
-        require(self.steps >= 0, "steps", "must not be negative", self.steps)
-        require(self.seed >= 0, "seed", "must not be negative", self.seed)
 
 
 class CodebookTokenizer(Tokenizer):

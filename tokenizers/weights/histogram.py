@@ -1,46 +1,22 @@
 """`histogram`: every weight becomes the nearest of a few values, one token a weight."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import Configuration, require
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .code_grid import distinct_codes
-from .normalization import Scaling, Target, tensor_slices
+from .config import HistogramConfig
+from .normalization import Scaling, tensor_slices
 
 MOST_VALUES = 1 << 22  # to place the points on: the error of a bin's mean is then far below the bin's width
 LLOYD_ROUNDS = 2000  # each costs two searches of `bins` values; the companded start is near the end already
 QUANTILES = 4096  # that tell the density for the companded start
-
-
-@dataclass(frozen=True)
-class HistogramConfig(Configuration):
-    """How the values are placed that weights are rounded to."""
-
-    target: Target = "delta"
-    """Tokenise weights, or their delta from the base (weights where there is no base)."""
-    bins: int = 256
-    """Number of values."""
-    kind: Literal["uniform", "quantile", "lloyd-max"] = "lloyd-max"
-    """Evenly from the smallest to the largest; means of bins of equal counts; or those of least squared error."""
-    scope: Literal["global", "tensor"] = "tensor"
-    """One set of values for all weights, or one for each tensor of the field."""
-    seed: int = 0
-    """Of the choice of weights to place the values on, where there are more than four million."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(2 <= self.bins <= 1 << 16, "bins", "must be 2 to 65536", self.bins)
-        require(self.seed >= 0, "seed", "must not be negative", self.seed)
 
 
 class HistogramTokenizer(Tokenizer):

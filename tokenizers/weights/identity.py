@@ -1,36 +1,16 @@
 """`identity`: the weights themselves as continuous tokens, normalised."""
 
-from dataclasses import dataclass
-
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.config import Configuration, require
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .chunking import Unit, Units
-from .normalization import Normalise, Scaling, Target
-
-
-@dataclass(frozen=True)
-class IdentityConfig(Configuration):
-    """How weights become continuous tokens."""
-
-    target: Target = "delta"
-    """Tokenise weights, or their delta from the base (weights where there is no base)."""
-    normalise: Normalise = "entry"
-    """Mean 0 and deviation 1 for each weight, for each tensor of the field, or not at all."""
-    unit: Unit = "row"
-    """One token a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
-    chunk: int = 32
-    """Weights of one token where the unit is a chunk."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.chunk > 0, "chunk", "must be positive", self.chunk)
+from .chunking import Units
+from .config import IdentityConfig
+from .normalization import Scaling
 
 
 class IdentityTokenizer(Tokenizer):

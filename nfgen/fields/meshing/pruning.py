@@ -1,7 +1,6 @@
 """Small fields that equal a large one in a part of space: a ReLU neuron that is off everywhere there is left out."""
 
 import itertools
-from dataclasses import replace
 
 import torch
 from jaxtyping import Float, Int
@@ -32,7 +31,7 @@ def restrict(
         for _, high in hidden_ranges(spec, weights[None], centres[None], radius)
         for high in high
     ]
-    smaller = replace(spec, hidden=tuple(chosen.shape[1] for chosen, _ in kept))
+    smaller = spec.replace(hidden=tuple(chosen.shape[1] for chosen, _ in kept))
     if _products(spec) < WORTH * _products(smaller):
         return None
     inputs: Tensor | None = None

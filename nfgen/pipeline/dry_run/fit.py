@@ -2,7 +2,6 @@
 
 import os
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,10 @@ from nfgen.errors import NfgenError
 from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
-from nfgen.fitting.job import FitJob, SampleConfig
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.job import FitJob
+from nfgen.fitting.optimize import fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 
@@ -30,7 +30,7 @@ def plan_fit(
     spec: FieldSpec | str = "talk",
     init: str | Path = "shared",
     config: FitConfig | None = None,
-    samples: SampleConfig | None = None,
+    samples: PointSamplingConfig | None = None,
     reading: ReadingConfig = AS_FOUND,
     limit: int | None = None,
     workers: int | None = None,
@@ -41,7 +41,7 @@ def plan_fit(
         NfgenError: if none of the probed shapes is usable.
         ConfigError: as `fit_fields` does.
     """
-    config, samples = config or FitConfig(), samples or SampleConfig()
+    config, samples = config or FitConfig(), samples or PointSamplingConfig()
     spec, refs = list_shapes(sources, spec, samples, limit, config.seed, reading)
     chosen = [refs[i * len(refs) // min(PROBED, len(refs))] for i in range(min(PROBED, len(refs)))]
     with silent(), tempfile.TemporaryDirectory() as folder:
@@ -56,19 +56,19 @@ def plan_fit(
         start = torch.zeros(at_once, spec.size)
 
         def fit(steps: int) -> None:
-            fit_batch(spec, points.points, points.values, start, replace(config, steps=steps))
+            fit_batch(spec, points.points, points.values, start, config.replace(steps=steps))
 
         once, turn = per_turn(fit)
         shards = len(refs) / at_once
         seconds = {"sampling": _over_processes(sampling, len(refs), workers)}
         if str(init) in ("first", "shared"):
             times, count = (SHARED_STEPS_POINTS, min(SHARED_SHAPES, len(refs))) if str(init) == "shared" else (1, 1)
-            of_base = replace(config, points=config.points * times)
+            of_base = config.replace(points=config.points * times)
             several = job.points([found[i % len(found)] for i in range(count)])
             all_points, all_values = several.points.flatten(0, 1)[None], several.values.flatten()[None]
 
             def base(steps: int) -> None:
-                fit_batch(spec, all_points, all_values, start[:1], replace(of_base, steps=steps))
+                fit_batch(spec, all_points, all_values, start[:1], of_base.replace(steps=steps))
 
             base_once, base_turn = per_turn(base)
             seconds["base"] = base_once + config.steps * base_turn

@@ -13,8 +13,9 @@ from torch import Tensor
 from nfgen.config import Configuration
 from nfgen.models.autoregressive import CausalModel
 from nfgen.models.base import SequenceModel
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import fitting_batch
-from nfgen.models.generation.logits import SamplingConfig, generators
+from nfgen.models.generation.logits import generators
 from nfgen.models.registry import create
 from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.data import Batches

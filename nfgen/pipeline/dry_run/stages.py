@@ -12,8 +12,8 @@ from nfgen.io import artifact
 from nfgen.io.pictures import read_rgb
 from nfgen.models import presets
 from nfgen.models import registry as models
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.training.config import TrainConfig
 from nfgen.pipeline.run import Run, probe_values
 from nfgen.pipeline.sample_set import surface_or_none, write_sample

@@ -1,0 +1,53 @@
+"""`FitConfig` and `PointSamplingConfig`: how fields are fitted, and to which points of a shape."""
+
+from typing import Literal, Self
+
+from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+
+from nfgen.config import Configuration, require
+
+
+class PointSamplingConfig(Configuration):
+    """Which points of a shape a fit sees, and by which it is judged."""
+
+    near: NonNegativeInt = 12288
+    """Points about the surface."""
+    uniform: NonNegativeInt = 4096
+    """Points in [-1, 1]^d."""
+    near_checks: NonNegativeInt = 1024
+    """Points about the surface that only judge."""
+    uniform_checks: PositiveInt = 2048
+    """Points in [-1, 1]^d that only judge: IoU is taken over them."""
+    normalize: Literal["each", "none"] = "each"
+    """Meshes: `each` is put into [-1, 1]^3 by its bounding box, `none` is there already."""
+    augment: NonNegativeInt = 0
+    """Further fields of each shape, mirrored and scaled by up to 10 % along each axis."""
+
+    @model_validator(mode="after")
+    def _check(self) -> Self:
+        require(self.near + self.uniform > 0, "near", "and uniform must not both be 0", 0)
+        return self
+
+
+class FitConfig(Configuration):
+    """How fields are fitted."""
+
+    steps: PositiveInt = 600
+    """Adam steps."""
+    points: PositiveInt = 1024
+    """Points of each shape in one step."""
+    learning_rate: PositiveFloat = 2e-2
+    """Peak of the one-cycle schedule."""
+    truncation: PositiveFloat = 0.1
+    """Distance, in coordinate units, beyond which an SDF only has to have the right sign."""
+    pull: NonNegativeFloat = 1e-5
+    """Weight of the squared distance to the base: keeps fields near each other in weight space."""
+    tolerance: NonNegativeFloat = 0.0
+    """A field stops early when its loss falls below this; 0 = never."""
+    loss: Literal["default", "tanh-mse"] = "default"
+    """`default`: L1 of truncated distances, or cross-entropy; `tanh-mse` for occupancy: squared error between the tanh
+    of the logit and +-1 (NeF-GPT)."""
+    batch: PositiveInt = 64
+    """Fields fitted at once, which are also the fields of one shard on disk."""
+    seed: NonNegativeInt = 0
+    """Of all random numbers."""
