@@ -1,6 +1,7 @@
 """Configurations: typed, frozen settings; the one place of each setting's default, bounds and description."""
 
 import difflib
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -164,5 +165,5 @@ def _as_config_error(cls: type[Configuration], error: ValidationError) -> Config
         return ConfigError(f"{cls.__name__} has no setting {key!r}", other.remedy)
     if first["type"] == "missing":
         return ConfigError(f"{cls.__name__} needs the setting {key!r}", f"known are: {', '.join(cls.model_fields)}")
-    rule = first["msg"].replace("Input should", "must", 1).replace("valid integer", "whole number")
+    rule = re.sub(r"^\w+ should", "must", first["msg"]).replace("valid integer", "whole number")
     return ConfigError(f"{key} {rule}, not {first['input']!r}", f"change {key}")
