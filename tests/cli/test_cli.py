@@ -131,7 +131,7 @@ def test_a_folder_of_good_and_broken_shapes(tmp_path: Path) -> None:
         (["fit", "nowhere", "-o", "OUT"], "nowhere"),
         (["fit", "SHAPES", "--spec", "nonsense", "-o", "OUT"], "no field spec 'nonsense'"),
         (["fit", "SHAPES", "--stepz", "3", "-o", "OUT"], "no setting 'stepz'"),
-        (["fit", "SHAPES", "--steps", "-3", "-o", "OUT"], "steps must be positive"),
+        (["fit", "SHAPES", "--steps", "-3", "-o", "OUT"], "steps must be greater than 0"),
         (["fit", "SHAPES", "--spec", "talk-2d", "-o", "OUT"], "3-D"),
         (["fit", "SHAPES", "-o", "FIELDS"], "exists already"),
         (["tokenize", "FIELDS", "--tokenizer", "nonsense", "-o", "OUT"], "no tokenizer 'nonsense'"),
