@@ -205,7 +205,7 @@ VQ = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "de
 
 
 def make_run(folder: Path) -> None:
-    from nfgen.models.training.config import TrainConfig
+    from nfgen.pipeline.config import TrainConfig
     from nfgen.pipeline.train import train
 
     beside = folder.with_name("tokens")
@@ -233,7 +233,7 @@ def configs() -> dict[str, type[Configuration]]:
     from nfgen.fitting.config import FitConfig, PointSamplingConfig
     from nfgen.models.config import GPTConfig
     from nfgen.models.generation.config import SamplingConfig
-    from nfgen.models.training.config import TrainConfig
+    from nfgen.pipeline.config import TrainConfig
     from nfgen.tokenizers.vq.config import VQConfig
     from nfgen.tokenizers.weights.config import CodebookConfig, HistogramConfig
 

@@ -81,3 +81,24 @@ class DiffusionConfig(TransformerConfig):
         most = f"must be at most the {self.noise_levels} noise levels"
         require(self.denoise_steps <= self.noise_levels, "denoise_steps", most, self.denoise_steps)
         return self
+
+
+CONFIGS: dict[str, type[TransformerConfig]] = {
+    "gpt": GPTConfig,
+    "regression": RegressionConfig,
+    "diffusion": DiffusionConfig,
+}
+"""Configurations of the built-in models, to be had without torch."""
+
+
+def settings_of(name: str) -> type[Configuration]:
+    """The configuration of a model.
+
+    Raises:
+        ConfigError: if there is no model of that name.
+    """
+    if name in CONFIGS:
+        return CONFIGS[name]
+    from .registry import find
+
+    return find(name).Config

@@ -27,7 +27,7 @@ _HOMES = {
     "Run": "pipeline.run",
     "TokenSet": "tokens.token_set",
     "Vocabulary": "tokens.vocabulary",
-    "TrainConfig": "models.training.config",
+    "TrainConfig": "pipeline.config",
     "SamplingConfig": "models.generation.config",
     "recipe": "pipeline.recipes",
     "evaluate": "evaluation",

@@ -10,7 +10,7 @@ from nfgen.config import Configuration
 DEFAULT_STEPS = 2000
 
 
-class TrainConfig(Configuration):
+class TrainerConfig(Configuration):
     """How a model is trained."""
 
     steps: PositiveInt | None = None

@@ -22,7 +22,7 @@ from nfgen.models.base import SequenceModel
 from nfgen.models.nn.transformer import Block
 from nfgen.runtime import launcher
 
-from .config import TrainConfig
+from .config import TrainerConfig
 from .strategy import Example, Loss, Worker
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ OTHERS = {
 class Accelerated(Worker):
     """One of several processes that train one model."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainerConfig) -> None:
         try:
             from accelerate import Accelerator
             from accelerate.utils import InitProcessGroupKwargs
@@ -174,7 +174,7 @@ def _is_spread(tensor: Tensor) -> "TypeGuard[DTensor]":
     return isinstance(tensor, DTensor)
 
 
-def find_worker(config: TrainConfig) -> Worker:
+def find_worker(config: TrainerConfig) -> Worker:
     """This process as a worker: alone, or one of those that a launcher started.
 
     Raises:

@@ -22,7 +22,7 @@ from nfgen.runtime.signals import uninterrupted
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
-from .config import TrainConfig
+from .config import TrainerConfig
 from .data import Augment, Batches, Pass, mixed, passes
 from .distributed import find_worker
 from .optim import low_precision, optimizer, update_average
@@ -63,7 +63,7 @@ def train(
     labels: Int[Tensor, "fields"],
     heldout: Bool[Tensor, "fields"],
     run: str | Path,
-    config: TrainConfig | None = None,
+    config: TrainerConfig | None = None,
     *,
     resume: bool = False,
     augment: Augment | None = None,
@@ -99,7 +99,7 @@ def train(
         NfgenError: if the loss stops being finite; the last checkpoint is kept.
         KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
-    run, config = Path(run), config or TrainConfig()
+    run, config = Path(run), config or TrainerConfig()
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
     worker = worker or find_worker(config)
     with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
@@ -117,7 +117,7 @@ class Trainer:
         self,
         model: SequenceModel,
         batches: Batches,
-        config: TrainConfig,
+        config: TrainerConfig,
         run: Path,
         on_log: OnLog | None = None,
         worker: Worker | None = None,

@@ -16,7 +16,7 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.shapes import ShapeRef, sample_shapes
 from nfgen.shapes.sampling import Sampled, Skipped
 
-from .config import FitConfig, PointSamplingConfig
+from .config import FitConfig
 
 
 class Points(NamedTuple):
@@ -33,9 +33,7 @@ class FitJob:
     """What all shards of one fit have in common."""
 
     spec: FieldSpec
-    init: str
     config: FitConfig
-    samples: PointSamplingConfig
     classes: tuple[str, ...]
     folder: Path
     strict: bool
@@ -46,13 +44,13 @@ class FitJob:
 
     def prepare(self, refs: Sequence[ShapeRef]) -> None:
         """Sample shapes, over processes, and keep what became of them until they are asked for."""
-        s = self.samples
+        s = self.config.samples
         missing = [ref for ref in refs if ref.id not in self.kept]
         if missing:
             done, skipped = sample_shapes(
                 missing,
-                s.near + s.near_checks,
-                s.uniform + s.uniform_checks,
+                s.near + s.near_eval,
+                s.uniform + s.uniform_eval,
                 self.config.seed,
                 self.workers,
                 self.strict,
@@ -73,10 +71,10 @@ class FitJob:
 
     def points(self, sampled: Sequence[Sampled]) -> Points:
         """Split samples into those to fit and those to judge by, the former shuffled alike for all shapes."""
-        s = self.samples
+        s = self.config.samples
         points = torch.from_numpy(np.stack([one.samples.points for one in sampled]))
         values = torch.from_numpy(np.stack([one.samples.values for one in sampled]))
-        near_end = s.near + s.near_checks
+        near_end = s.near + s.near_eval
         fitted = torch.cat([torch.arange(s.near), torch.arange(near_end, near_end + s.uniform)])
         fitted = fitted[torch.randperm(len(fitted), generator=torch.Generator().manual_seed(self.config.seed))]
         checks = torch.cat([torch.arange(near_end + s.uniform, points.shape[1]), torch.arange(s.near, near_end)])

@@ -16,7 +16,7 @@ from nfgen.models.gpt import GPT
 from nfgen.models.nn.heads import CodeEmbedding, DigitHead, digit_rows
 from nfgen.models.presets import SIZES, preset
 from nfgen.models.registry import create, find, load_model, model_for
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run.model_cost import training_cost
 from nfgen.tokens.vocabulary import Vocabulary
 

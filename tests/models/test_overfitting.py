@@ -13,8 +13,8 @@ from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
 from nfgen.models.presets import preset
 from nfgen.models.registry import load_model, model_for
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.trainer import train
+from nfgen.pipeline.config import TrainConfig
 from nfgen.tokenizers import registry
 from nfgen.tokens.decoding import decode_fields
 

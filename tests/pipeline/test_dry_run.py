@@ -11,7 +11,7 @@ from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.models.generation.config import SamplingConfig
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run import estimate
 from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
 from nfgen.pipeline.run import Run
@@ -33,8 +33,8 @@ def fields(tiny_fields: FieldSet, tmp_path: Path) -> Path:
 
 def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: Path) -> None:
     settings = MODEL | {"batch_size": 4, "bins": 8}
-    few = plan_train(fields, settings | {"steps": 10}, tokenizer="histogram")
-    many = plan_train(fields, settings | {"steps": 100_000, "sample_every": 0}, tokenizer="histogram")
+    few = plan_train(fields, **settings, steps=10, tokenizer="histogram")
+    many = plan_train(fields, **settings, steps=100_000, sample_every=0, tokenizer="histogram")
     assert not list(tmp_path.glob("run*"))
     assert few.seconds["training"] * 100 < many.seconds["training"]
     assert "pictures" not in many.seconds
@@ -71,9 +71,7 @@ def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: P
 
 
 def test_minutes_bound_a_training(fields: Path) -> None:
-    found = plan_train(
-        fields, MODEL | {"minutes": 3, "batch_size": 4, "sample_every": 0, "unit": "row"}, tokenizer="codebook"
-    )
+    found = plan_train(fields, **MODEL, minutes=3, batch_size=4, sample_every=0, unit="row", tokenizer="codebook")
     assert found.seconds["training"] == 180
 
 

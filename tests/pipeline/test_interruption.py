@@ -23,7 +23,7 @@ from nfgen.cli.main import main
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.sample_journal import JOURNAL, Journal
 from nfgen.pipeline.tokenize import tokenize

@@ -17,11 +17,11 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.io.artifact import read_config
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.run import Run, read_prefix
 from nfgen.pipeline.tokenize import tokenize
-from nfgen.pipeline.train import sort_settings, train
+from nfgen.pipeline.train import train
 from nfgen.tokens.token_set import TokenSet
 
 SMALL = {"layers": 1, "width": 32, "heads": 1, "dropout": 0.0}
@@ -245,9 +245,12 @@ def test_the_regression_transformer_always_gives_the_same_field_and_gpt_does_not
 
 def test_settings_find_their_owner() -> None:
     given = {"codes": 8, "dropout": 0.5, "steps": 3, "tokenizer_steps": 4, "model_width": 64}
-    assert sort_settings(given, "vq", "gpt") == ({"codes": 8, "steps": 4}, {"dropout": 0.5, "width": 64}, {"steps": 3})
-    with pytest.raises(ConfigError, match="no setting 'codes'"):
-        sort_settings({"codes": 8}, None, "gpt")
+    config = TrainConfig().with_settings(given)
+    assert (config.tokenizer_settings, config.model_settings) == ({"codes": 8, "steps": 4}, {"dropout": 0.5, "width": 64})
+    assert config.steps == 3
+    with pytest.raises(ConfigError, match="no setting 'codse'") as error:
+        TrainConfig().with_settings({"codse": 8})
+    assert "did you mean codes" in error.value.remedy
 
 
 def _save(fields: FieldSet, path: Path) -> Path:

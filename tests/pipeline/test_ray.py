@@ -15,8 +15,8 @@ from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig, PointSamplingConfig
-from nfgen.models.training.config import TrainConfig
 from nfgen.pipeline import tokenize as tokenizing
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize

@@ -17,9 +17,9 @@ from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import fitting_batch
 from nfgen.models.generation.logits import generators
 from nfgen.models.registry import create
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.data import Batches
 from nfgen.models.training.trainer import Trainer
+from nfgen.pipeline.config import TrainConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .estimate import timed
