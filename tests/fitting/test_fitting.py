@@ -20,7 +20,7 @@ from nfgen.pipeline.fit import fit_fields
 from nfgen.shapes import find_shapes
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
-CONFIG = FitConfig(steps=60, points=256, batch=2)
+CONFIG = FitConfig(steps=60, points=256, batch_size=2)
 SAMPLES = PointSamplingConfig(near=768, uniform=256, near_checks=64, uniform_checks=256)
 
 
@@ -119,8 +119,8 @@ def test_fits_start_where_they_are_told_to(solids: Path, tmp_path: Path) -> None
 
 
 def test_a_batch_is_fitted_as_its_members_are(solids: Path, tmp_path: Path) -> None:
-    together = fit(solids, tmp_path / "together", init="random", config=CONFIG.replace(batch=5))
-    one_by_one = fit(solids, tmp_path / "one", init="random", config=CONFIG.replace(batch=1))
+    together = fit(solids, tmp_path / "together", init="random", config=CONFIG.replace(batch_size=5))
+    one_by_one = fit(solids, tmp_path / "one", init="random", config=CONFIG.replace(batch_size=1))
     torch.testing.assert_close(together.weights, one_by_one.weights, rtol=1e-3, atol=1e-3)
 
 

@@ -48,7 +48,7 @@ VQ: dict[str, Any] = {
     "channels": 32,
     "decoder_blocks": 1,
     "steps": 12,
-    "batch": 6,
+    "batch_size": 6,
     "points": 32,
     "save_every": 4,
     "minutes": 60.0,
@@ -316,8 +316,8 @@ def test_a_folder_that_may_only_be_read_is_one_error(tiny_fields: FieldSet, tmp_
 
 LONG = {
     "fit": (
-        "fit {shapes} --init random --batch 1 --steps 300 --points 64 --near 64 --uniform 64 --near-checks 16 "
-        "--uniform-checks 64 --workers 1",
+        "fit {shapes} --init random --batch-size 1 --steps 300 --points 64 --near 64 --uniform 64 --near-eval 16 "
+        "--uniform-eval 64 --workers 1",
         "parts/shard-00000.json",
     ),
     "tokenize": (

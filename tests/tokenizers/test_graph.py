@@ -27,7 +27,7 @@ SPECS = [
     FieldSpec(frequencies=0, hidden=(6, 5, 4)),
 ]
 QUICK: dict[str, Any] = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16,
-                         "decoder_blocks": 1, "encoder_blocks": 1, "edge_channels": 4, "steps": 150, "batch": 12,
+                         "decoder_blocks": 1, "encoder_blocks": 1, "edge_channels": 4, "steps": 150, "batch_size": 12,
                          "points": 96, "learning_rate": 4e-3}  # fmt: skip
 
 

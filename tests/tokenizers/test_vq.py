@@ -42,7 +42,7 @@ QUICK: dict[str, Any] = {
     **SMALL,
     "decoder_blocks": 1,
     "steps": 120,
-    "batch": 12,
+    "batch_size": 12,
     "points": 96,
     "learning_rate": 4e-3,
     "augment": 0.3,
@@ -140,7 +140,7 @@ def test_a_batch_equals_its_members(tokenizer: VQTokenizer, fields: FieldSet) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_bottleneck_saves_loads_and_repeats_itself(kind: str, fields: FieldSet, tmp_path: Path) -> None:
-    settings = {**QUICK, "bottleneck": kind, "codes": 11, "slots": 2, "steps": 3, "batch": 8, "decoder_blocks": 1}
+    settings = {**QUICK, "bottleneck": kind, "codes": 11, "slots": 2, "steps": 3, "batch_size": 8, "decoder_blocks": 1}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # three steps may well leave a codebook unused
         first, second = (VQTokenizer(**settings).fit(fields) for _ in range(2))

@@ -20,7 +20,7 @@ from nfgen.tokenizers.vq.warps import Warp
 # A single step teaches no codebook; what it learns from is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
-STILL = VQConfig(augment=0.0, cut=0.0, mirror=False, batch=6, points=400)
+STILL = VQConfig(augment=0.0, cut=0.0, mirror=False, batch_size=6, points=400)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -142,7 +142,7 @@ def test_the_learning_rate_warms_up_and_falls_to_its_end() -> None:
 @pytest.fixture(scope="module")
 def tokenizer(tiny_fields: FieldSet) -> VQTokenizer:
     settings = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16, "decoder_blocks": 1}
-    return VQTokenizer(**settings, steps=1, batch=4, points=32, mirror=False).fit(tiny_fields)
+    return VQTokenizer(**settings, steps=1, batch_size=4, points=32, mirror=False).fit(tiny_fields)
 
 
 def test_every_weight_is_trained_once_and_matrices_of_the_trunk_by_muon(tokenizer: VQTokenizer) -> None:
@@ -173,7 +173,7 @@ def test_a_pool_holds_eight_warps_of_each_field_and_what_they_are_worth(
     )
     torch.testing.assert_close(pool.values[:12].float(), values, atol=1e-3, rtol=0)
     torch.testing.assert_close(pool.boxes[slice(12)].numbers, box.numbers)
-    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.counts, STILL.replace(batch=20), generator())
+    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.counts, STILL.replace(batch_size=20), generator())
     assert small.size == 20
 
 

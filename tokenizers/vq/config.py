@@ -1,7 +1,7 @@
 """Settings of the VQ tokenizer."""
 
 import math
-from typing import Annotated, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
@@ -53,7 +53,7 @@ class VQConfig(Configuration):
     """Limit of the training: if it is too short for all steps, the learning rate falls in time nevertheless."""
     save_every: PositiveInt = 250
     """Steps between two check points, from which an interrupted training goes on."""
-    batch: PositiveInt = 32
+    batch_size: PositiveInt = 32
     """Warped fields a step."""
     points: PositiveInt = 512
     """Points of each at which the loss is taken."""
@@ -74,6 +74,8 @@ class VQConfig(Configuration):
     """Gradient steps on the latents when a field is encoded; 0 = the encoder's word is taken."""
     seed: NonNegativeInt = 0
     """Of everything random."""
+
+    RENAMED: ClassVar = {"batch": "batch_size"}
 
     @model_validator(mode="after")
     def _check_codes(self) -> Self:

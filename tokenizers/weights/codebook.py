@@ -164,14 +164,14 @@ def _learn(
             codebook_size=count,
             kmeans_init=True,
             kmeans_iters=KMEANS_ROUNDS,
-            threshold_ema_dead_code=DEAD_SHARE * min(config.batch, len(vectors)) / count,
+            threshold_ema_dead_code=DEAD_SHARE * min(config.batch_size, len(vectors)) / count,
             decay=0.9,
             rotation_trick=False,
         )
         quantizer(first[None])
         for _ in range(config.steps):
-            drawn = torch.randint(len(vectors), (config.batch,))
-            quantizer((vectors if len(vectors) <= config.batch else vectors[drawn])[None])
+            drawn = torch.randint(len(vectors), (config.batch_size,))
+            quantizer((vectors if len(vectors) <= config.batch_size else vectors[drawn])[None])
             on_step(1)
     return quantizer.codebooks.clone()
 

@@ -1,6 +1,6 @@
 """Settings of the tokenizers of weights: identity, histogram and codebook."""
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeInt, PositiveInt
 
@@ -56,7 +56,9 @@ class CodebookConfig(Configuration):
     """Tokens of one vector: 1 = vector quantisation; more = residual, each level quantises what the last one left."""
     steps: NonNegativeInt = 50
     """Batches of moving-average updates after k-means."""
-    batch: PositiveInt = 4096
+    batch_size: PositiveInt = 4096
     """Vectors of a batch."""
     seed: NonNegativeInt = 0
     """Of everything random."""
+
+    RENAMED: ClassVar = {"batch": "batch_size"}
