@@ -39,8 +39,8 @@ COMMANDS = {
     ),
     "train": (
         "train {base} --tokenizer vq --codes 11 --levels 8,5 --probes 4 --width 16 --channels 32 "
-        "--decoder-blocks 1 --tokenizer-steps 20 --tokenizer-save-every 6 --tokenizer-batch-size 8 --points 64 --views 2 "
-        "--heldout 0.2 --layers 1 --model-width 32 --heads 1 --steps 60 --batch-size 4 --evaluate-every 9 "
+        "--decoder-blocks 1 --tokenizer-steps 20 --tokenizer-save-every 6 --tokenizer-batch-size 8 --points 64 "
+        "--views 2 --heldout 0.2 --layers 1 --model-width 32 --heads 1 --steps 60 --batch-size 4 --evaluate-every 9 "
         "--log-every 3 --sample-every 20"
     ),
     "generate": "generate {model} -n 6 --resolution 32 --require-surface",

@@ -61,7 +61,8 @@ def test_from_shapes_to_scores(chairs: Path, tmp_path: Path) -> None:
 
 
 def test_from_fields_to_meshes_by_vq(chairs: Path, tmp_path: Path) -> None:
-    run("train", chairs / "fields", "--tokenizer", "vq", *FAST_VQ, "--tokenizer-steps", 150, "--tokenizer-batch-size", 8, "--views", 1,
+    run("train", chairs / "fields", "--tokenizer", "vq", *FAST_VQ, "--tokenizer-steps", 150,
+        "--tokenizer-batch-size", 8, "--views", 1,
         "--steps", 30, "--batch-size", 4, *SMALL_MODEL, "--sample-every", 20, "--quiet",
         "-o", tmp_path / "run")  # fmt: skip
     assert list((tmp_path / "run" / "pictures").glob("*.png"))

@@ -76,7 +76,15 @@ def test_minutes_bound_a_training(fields: Path) -> None:
 
 
 def test_of_a_loop_the_steps_count(fields: Path) -> None:
-    small = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 8, "channels": 16, "decoder_blocks": 1, "batch_size": 4}
+    small = {
+        "codes": 11,
+        "levels": (8, 5),
+        "probes": 4,
+        "width": 8,
+        "channels": 16,
+        "decoder_blocks": 1,
+        "batch_size": 4,
+    }
     short, long = (plan_tokenize(fields, "vq", **small, steps=steps) for steps in (10, 1_000_000))
     assert long.total_seconds > 10 * short.total_seconds
 

@@ -109,7 +109,9 @@ def test_commands_read_the_recipe(tmp_path: Path) -> None:
     assert (fields.spec, fields.settings["init"]) == (PRESETS["mnist"], "first")
     assert (fields.settings["steps"], fields.settings["points"]) == (40, 64)
     run("tokenize", tmp_path / "fields", *few, "--steps", 2, "-o", tmp_path / "tokens")
-    assert json.loads((tmp_path / "tokens" / "config.json").read_text())["settings"]["tokenizer_settings"]["codes"] == 245
+    assert (
+        json.loads((tmp_path / "tokens" / "config.json").read_text())["settings"]["tokenizer_settings"]["codes"] == 245
+    )
     small = ["--layers", 1, "--width", 24, "--heads", 1, "--steps", 2]
     run("train", tmp_path / "fields", *few, *small, "--codes", 16, "-o", tmp_path / "run")
     model = load_model(tmp_path / "run")
