@@ -90,7 +90,7 @@ class Configuration(BaseModel):
                 known[key] = nested.with_settings(value) if _is_group(nested, value) else value
                 continue
             if key not in places:
-                raise unknown("setting", key, places)
+                raise unknown("setting", key, [name for name, place in places.items() if name == place.names[0]])
             field, name = places[key].path
             before = known.get(field, type(self).model_fields[field].get_default(call_default_factory=True))
             known[field] = (

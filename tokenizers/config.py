@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from importlib import import_module
-from typing import Annotated, Any
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field, NonNegativeInt
 
@@ -31,6 +31,8 @@ class TokenizeConfig(Configuration):
     """Token sequences of augmented copies to store for each field (vq, graph)."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
+
+    RENAMED: ClassVar = {"split_seed": "seed"}
 
     @classmethod
     def components(cls, settings: Mapping[str, Any]) -> list[tuple[str, type[Configuration]]]:

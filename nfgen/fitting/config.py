@@ -1,5 +1,6 @@
 """`FitConfig` and `PointSamplingConfig`: how fields are fitted, and to which points of a shape."""
 
+from pathlib import Path
 from typing import Any, ClassVar, Literal, Self
 
 from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
@@ -71,5 +72,7 @@ class FitConfig(Configuration):
     RENAMED: ClassVar = {"batch": "batch_size"}
 
     def __init__(self, /, **settings: Any) -> None:
+        if isinstance(settings.get("init"), Path):
+            settings["init"] = str(settings["init"])
         # Version 0.1 stored the settings of the optimiser as a group of its own.
         super().__init__(**settings.pop("fit", {}), **settings)

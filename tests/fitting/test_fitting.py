@@ -97,7 +97,7 @@ def test_a_fit_is_resumed_only_with_the_same_arguments(solids: Path, tmp_path: P
 
     with pytest.raises(KeyboardInterrupt):
         fit(solids, tmp_path / "out", on_step=interrupt)
-    with pytest.raises(ArtifactError, match="had other fit"):
+    with pytest.raises(ArtifactError, match="had other steps"):
         fit(solids, tmp_path / "out", config=CONFIG.replace(steps=61), resume=True)
 
 
