@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test check bench experiments format docs package clean soak fuzz coverage mutation
+.PHONY: demo browser test lint check bench experiments format docs package clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -22,11 +22,12 @@ browser: .venv/installed
 test: .venv/installed
 	OMP_NUM_THREADS=1 SCREENSHOTS=screenshots $(BIN)/python -m pytest -q -n auto
 
-check: .venv/installed
+lint: .venv/installed
 	$(BIN)/ruff check $(CODE)
 	$(BIN)/ruff format --check $(CODE)
 	$(BIN)/mypy nfgen
-	$(MAKE) test
+
+check: lint test
 
 # What takes an hour and more: see docs/robustness.md.
 soak: .venv/installed

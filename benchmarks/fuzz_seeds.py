@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import mesh_seeds
 import numpy as np
 import torch
 import trimesh
@@ -46,10 +47,11 @@ def read_shapes(path: Path) -> None:
         ref.load().sample(8, 8, np.random.default_rng(0))
 
 
-def shape(name: str, content: Callable[[], bytes | str], inside: Any = None) -> Reader:
+def shape(name: str, *contents: Callable[[], bytes | str], inside: Any = None) -> Reader:
     def make(folder: Path) -> None:
-        data = content()
-        (folder / name).write_bytes(data.encode() if isinstance(data, str) else data)
+        for i, content in enumerate(contents):
+            data = content()
+            (folder / (f"{i}{name}" if i else name)).write_bytes(data.encode() if isinstance(data, str) else data)
 
     return Reader(read_shapes, make, inside)
 
@@ -252,25 +254,25 @@ def read_config(path: Path) -> None:
 
 READERS = {
     "npy": shape("a.npy", lambda: saved(lambda file: np.save(file, grid()))),
-    "npz": shape("a.npz", voxels, in_zip),
+    "npz": shape("a.npz", voxels, inside=in_zip),
     "binvox": shape(
         "a.binvox", lambda: b"#binvox 1\ndim 4 4 4\ntranslate 0 0 0\nscale 1\ndata\n\x00\x15\x01\x16\x00\x15"
     ),
     "idx": shape("a-idx3-ubyte", idx),
-    "idx.gz": shape("a-idx3-ubyte.gz", lambda: gzip.compress(idx()), in_gzip),
-    "png": shape("a.png", lambda: picture("PNG"), in_png),
+    "idx.gz": shape("a-idx3-ubyte.gz", lambda: gzip.compress(idx()), inside=in_gzip),
+    "png": shape("a.png", lambda: picture("PNG"), inside=in_png),
     "jpeg": shape("a.jpg", lambda: picture("JPEG")),
-    "obj": shape("a.obj", box("obj")),
-    "off": shape("a.off", box("off")),
+    "obj": shape("a.obj", box("obj"), mesh_seeds.obj),
+    "off": shape("a.off", box("off"), mesh_seeds.off),
     "stl": shape("a.stl", box("stl")),
-    "stl-text": shape("a.stl", box("stl_ascii")),
-    "ply": shape("a.ply", box("ply")),
+    "stl-text": shape("a.stl", box("stl_ascii"), mesh_seeds.stl),
+    "ply": shape("a.ply", box("ply"), lambda: mesh_seeds.ply("<"), lambda: mesh_seeds.ply(">")),
     "ply-text": shape("a.ply", box("ply", encoding="ascii")),
-    "glb": shape("a.glb", box("glb"), in_glb),
+    "glb": shape("a.glb", box("glb"), mesh_seeds.glb, inside=in_glb),
     "gltf": Reader(lambda folder: read_shapes(folder / "model.gltf"), gltf, file=False),
-    "3mf": shape("a.3mf", threemf, in_zip),
-    "dae": shape("a.dae", box("dae")),
-    "zae": shape("a.zae", lambda: zipped({"a.dae": box("dae")()}), in_zip),
+    "3mf": shape("a.3mf", threemf, lambda: zipped(mesh_seeds.threemf_parts()), inside=in_zip),
+    "dae": shape("a.dae", box("dae"), mesh_seeds.dae),
+    "zae": shape("a.zae", lambda: zipped({"a.dae": box("dae")()}), inside=in_zip),
     "field": Reader(Field.load, make_field, in_safetensors),
     "fields": Reader(read_fields, lambda folder: fields().save(folder, overwrite=True), in_safetensors, file=False),
     "identity": tokens("identity"),

@@ -97,7 +97,7 @@ def equals_uncached(model: GPT, tokens: torch.Tensor) -> bool:
     """Whether a pass over all tokens before a place, without a cache, draws the token that is there."""
     length, tokens = tokens.shape[1], tokens[:ROWS]
     labels, numbers = torch.full((len(tokens),), -1), uniforms(generators(0, range(len(tokens))), length)
-    read = model.head.readout()
+    read = model.head.logits_fn()
     for place in torch.linspace(0, length - 1, min(length, CHECKED if length < LONG else 8)).long().tolist():
         hidden = model.transformer(model.opening(labels, tokens[:, :place]))[:, -1]
         low, high = model.ranges[place]

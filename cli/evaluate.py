@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 @click.option("--emd", type=click.IntRange(1, 1024), help="Score by exact EMD of so many points too; 256 are quick.")
 @click.option("--classifier", help="Adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.")
 @click.option("--pairs", is_flag=True, help="GENERATED are reconstructions: compare each with its own shape.")
+@click.option("--pictures/--no-pictures", default=True, show_default=True, help="C2ST, KID, light-field distance.")
+@click.option("--fits", help="Field set of the references: pictures show these surfaces, as voxels show stairs.")
 @click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many references.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results. [default: that of samples]")
 @options.reading
@@ -37,6 +39,8 @@ def evaluate(
     emd: int | None,
     classifier: str | None,
     pairs: bool,
+    pictures: bool,
+    fits: str | None,
     limit: int | None,
     out: Path | None,
     reading: "ReadingConfig",
@@ -56,9 +60,9 @@ def evaluate(
     from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines
 
     if pairs:
-        if train or fields or emd or classifier:
+        if train or fields or emd or classifier or fits:
             raise click.UsageError(
-                "--pairs compares shape by shape: --train, --fields, --emd, --classifier are for sets"
+                "--pairs compares shape by shape: --train, --fields, --fits, --emd, --classifier are for sets"
             )
         given = reading if options.said(reading) else None
         scores = evaluate_pairs(generated, reference, reading=given, limit=limit, seed=seed, out=out)
@@ -74,6 +78,8 @@ def evaluate(
             classifier=classifier,
             reading=reading,
             limit=limit,
+            pictures=pictures,
+            fits=fits,
             seed=seed,
             out=out,
         )

@@ -1,5 +1,6 @@
 """`nfgen`: the group of all commands, and how a mistake is told."""
 
+import io
 import shlex
 import sys
 from collections.abc import Sequence
@@ -45,6 +46,9 @@ class Group(click.Group):
     def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
         words = sys.argv[1:] if args is None else args
         self._words = words
+        for stream in (sys.stdout, sys.stderr):
+            if isinstance(stream, io.TextIOWrapper):
+                stream.reconfigure(encoding="utf-8", errors="backslashreplace")  # a Windows terminal's own may lack →
         debug = "--debug" in words
         try:
             with made_by(words):

@@ -22,38 +22,38 @@ class SequenceModel(nn.Module, ABC):
     [N, length], or float32 [N, length, width] if the vocabulary is continuous; labels are int64 [N], -1 = none.
 
     Attributes:
-        vocabulary: what tokens there are and where each may stand.
+        vocabulary: the tokens and the positions at which each is allowed.
         config: the settings.
     """
 
     name: ClassVar[str]
     Config: ClassVar[type[Configuration]]
     low_precision: ClassVar[bool] = True
-    """Whether training in bfloat16 does the model no harm."""
+    """Whether the model trains in bfloat16 without loss of quality."""
 
     def __init__(self, vocabulary: Vocabulary, config: Configuration) -> None:
         super().__init__()
         if not self.accepts(vocabulary):
             kind = "continuous" if vocabulary.continuous else "discrete"
             raise ConfigError(
-                f"the {self.name} model does not model {kind} tokens",
-                "leave --model out: the tokenizer then decides which model it is",
+                f"the {self.name} model does not support {kind} tokens",
+                "leave --model out to use the model that suits the tokenizer",
             )
         self.vocabulary, self.config = vocabulary, config
 
     @classmethod
     @abstractmethod
     def accepts(cls, vocabulary: Vocabulary) -> bool:
-        """Whether the model is for vocabularies of this kind."""
+        """Whether the model supports vocabularies of this kind."""
 
     def prepare(self, tokens: Tensor) -> None:
-        """Take what the model wants to know of the training tokens, once, before training; nothing by default."""
+        """Compute statistics of the training tokens, once, before training; nothing by default."""
 
     @abstractmethod
     def loss(self, tokens: Tensor, labels: Int[Tensor, "fields"]) -> Float[Tensor, ""]:
-        """What training minimises, a mean over tokens; in eval mode without dropout and other noise.
+        """The training loss, a mean over tokens; in eval mode without dropout and other noise.
 
-        Nats a token of the `length` codes if the vocabulary is discrete (EOS is certain and counts for nothing).
+        For a discrete vocabulary: nats per token over the `length` codes, EOS excluded.
         """
 
     @abstractmethod
@@ -70,19 +70,19 @@ class SequenceModel(nn.Module, ABC):
         Args:
             labels: the class of each sample, -1 = any.
             randoms: a generator for each sample.
-            settings: how to draw.
-            prefix: first tokens [N, m (, width)] that are given.
+            settings: temperature, filters, guidance.
+            prefix: given first tokens [N, m (, width)].
             advance: called after each token.
         """
 
     @property
     def learning_rate(self) -> float:
-        """A peak learning rate for AdamW that suits this model."""
+        """Default peak learning rate for AdamW."""
         return 1e-3
 
     @property
     def bytes_per_sample(self) -> int:
-        """Memory that generating one sample takes."""
+        """Memory in bytes that generating one sample takes."""
         return 4 * self.vocabulary.length * self.vocabulary.width
 
     @property
@@ -91,22 +91,22 @@ class SequenceModel(nn.Module, ABC):
         return sum(parameter.numel() for parameter in self.parameters())
 
     def describe(self) -> dict[str, Any]:
-        """Name, settings and vocabulary as JSON values: all that is needed to build the model again."""
+        """Name, settings and vocabulary as JSON values, from which the model can be built again."""
         return {"model": self.name, "settings": self.config.to_json(), "vocabulary": self.vocabulary.to_json()}
 
 
 def check_tokens(vocabulary: Vocabulary, tokens: Tensor, labels: Tensor, length: int | None = None) -> None:
-    """Refuse tokens and labels that are not sequences of a vocabulary.
+    """Check that tokens and labels are sequences of a vocabulary.
 
     Args:
-        vocabulary: what may stand where.
+        vocabulary: the allowed codes of each position.
         tokens: int64 [N, length], or float [N, length, width] if continuous.
         labels: int64 [N], -1 or an index into the vocabulary's classes.
-        length: number of leading tokens that are given; None = all.
+        length: number of leading tokens in `tokens`; None = all.
 
     Raises:
-        ConfigError: on a wrong shape or type, a token where it may not stand, a number that is not finite, or a label
-            that is no class.
+        ConfigError: on a wrong shape or type, a code that is not allowed at its position, a number that is not finite,
+            or a label that is not a class.
     """
     length = vocabulary.length if length is None else length
     item = (length, vocabulary.width) if vocabulary.continuous else (length,)
@@ -119,7 +119,7 @@ def check_tokens(vocabulary: Vocabulary, tokens: Tensor, labels: Tensor, length:
         )
     if labels.shape != tokens.shape[:1] or labels.is_floating_point():
         raise ConfigError(
-            f"labels of shape {tuple(labels.shape)} are not one whole number for each of {len(tokens)} sequences",
+            f"labels of shape {tuple(labels.shape)} are not one integer for each of {len(tokens)} sequences",
             "give -1 for a sequence without a class",
         )
     classes = len(vocabulary.classes)
@@ -135,14 +135,14 @@ def check_tokens(vocabulary: Vocabulary, tokens: Tensor, labels: Tensor, length:
     low, high = torch.tensor(allowed_ranges(vocabulary)[:length]).reshape(-1, 2).to(tokens.device).T
     wrong = ((tokens < low) | (tokens >= high)).nonzero()
     if len(wrong):
-        row, place = wrong[0].tolist()
+        row, position = wrong[0].tolist()
         raise ConfigError(
-            f"token {int(tokens[row, place])} of sequence {row} may not stand at place {place}",
-            "tokenize the fields with the tokenizer that the vocabulary is from",
+            f"token {int(tokens[row, position])} of sequence {row} is not allowed at position {position}",
+            "tokenize the fields with the tokenizer of this vocabulary",
         )
 
 
 def allowed_ranges(vocabulary: Vocabulary) -> list[tuple[int, int]]:
-    """Codes [low, high) that may stand at each of the `length` places of a discrete vocabulary."""
+    """Range [low, high) of the codes allowed at each of the `length` positions of a discrete vocabulary."""
     low, high = vocabulary.bounds()
     return list(zip(low.tolist(), high.tolist(), strict=True))

@@ -1,4 +1,4 @@
-"""`diffusion`: a transformer that denoises all continuous tokens of a field at once, in HyperDiffusion's manner."""
+"""`diffusion`: a transformer that denoises all continuous tokens of a field at once, after HyperDiffusion."""
 
 from collections.abc import Callable
 from typing import Literal
@@ -14,22 +14,19 @@ from nfgen.models.nn.transformer import Transformer, learning_rate_at
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
-from .config import JUDGED_LEVELS, DiffusionConfig
+from .config import EVAL_LEVELS, DiffusionConfig
 
-FIRST_VARIANCE, LAST_VARIANCE = (
-    0.1,
-    20.0,
-)  # added per unit of time by the linear schedule (1e-4 to 0.02 at 1,000 levels)
-LAST_SHARE = 0.999  # of variance that one level may replace
-WAVES = 64  # sines, and as many cosines, that tell the network the level
+BETA_MIN, BETA_MAX = 0.1, 20.0  # variance added per unit of time by the linear schedule; 1e-4 to 0.02 at 1,000 levels
+LARGEST_BETA = 0.999  # of one level, as in https://arxiv.org/abs/2102.09672
+FREQUENCIES = 64  # of the sines and cosines that encode the noise level
 
 
 class DiffusionTransformer(SequenceModel):
-    """Tokens are clean x noise share + noise x its share, and the transformer says which tokens they were.
+    """Noisy tokens are `clean[level]` x tokens + `noise[level]` x noise; the transformer predicts the tokens from them.
 
-    Generation starts from noise of each sample's own and is deterministic from there (DDIM; Euler steps for flow), so
-    `temperature` scales that noise: 0 gives the one field that the mean of the noise leads to. Top-k, top-p and min-p
-    are for codes and change nothing. A prefix is put back, as noisy as all else, before every step.
+    Generation starts from noise of each sample and is deterministic from there (DDIM; Euler steps for flow). So
+    `temperature` scales that noise: 0 gives the field that zero noise leads to. Top-k, top-p and min-p apply to codes
+    and have no effect here. A prefix is put back before every step, with the noise of its level.
     """
 
     name = "diffusion"
@@ -39,10 +36,10 @@ class DiffusionTransformer(SequenceModel):
     def __init__(self, vocabulary: Vocabulary, config: DiffusionConfig) -> None:
         super().__init__(vocabulary, config)
         width = config.width
-        self.starts = nn.Embedding(1 + len(vocabulary.classes), width)
-        nn.init.normal_(self.starts.weight, std=0.02)
+        self.start_embedding = nn.Embedding(1 + len(vocabulary.classes), width)
+        nn.init.normal_(self.start_embedding.weight, std=0.02)
         self.embedding = nn.Sequential(nn.Linear(vocabulary.width, width), nn.GELU(), nn.Linear(width, width))
-        self.level = nn.Sequential(nn.Linear(2 * WAVES, width), nn.GELU(), nn.Linear(width, width))
+        self.level = nn.Sequential(nn.Linear(2 * FREQUENCIES, width), nn.GELU(), nn.Linear(width, width))
         self.transformer = Transformer(config, vocabulary.length, causal=False)
         self.head = nn.Linear(width, vocabulary.width)
         clean, noise = shares(config.process, config.noise_levels)
@@ -58,23 +55,23 @@ class DiffusionTransformer(SequenceModel):
         return vocabulary.continuous
 
     def prepare(self, tokens: Tensor) -> None:
-        """Noise has deviation 1: tokens are divided by their own."""
+        """Keep the standard deviation of the tokens: they are divided by it, as the noise has deviation 1."""
         size = tokens.square().mean().sqrt()
         self.scale.fill_(float(size) if size > 0 else 1.0)
 
     def forward(
         self, noisy: Float[Tensor, "b t w"], levels: Int[Tensor, "b"], labels: Int[Tensor, "b"]
     ) -> Float[Tensor, "b t w"]:
-        """What is asked of the network: the clean tokens, or the velocity; in units of `scale`."""
-        angles = (levels + 1)[:, None] / len(self.noise) * torch.logspace(0, 3, WAVES, device=noisy.device)
-        about = self.level(torch.cat([angles.sin(), angles.cos()], dim=1)) + self.starts(labels + 1)
-        predicted: Tensor = self.head(self.transformer(self.embedding(noisy) + about[:, None]))
+        """Predict the clean tokens, or the velocity, in units of `scale`."""
+        angles = (levels + 1)[:, None] / len(self.noise) * torch.logspace(0, 3, FREQUENCIES, device=noisy.device)
+        condition = self.level(torch.cat([angles.sin(), angles.cos()], dim=1)) + self.start_embedding(labels + 1)
+        predicted: Tensor = self.head(self.transformer(self.embedding(noisy) + condition[:, None]))
         return predicted
 
     def loss(self, tokens: Float[Tensor, "b t w"], labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
-        """Mean squared error of the clean tokens, or of the velocity, in units of the tokens' deviation.
+        """Mean squared error of the clean tokens, or of the velocity, in units of the tokens' standard deviation.
 
-        At a random level and noise for each sequence in training; else at a few fixed ones, the same for all.
+        In training each sequence gets a random level and noise; in eval mode a few fixed ones, the same for all.
         """
         count = len(self.noise)
         if self.training:
@@ -86,22 +83,22 @@ class DiffusionTransformer(SequenceModel):
             return self._errors(tokens, labels, levels, noise).mean()
         generator = torch.Generator().manual_seed(0)
         total = torch.zeros((), device=tokens.device)
-        for level in torch.linspace(0, count - 1, JUDGED_LEVELS).long().tolist():
+        for level in torch.linspace(0, count - 1, EVAL_LEVELS).long().tolist():
             noise = torch.randn(tokens.shape[1:], generator=generator).to(tokens).expand_as(tokens)
             total = total + self._errors(tokens, labels, torch.full_like(labels, level), noise).mean()
-        return total / JUDGED_LEVELS
+        return total / EVAL_LEVELS
 
     def _errors(self, tokens: Tensor, labels: Tensor, levels: Tensor, noise: Tensor) -> Float[Tensor, "b t w"]:
         clean = tokens / self.scale
         noisy = self._mixed(clean, noise, levels)
-        wanted = noise - clean if self.config.process == "flow" else clean
-        return (self(noisy, levels, labels) - wanted).square()
+        target = noise - clean if self.config.process == "flow" else clean
+        return (self(noisy, levels, labels) - target).square()
 
     def _mixed(self, clean: Tensor, noise: Tensor, levels: Tensor) -> Tensor:
         return self.clean[levels][:, None, None] * clean + self.noise[levels][:, None, None] * noise
 
     def _clean(self, noisy: Tensor, levels: Tensor, labels: Tensor, guidance: float) -> Tensor:
-        """The clean tokens that noisy ones are taken for."""
+        """Estimate the clean tokens of noisy ones."""
         predicted: Tensor = self(noisy, levels, labels)
         if guidance != 1:
             of_any = self(noisy, levels, torch.full_like(labels, -1))
@@ -119,7 +116,7 @@ class DiffusionTransformer(SequenceModel):
         prefix: Tensor | None = None,
         advance: Callable[[], None] | None = None,
     ) -> Float[Tensor, "fields tokens width"]:
-        """New tokens, denoised from each sample's own noise."""
+        """New tokens, denoised from the noise of each sample."""
         length, width = self.vocabulary.length, self.vocabulary.width
         drawn = np.stack([random.standard_normal(length * width) for random in randoms])
         noise = torch.from_numpy(drawn).to(self.scale) * settings.temperature
@@ -136,8 +133,8 @@ class DiffusionTransformer(SequenceModel):
             if following is None:
                 x = clean
             else:
-                left = (x - self.clean[level] * clean) / self.noise[level]
-                x = self._mixed(clean, left, torch.full_like(labels, following))
+                remaining = (x - self.clean[level] * clean) / self.noise[level]
+                x = self._mixed(clean, remaining, torch.full_like(labels, following))
             if advance is not None:
                 for _ in range(length * (step + 1) // steps - length * step // steps):
                     advance()
@@ -152,21 +149,21 @@ class DiffusionTransformer(SequenceModel):
 
     @property
     def bytes_per_sample(self) -> int:
-        # A block holds its input, queries, keys and values, and the two halves of its MLP: about ten widths.
+        # A block keeps its input, queries, keys, values and the two halves of its MLP: about ten widths.
         return 4 * 10 * self.config.width * self.vocabulary.length
 
 
 def shares(
     process: Literal["diffusion", "flow"], levels: int
 ) -> tuple[Float[Tensor, "levels"], Float[Tensor, "levels"]]:
-    """What share of the clean tokens and of the noise there is at each level, from the least noise to almost no tokens.
+    """Factors of the clean tokens and of the noise at each level, from almost no noise to almost only noise.
 
-    `diffusion` keeps the sum of squares at 1, `flow` the sum. The former's variances grow linearly, from 1e-4 to 0.02
-    for 1,000 levels, and by so much more for fewer that the last level is as noisy.
+    For `diffusion` their squares sum to 1, for `flow` they sum to 1. The variances of `diffusion` grow linearly, from
+    1e-4 to 0.02 for 1,000 levels; with fewer levels they are larger in proportion, so that the last one is as noisy.
     """
     if process == "flow":
         noise = torch.arange(1, levels + 1, dtype=torch.float64) / levels
         return (1 - noise).float(), noise.float()
-    added = torch.linspace(FIRST_VARIANCE, LAST_VARIANCE, levels, dtype=torch.float64) / levels
-    kept = (1 - added.clamp(max=LAST_SHARE)).cumprod(0)
+    added = torch.linspace(BETA_MIN, BETA_MAX, levels, dtype=torch.float64) / levels
+    kept = (1 - added.clamp(max=LARGEST_BETA)).cumprod(0)
     return kept.sqrt().float(), (1 - kept).sqrt().float()

@@ -1,4 +1,4 @@
-"""`gpt`: the cross-entropy transformer over codes, in nanoGPT's shape."""
+"""`gpt`: a causal transformer over codes, trained with cross-entropy, after nanoGPT."""
 
 from collections.abc import Callable
 
@@ -19,9 +19,9 @@ from .config import GPTConfig
 
 
 class GPT(CausalModel):
-    """p(token_i | token_1 … token_{i-1}, class), only over codes that may stand at place i.
+    """p(token_i | token_1 … token_{i-1}, class) over the codes allowed at position i.
 
-    Logits of other codes are never computed, so that no probability is wasted on them and every sample decodes.
+    Logits of other codes are never computed: they get no probability, and every sample decodes.
     """
 
     name = "gpt"
@@ -37,7 +37,7 @@ class GPT(CausalModel):
             (low, high, [i for i, other in enumerate(self.ranges) if other == (low, high)])
             for low, high in dict.fromkeys(self.ranges)
         ]
-        grouped = [place for _, _, places in self.groups for place in places]
+        grouped = [position for _, _, positions in self.groups for position in positions]
         self.order = sorted(range(len(grouped)), key=grouped.__getitem__)
 
     @classmethod
@@ -46,8 +46,8 @@ class GPT(CausalModel):
 
     @property
     def learning_rate(self) -> float:
-        # Best held-out nats a token on 64 codes of a chair, width 128, dropout 0.2: 4.23 by 1e-3, 4.13 by 6e-3, 4.14 by
-        # 12e-3. Wider layers want smaller steps (muP, https://arxiv.org/abs/2203.03466).
+        # Best held-out nats per token on 64 codes of a chair, width 128, dropout 0.2: 4.23 at 1e-3, 4.13 at 6e-3, 4.14
+        # at 12e-3. Wider layers need smaller steps (muP, https://arxiv.org/abs/2203.03466).
         return 6e-3 * min(1.0, 128 / self.config.width)
 
     def embed(self, tokens: Tensor) -> Float[Tensor, "b t c"]:
@@ -55,25 +55,25 @@ class GPT(CausalModel):
         return embedded
 
     def token_losses(self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """Nats of each token given those before it; smoothed in training."""
+        """Cross-entropy in nats of each token given those before it; with label smoothing in training."""
         hidden = self.hidden(tokens, labels)
         smoothing = self.config.label_smoothing if self.training else 0.0
         parts = []
-        for low, high, places in self.groups:
+        for low, high, positions in self.groups:
             every = len(self.groups) == 1
-            read, targets = (hidden, tokens) if every else (hidden[:, places], tokens[:, places])
-            losses = self.head.losses(read.flatten(0, 1), targets.flatten(), low, high, smoothing)
+            inputs, targets = (hidden, tokens) if every else (hidden[:, positions], tokens[:, positions])
+            losses = self.head.losses(inputs.flatten(0, 1), targets.flatten(), low, high, smoothing)
             parts.append(losses.view(targets.shape))
         return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)[:, self.order]
 
     def loss(self, tokens: Tensor, labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
-        """Mean nats a token (cross-entropy)."""
+        """Mean cross-entropy in nats per token."""
         return self.token_losses(tokens, labels).mean()
 
     def logits(self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"]) -> list[Float[Tensor, "b codes"]]:
-        """For each place, logits of the codes allowed there, given all tokens before it; computed without a cache."""
-        hidden, read = self.hidden(tokens, labels), self.head.readout()
-        return [read(hidden[:, i], low, high) for i, (low, high) in enumerate(self.ranges)]
+        """For each position, logits of the codes allowed there given all tokens before it; computed without a cache."""
+        hidden, logits = self.hidden(tokens, labels), self.head.logits_fn()
+        return [logits(hidden[:, i], low, high) for i, (low, high) in enumerate(self.ranges)]
 
     @torch.inference_mode()
     def generate(
@@ -83,56 +83,58 @@ class GPT(CausalModel):
         settings: SamplingConfig,
         prefix: Tensor | None = None,
         advance: Callable[[], None] | None = None,
-        earlier: "GPT | None" = None,
+        reference_model: "GPT | None" = None,
     ) -> Int[Tensor, "fields tokens"]:
-        """As any model does; `settings.contrastive_weight` compares with the model of `earlier` weights."""
+        """As in `SequenceModel.generate`; `settings.contrastive_weight` contrasts this model with `reference_model`."""
         count, given = len(labels), 0 if prefix is None else prefix.shape[1]
-        numbers = uniforms(randoms, self.vocabulary.length).to(labels.device)
+        numbers = uniforms(randoms, self.vocabulary.length, labels.device)
         tokens = labels.new_empty(count, self.vocabulary.length)
-        # A weighted sum of logits: its weights add up to 1, so that what each softmax divides by changes nothing.
-        models = ((self, 1 + settings.contrastive_weight), (earlier, -settings.contrastive_weight))
+        # A weighted sum of logits. The weights sum to 1, so the normalisation of each softmax cancels.
+        models = ((self, 1 + settings.contrastive_weight), (reference_model, -settings.contrastive_weight))
         classes = ((labels, settings.guidance), (torch.full_like(labels, -1), 1 - settings.guidance))
-        readers = [
-            (_Reader(model, of, prefix), share * weight)
+        decoders = [
+            (CachedDecoder(model, of, prefix), share * weight)
             for model, share in models
             for of, weight in classes
             if model is not None and share * weight != 0
         ]
         if prefix is not None:
             tokens[:, :given] = prefix
-        for place in range(given, self.vocabulary.length):
-            low, high = self.ranges[place]
-            logits = torch.stack([weight * reader.logits(low, high) for reader, weight in readers]).sum(0)
-            tokens[:, place] = low + draw(logits, numbers[place], settings)
-            for reader, _ in readers:
-                reader.hear(tokens[:, place : place + 1])
+        for position in range(given, self.vocabulary.length):
+            low, high = self.ranges[position]
+            logits = torch.stack([weight * decoder.logits(low, high) for decoder, weight in decoders]).sum(0)
+            tokens[:, position] = low + draw(logits, numbers[position], settings)
+            for decoder, _ in decoders:
+                decoder.append(tokens[:, position : position + 1])
             if advance is not None:
                 advance()
         return tokens
 
 
-class _Reader:
-    """A GPT in the middle of a sequence: what it has heard is in its cache."""
+class CachedDecoder:
+    """Decodes token by token; the keys and values of earlier tokens are in its cache."""
 
     def __init__(self, model: GPT, labels: Int[Tensor, "fields"], prefix: Tensor | None) -> None:
         self.model, self.next = model, model.opening(labels, prefix)
-        self.cache, self.read = model.transformer.cache(len(labels)), model.head.readout()
+        self.cache, self.logits_fn = model.transformer.cache(len(labels)), model.head.logits_fn()
 
     def logits(self, low: int, high: int) -> Float[Tensor, "fields codes"]:
-        return self.read(self.model.transformer(self.next, self.cache)[:, -1], low, high)
+        return self.logits_fn(self.model.transformer(self.next, self.cache)[:, -1], low, high)
 
-    def hear(self, tokens: Int[Tensor, "fields 1"]) -> None:
+    def append(self, tokens: Int[Tensor, "fields 1"]) -> None:
         self.next = self.model.embed(tokens)
 
 
 def _head(vocabulary: Vocabulary, config: GPTConfig, embedding: CodeEmbedding) -> Head:
     everywhere = set(allowed_ranges(vocabulary)) == {(0, vocabulary.codes)}
-    able = len(vocabulary.levels) > 1 and everywhere
-    if config.head == "digits" and not able:
+    has_digits = len(vocabulary.levels) > 1 and everywhere
+    if config.head == "digits" and not has_digits:
         raise ConfigError(
-            "the head cannot go by digits: codes of this vocabulary have no digits, or differ by place", "use head auto"
+            "no head of digits: codes of this vocabulary have no digits, or differ by position", "use head auto"
         )
-    if config.head == "digits" or (config.head == "auto" and able and (vocabulary.codes or 0) > OWN_VECTORS_UP_TO):
+    if config.head == "digits" or (
+        config.head == "auto" and has_digits and (vocabulary.codes or 0) > OWN_VECTORS_UP_TO
+    ):
         return DigitHead(vocabulary, config.width)
     tied = config.head == "tied"
     return TableHead(embedding if tied else CodeEmbedding(vocabulary, config.width), tied)

@@ -1,4 +1,4 @@
-"""Names of models; only the one that is asked for is imported."""
+"""Models by name; only the one in use is imported."""
 
 from pathlib import Path
 from typing import Any, Literal
@@ -12,6 +12,7 @@ from nfgen.runtime import plugins
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
+from .stored_names import with_current_names
 
 BUILT_IN = {
     "gpt": "nfgen.models.gpt:GPT",
@@ -19,11 +20,11 @@ BUILT_IN = {
     "diffusion": "nfgen.models.diffusion:DiffusionTransformer",
 }
 GROUP = "nfgen.models"
-"""Entry-point group in which other packages offer theirs."""
+"""Entry-point group for models of other packages."""
 
 MODEL = "model.json"
 SHARED = "model.safetensors"
-"""The name that Hugging Face's tools know for weights."""
+"""The usual name of a weights file on the Hugging Face Hub."""
 
 
 def names() -> list[str]:
@@ -41,7 +42,7 @@ def find(name: str) -> type[SequenceModel]:
 
 
 def model_for(vocabulary: Vocabulary) -> str:
-    """The name of the model that a vocabulary asks for: regression if it is continuous, else gpt."""
+    """Name of the default model of a vocabulary: regression if it is continuous, else gpt."""
     return "regression" if vocabulary.continuous else "gpt"
 
 
@@ -50,38 +51,38 @@ def create(name: str, vocabulary: Vocabulary, config: Configuration | None = Non
 
     Args:
         name: one of `names`.
-        vocabulary: of the tokens that it is for.
-        config: its settings; None = those in `settings`, defaults otherwise.
+        vocabulary: of its tokens.
+        config: its settings; None = `settings`, and defaults for the others.
         settings: single settings of its `Config`.
 
     Raises:
-        ConfigError: if the model is not for such a vocabulary, or a setting is wrong.
+        ConfigError: if the model does not support the vocabulary, or a setting is wrong.
     """
     found = find(name)
     return found(vocabulary, config if config is not None else found.Config.from_json(settings))
 
 
-def weights_file(run: Path, which: str = "best") -> Path:
-    """The file of a run's weights: `best.safetensors` is called `model.safetensors` where the run was shared."""
+def weights_file(run: Path, checkpoint: str = "best") -> Path:
+    """The file of a run's weights: in a shared run, `best.safetensors` is called `model.safetensors`."""
     shared = run / SHARED
-    return shared if which == "best" and shared.exists() else run / f"{which}.safetensors"
+    return shared if checkpoint == "best" and shared.exists() else run / f"{checkpoint}.safetensors"
 
 
-def load_model(run: str | Path, which: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
+def load_model(run: str | Path, checkpoint: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
     """The trained model of a run folder, in eval mode.
 
     Args:
-        run: a folder with `model.json`, `best.safetensors` and `last.safetensors`; one that was shared has instead
-            `model.safetensors`, the best.
-        which: the weights of lowest held-out loss, or the latest.
-        device: where to put it.
+        run: a folder with `model.json`, `best.safetensors` and `last.safetensors`; a shared run has
+            `model.safetensors`, the best weights, instead.
+        checkpoint: the weights of lowest held-out loss, or the last ones.
+        device: device of the model.
 
     Raises:
-        ArtifactError: if the folder holds no model, or a damaged one.
+        ArtifactError: if the folder holds no model, or it is damaged.
     """
     run = Path(run)
     described = files.read_json(run / MODEL)
-    tensors = files.read_tensors(weights_file(run, which))
+    tensors = with_current_names(files.read_tensors(weights_file(run, checkpoint)))
     try:
         files.check_finite(tensors)
         vocabulary = Vocabulary.from_json(described["vocabulary"])

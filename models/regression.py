@@ -1,4 +1,4 @@
-"""`regression`: the talk's transformer over continuous tokens, with the L1 norm as its loss."""
+"""`regression`: a causal transformer over continuous tokens, trained with the L1 loss."""
 
 from collections.abc import Callable
 
@@ -16,16 +16,16 @@ from .config import RegressionConfig
 
 
 class RegressionTransformer(CausalModel):
-    """θ_i = Transformer(θ_{i-1} … θ_0): an MLP embeds the numbers, a linear layer gives the next ones.
+    """θ_i = Transformer(θ_{i-1} … θ_0): an MLP embeds the numbers, a linear layer predicts the next ones.
 
     It predicts one value, not a distribution. Generation is therefore **deterministic**: a start (BOS, a class, or a
-    prefix) always gives the same field, near the median of those that it was trained on. Variety needs `gpt`.
+    prefix) always gives the same field, near the median of the training fields. Use `gpt` for varied samples.
     """
 
     name = "regression"
     Config = RegressionConfig
     config: RegressionConfig
-    # bfloat16 keeps three digits: the error would exceed what a rolled-out sequence can bear.
+    # bfloat16 has three significant digits: over a generated sequence the rounding error grows too large.
     low_precision = False
 
     def __init__(self, vocabulary: Vocabulary, config: RegressionConfig) -> None:
@@ -62,15 +62,15 @@ class RegressionTransformer(CausalModel):
         prefix: Tensor | None = None,
         advance: Callable[[], None] | None = None,
     ) -> Float[Tensor, "fields tokens width"]:
-        """The one field that follows each start; `randoms` and `settings` change nothing."""
+        """The field that follows from each start; `randoms` and `settings` are not used."""
         given = 0 if prefix is None else prefix.shape[1]
         tokens = torch.empty(len(labels), self.vocabulary.length, self.vocabulary.width, device=labels.device)
         if prefix is not None:
             tokens[:, :given] = prefix
         x, cache = self.opening(labels, prefix), self.transformer.cache(len(labels))
-        for place in range(given, self.vocabulary.length):
-            tokens[:, place] = self.head(self.transformer(x, cache)[:, -1])
-            x = self.embed(tokens[:, place : place + 1])
+        for position in range(given, self.vocabulary.length):
+            tokens[:, position] = self.head(self.transformer(x, cache)[:, -1])
+            x = self.embed(tokens[:, position : position + 1])
             if advance is not None:
                 advance()
         return tokens

@@ -14,6 +14,13 @@ FIELDS_A_CLASS = 6
 UNIFORM_CHECKS, NEAR_CHECKS = 512, 128
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Every process of xdist must find the same tests, but an address in a name is another one in each."""
+    named_by_address = [item.nodeid for item in items if " at 0x" in item.nodeid]
+    if named_by_address:
+        raise pytest.UsageError(f"give these tests ids that are the same in every process: {named_by_address}")
+
+
 @pytest.fixture(autouse=True)
 def quiet() -> None:
     """Every test begins as a library call does, whatever command an earlier test ran in this process."""

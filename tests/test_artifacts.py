@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig
 from nfgen.io import artifact, files
+from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokens.token_set import common_frame, split
 from nfgen.tokens.vocabulary import Vocabulary
 
@@ -26,6 +28,8 @@ from nfgen.tokens.vocabulary import Vocabulary
         ({"hidden": [8, -1]}, "hidden must be greater than or equal to 1, not -1"),
         ({"hidden": [8, 1.5]}, "hidden must be a whole number, not 1.5"),
         ({"activation": "swish"}, "activation must be 'relu', 'gelu'"),
+        ({"activation": ["relu", "swish"]}, "activation must be"),
+        ({"hidden": [5, 6], "activation": ["relu", "gelu", "gelu"]}, "activation must be one, or 2: one a hidden"),
         ([1], "must be a JSON object"),
     ],
 )
@@ -45,10 +49,26 @@ def test_numbers_must_be_finite(value: object) -> None:
         FitConfig.from_json({"learning_rate": value})
 
 
-def test_a_configuration_survives_json() -> None:
-    spec = FieldSpec(hidden=(5, 6), activation="sine")
-    assert FieldSpec.from_json(json.loads(json.dumps(spec.to_json()))) == spec
-    assert spec.to_json() == json.loads(json.dumps(spec.to_json()))
+@pytest.mark.parametrize(
+    "configuration",
+    [
+        FieldSpec(hidden=(5, 6), activation="sine"),
+        FieldSpec(hidden=(5, 6), activation=("relu", "gelu")),
+        VQConfig(cells=(2, 3, 4)),
+        VQConfig(),
+    ],
+    ids=["spec", "spec of two activations", "vq with cells", "vq"],
+)
+def test_a_configuration_survives_json(configuration: Configuration) -> None:
+    assert type(configuration).from_json(json.loads(json.dumps(configuration.to_json()))) == configuration
+    assert configuration.to_json() == json.loads(json.dumps(configuration.to_json()))
+
+
+def test_one_activation_for_all_layers_and_the_same_for_each_are_one_spec() -> None:
+    one, each = FieldSpec(hidden=(5, 6), activation="relu"), FieldSpec(hidden=(5, 6), activation=("relu", "relu"))
+    assert one == each
+    assert one.to_json() == each.to_json()
+    assert one.activations == ("relu", "relu")
 
 
 VOCABULARY = Vocabulary(length=4, codes=6, ranges=((0, 4), (4, 6)), classes=("cat", "dog"))

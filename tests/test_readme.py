@@ -55,3 +55,11 @@ def test_every_file_and_target_of_the_readme_exists() -> None:
         return  # the tests of a wheel, whose source lies elsewhere
     for folder in re.findall(r"^\| `(\w+)/`", README, re.MULTILINE):
         assert (ROOT / folder).is_dir()
+
+
+@pytest.mark.skipif(not (ROOT / ".ci").is_dir(), reason="the gate needs the checkout")
+def test_the_gate_runs_the_readme_s_tests_and_all_other_checks() -> None:
+    gate, checks = (ROOT / ".ci" / "run").read_text(), (ROOT / "Makefile").read_text()
+    assert "make test" in README
+    (all_checks,) = re.findall(r"^check: (.+)$", checks, re.MULTILINE)
+    assert {f"make {name}" for name in all_checks.split()} <= set(gate.splitlines())

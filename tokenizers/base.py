@@ -1,4 +1,4 @@
-"""The base of every tokenizer: fit, encode, decode, and one way to save and load."""
+"""The base of every tokenizer: fit, encode, decode, save and load."""
 
 from abc import abstractmethod
 from pathlib import Path
@@ -18,27 +18,27 @@ from nfgen.tokens.vocabulary import Vocabulary
 from .hub import Shared
 
 KIND = "tokenizer"
+FILE = "tokenizer.safetensors"
 CODEBOOK = "codebook.safetensors"
-"""File beside the fitted state, for whoever wants to look at the codes: `vectors`, half precision, [codes, width]."""
+"""File beside the fitted state, for inspection of the codes: `vectors`, half precision, [codes, width]."""
 
 
 class Tokenizer(Shared):
-    """Weights to tokens and back.
+    """Encodes weights as tokens and decodes tokens to weights.
 
     A subclass names itself, its `Config`, and implements `_fit`, `encode`, `decode`, `vocabulary`, and the pair
-    `tensors` / `_restore` that carries its fitted state. A fitted tokenizer never changes.
+    `tensors` / `_restore`, which save and load its fitted state. A fitted tokenizer never changes.
 
     Attributes:
         config: the settings.
-        spec: architecture of the fields it was fitted on and, unless `decoded_spec` says otherwise, of those that it
-            decodes to.
-        classes: names of the classes, from the field set.
+        spec: architecture of the fields that it was fitted on and, unless `decoded_spec` differs, of decoded fields.
+        classes: names of the classes of the field set.
     """
 
     name: ClassVar[str]
     Config: ClassVar[type[Configuration]]
     FREE_ON_RESUME: ClassVar[tuple[str, ...]] = ()
-    """Settings that may be others when an interrupted fit goes on."""
+    """Settings that may change when an interrupted fit is resumed."""
 
     def __init__(self, config: Configuration | None = None, **settings: Any) -> None:
         self.config: Any = config if config is not None else self.Config.from_json(settings)
@@ -54,18 +54,19 @@ class Tokenizer(Shared):
 
     @property
     def decoded_spec(self) -> FieldSpec:
-        """Architecture of the fields that `decode` gives."""
+        """Architecture of decoded fields."""
         return self.spec
 
     def fit(self, fields: FieldSet, scratch: Path | None = None) -> Self:
-        """Learn from a field set.
+        """Fit the tokenizer to a field set.
 
         Args:
-            scratch: folder in which a long fit keeps its check points, and from which it goes on; the caller removes
-                it. None = an interrupted fit starts over.
+            fields: the fields.
+            scratch: folder for checkpoints of a long fit, from which it resumes; the caller removes it. None = an
+                interrupted fit starts again.
 
         Raises:
-            ConfigError: if the set is empty, holds weights that are not finite, or does not fit the settings.
+            ConfigError: if the set is empty, has weights that are not finite, or does not fit the settings.
         """
         if len(fields) == 0:
             raise ConfigError("there are no fields to fit a tokenizer on", "give a field set that is not empty")
@@ -75,7 +76,7 @@ class Tokenizer(Shared):
         try:
             self._fit(fields)
         except BaseException:
-            self._spec = None  # half fitted is not fitted
+            self._spec = None  # a partial fit does not count
             raise
         return self
 
@@ -85,32 +86,32 @@ class Tokenizer(Shared):
     @property
     @abstractmethod
     def vocabulary(self) -> Vocabulary:
-        """What tokens there are and where each may stand."""
+        """The tokens, and the positions at which each is allowed."""
 
     @abstractmethod
     def encode(self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None) -> Tensor:
-        """Tokens of weights [N, P]: int64 [N, length], or float32 [N, length, width] if continuous.
+        """Encode weights [N, P] as tokens: int64 [N, length], or float32 [N, length, width] if continuous.
 
         Args:
-            weights: of fields of `spec`.
-            spec: if it is not the fitted one; only tokenizers that look at the field's function take another.
+            weights: weights of fields of `spec`.
+            spec: the fields' architecture; None = the fitted one. Only tokenizers that evaluate fields accept others.
 
         Raises:
-            ConfigError: if the weights are not of the spec.
+            ConfigError: if the weights do not fit the spec.
         """
 
     @abstractmethod
     def decode(self, tokens: Tensor) -> Float[Tensor, "fields weights"]:
-        """Weights [N, P] of `decoded_spec` from tokens, specials already taken off.
+        """Decode tokens without specials to weights [N, P] of `decoded_spec`.
 
         Raises:
-            ConfigError: if a token is not one of the codes.
+            ConfigError: if a token is not an allowed code.
         """
 
     def views(
         self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None, count: int, seed: int
     ) -> Int[Tensor, "fields views tokens"]:
-        """Tokens of `count` augmented copies of each field, for a model to learn from.
+        """Tokens of `count` augmented copies of each field, as training data of a model.
 
         Raises:
             ConfigError: if the tokenizer cannot augment.
@@ -123,20 +124,20 @@ class Tokenizer(Shared):
 
     @abstractmethod
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        """Take back what `tensors` gave; `spec`, `classes` and `config` are set already."""
+        """Load what `tensors` gave; `spec`, `classes` and `config` are set already."""
 
     def code_vectors(self) -> Float[Tensor, "codes width"] | None:
-        """What each code stands for, in the tokenizer's own unit; None if tokens are continuous."""
+        """The vector of each code, in the tokenizer's own units; None if tokens are continuous."""
         return None
 
     @property
     def vocab_size(self) -> int | None:
-        """Number of token ids, specials included; None = continuous."""
+        """Number of token ids, including specials; None = continuous."""
         return self.vocabulary.size
 
     @property
     def sequence_length(self) -> int:
-        """Tokens of one sequence, start and EOS included."""
+        """Tokens of one sequence, including start and EOS."""
         return self.vocabulary.sequence_length
 
     @property
@@ -145,7 +146,7 @@ class Tokenizer(Shared):
         return self.vocabulary.specials
 
     def allowed(self, position: int) -> Bool[Tensor, "vocabulary"]:
-        """Which ids may stand at a position of the sequence."""
+        """Mask of the ids allowed at a position of the sequence."""
         return self.vocabulary.allowed(position)
 
     def save(self, path: str | Path, *, overwrite: bool = False) -> None:
@@ -157,7 +158,7 @@ class Tokenizer(Shared):
         """
         self._check_fitted()
         with artifact.writing(path, KIND, overwrite=overwrite) as folder:
-            files.write_tensors(folder / "tokenizer.safetensors", self.tensors())
+            files.write_tensors(folder / FILE, self.tensors())
             vectors = self.code_vectors()
             if vectors is not None:
                 files.write_tensors(folder / CODEBOOK, {"vectors": vectors.half()})
@@ -173,21 +174,26 @@ class Tokenizer(Shared):
             )
 
     @classmethod
+    def _stored_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        """The settings that a stored tokenizer was fitted with, also if there were fewer of them then."""
+        return settings
+
+    @classmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a tokenizer of this class; `nfgen.tokenizers.registry.load` finds the class by itself.
+        """Load a tokenizer of this class; `nfgen.tokenizers.registry.load` finds the class.
 
         Raises:
-            ArtifactError: if the folder is not one, or is damaged.
+            ArtifactError: if the folder holds no tokenizer of this class, or is damaged.
         """
         path = Path(path)
         stored = artifact.read_config(path, KIND)
         if stored.get("tokenizer") != cls.name:
             raise ArtifactError(f"{path} holds a {stored.get('tokenizer')} tokenizer, not {cls.name}")
         try:
-            tokenizer = cls(cls.Config.from_json(stored["settings"]))
+            tokenizer = cls(cls.Config.from_json(cls._stored_settings(stored["settings"])))
             tokenizer._spec = FieldSpec.from_json(stored["spec"])
             tokenizer.classes = tuple(stored["classes"])
-            tensors = files.read_tensors(path / "tokenizer.safetensors")
+            tensors = files.read_tensors(path / FILE)
             files.check_finite(tensors)
             tokenizer._restore(tensors)
         except (KeyError, TypeError, ValueError, IndexError, RuntimeError, ConfigError) as error:
@@ -195,20 +201,20 @@ class Tokenizer(Shared):
         return tokenizer
 
     def _check_fitted(self) -> None:
-        """Refuse what needs the fitted state before `fit`."""
+        """Raise a ConfigError before `fit`."""
         _ = self.spec
 
     def _require_shape(self, tensors: dict[str, Tensor], key: str, shape: tuple[int, ...]) -> None:
-        """For `_restore`: refuse a stored tensor that does not fit the settings."""
+        """For `_restore`: check that a stored tensor fits the settings."""
         if tensors[key].shape != shape:
             raise ConfigError(f"its {key} has the shape {tuple(tensors[key].shape)}, not {shape}")
 
     def _check_weights(self, weights: Tensor, spec: FieldSpec | None) -> None:
-        """For tokenizers that read weights themselves: refuse another spec, and what is not finite."""
+        """For tokenizers of weights: check that the weights are finite and of the fitted spec."""
         if spec is not None and spec != self.spec:
             raise ConfigError(
                 f"the {self.name} tokenizer was fitted on fields of another spec",
-                "fit it on these fields, or use the vq tokenizer, which takes any spec",
+                "fit it on these fields, or use the vq tokenizer, which accepts any spec",
             )
         if weights.ndim != 2 or weights.shape[1] != self.spec.size:
             raise ConfigError(f"weights of shape {tuple(weights.shape)} are not fields of {self.spec.size} weights")
@@ -216,7 +222,7 @@ class Tokenizer(Shared):
             raise ConfigError("the weights to encode are not finite", "fit the fields again")
 
     def _check_tokens(self, tokens: Tensor) -> None:
-        """Refuse anything but a batch of sequences of the right length, of codes that may stand where they do."""
+        """Check that tokens are sequences of the right shape, of codes allowed at their positions."""
         vocabulary = self.vocabulary
         shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
         if tokens.shape[1:] != shape or tokens.ndim != len(shape) + 1:
@@ -226,13 +232,13 @@ class Tokenizer(Shared):
                 raise ConfigError("continuous tokens must be finite numbers")
             return
         if tokens.is_floating_point() or tokens.dtype == torch.bool:
-            raise ConfigError(f"tokens must be whole numbers, not {tokens.dtype}")
+            raise ConfigError(f"tokens must be integers, not {tokens.dtype}")
         low, high = vocabulary.bounds()
         wrong = (tokens < low) | (tokens >= high)
         if wrong.any():
             position = int(wrong.any(0).nonzero()[0])
             raise ConfigError(
-                f"token {int(tokens[wrong[:, position], position][0])} may not stand at position {position}: "
+                f"token {int(tokens[wrong[:, position], position][0])} is not allowed at position {position}: "
                 f"only codes {int(low[position])} … {int(high[position]) - 1} decode to weights there",
-                "take the specials off, and mask what `allowed` forbids",
+                "remove the specials, and sample only codes that `allowed` permits",
             )

@@ -13,14 +13,14 @@ INSIDE = "tokenizer"
 
 
 def pretrained_folder(name: str | Path, revision: str | None) -> Path:
-    """The folder of a fitted tokenizer, on this machine or fetched from the Hub; that of a run holds it inside."""
+    """The folder of a fitted tokenizer, local or downloaded from the Hub, alone or inside a run."""
     here = not hub.is_address(name) and Path(name).is_dir()
     folder = Path(name) if here else hub.fetch(str(name), revision=revision)
     return folder / INSIDE if (folder / INSIDE).is_dir() else folder
 
 
 class Shared(ABC):
-    """What every tokenizer can do on the Hub; `save` and `load` are the base's own."""
+    """Sharing of tokenizers on the Hub; `save` and `load` are those of the base class."""
 
     name: ClassVar[str]
     config: Any
@@ -32,12 +32,12 @@ class Shared(ABC):
 
     @classmethod
     def from_pretrained(cls, name: str | Path, *, revision: str | None = None) -> Self:
-        """Read a fitted tokenizer from a folder or the Hugging Face Hub: its own, or that of a run.
+        """Load a fitted tokenizer from a folder or the Hugging Face Hub, alone or inside a run.
 
-        `nfgen.tokenizers.registry.from_pretrained` finds the class by itself.
+        `nfgen.tokenizers.registry.from_pretrained` finds the class.
 
         Args:
-            name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
+            name: a folder if it exists, else a repository: `owner/name` or `hf://owner/name`.
             revision: branch, tag or commit of the repository.
 
         Raises:
@@ -49,10 +49,10 @@ class Shared(ABC):
     @classmethod
     @abstractmethod
     def load(cls, path: str | Path) -> Self:
-        """Read a fitted tokenizer of this class from its folder."""
+        """Load a fitted tokenizer of this class from its folder."""
 
     def save_pretrained(self, path: str | Path, *, name: str | None = None, overwrite: bool = False) -> None:
-        """Write the fitted tokenizer with a card, as `README.md`.
+        """Write the fitted tokenizer with a model card, `README.md`.
 
         Raises:
             ConfigError: if it is not fitted.
@@ -63,10 +63,10 @@ class Shared(ABC):
         (Path(path) / "README.md").write_text(card, encoding="utf-8")
 
     def push_to_hub(self, repo: str, *, private: bool = False, message: str = "Upload with nfgen") -> str:
-        """Upload the fitted tokenizer to the Hugging Face Hub; the repository is made if it is missing.
+        """Upload the fitted tokenizer to the Hugging Face Hub; the repository is created if it is missing.
 
         Returns:
-            The web address of the commit.
+            URL of the commit.
 
         Raises:
             ConfigError: if it is not fitted, or the package huggingface_hub is missing.

@@ -1,4 +1,4 @@
-"""Names of tokenizers; only the one that is asked for is imported."""
+"""Tokenizers by name; only the one in use is imported."""
 
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ BUILT_IN = {
     "graph": "nfgen.tokenizers.graph.tokenizer:GraphTokenizer",
 }
 GROUP = "nfgen.tokenizers"
-"""Entry-point group in which other packages offer theirs."""
+"""Entry-point group for tokenizers of other packages."""
 
 
 def names() -> list[str]:
@@ -35,20 +35,20 @@ def find(name: str) -> type[Tokenizer]:
 
 
 def create(name: str, **settings: Any) -> Tokenizer:
-    """A new tokenizer, not fitted; settings are those of its `Config`."""
+    """A new tokenizer, not fitted, with settings of its `Config`."""
     return find(name)(**settings)
 
 
 def load(path: str | Path) -> Tokenizer:
-    """Read a fitted tokenizer of any kind."""
+    """Load a fitted tokenizer of any kind."""
     return find(str(artifact.read_config(path, KIND).get("tokenizer"))).load(path)
 
 
 def from_pretrained(name: str | Path, *, revision: str | None = None) -> Tokenizer:
-    """Read a fitted tokenizer of any kind from a folder or the Hugging Face Hub: its own, or that of a run.
+    """Load a fitted tokenizer of any kind from a folder or the Hugging Face Hub, alone or inside a run.
 
     Args:
-        name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
+        name: a folder if it exists, else a repository: `owner/name` or `hf://owner/name`.
         revision: branch, tag or commit of the repository.
 
     Raises:

@@ -11,15 +11,15 @@ class SamplingConfig(Configuration):
     """How tokens are drawn; the filters are applied in the order of the fields."""
 
     temperature: NonNegativeFloat = 1.0
-    """Logits are divided by it: below 1, more usual tokens are drawn; 0 takes the likeliest one."""
+    """Divides the logits; 0 takes the most likely token."""
     top_k: PositiveInt | None = None
     """Keep the k likeliest tokens."""
     top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    """Keep the likeliest tokens that together hold this share (nucleus, https://arxiv.org/abs/1904.09751)."""
+    """Keep the most likely tokens of this total probability (nucleus, https://arxiv.org/abs/1904.09751)."""
     min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
     """Keep tokens at least this share as likely as the likeliest one (https://arxiv.org/abs/2407.01082)."""
     guidance: NonNegativeFloat = 1.0
-    """Weight of the class: logits are those of any class + guidance x (those of the class - those of any); 1 = none."""
+    """Classifier-free guidance: logits = unconditional + guidance x (conditional - unconditional); 1 = none."""
     contrastive_weight: NonNegativeFloat = 0.0
     """With the last weights of a GPT, weight of what it learned since its lowest held-out loss: log-probabilities are
     its last ones + weight x (its last ones - those from back then); 0 = none, 0.5 = usual. What both find likely is

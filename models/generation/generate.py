@@ -1,4 +1,4 @@
-"""Samples of a model, and how likely it finds given tokens."""
+"""Sampling from a model, and the log-likelihood of given tokens."""
 
 from functools import partial
 
@@ -17,9 +17,9 @@ from nfgen.runtime.progress import progress
 from .logits import generators
 
 CACHE_BYTES = 1 << 30
-"""Memory that generation may take unless a batch size is given: fits a laptop."""
+"""Memory limit of generation if no batch size is given; fits a laptop."""
 LARGEST_BATCH = 256
-"""Beyond, larger batches no longer make two cores faster."""
+"""Larger batches are no faster on two cores."""
 
 
 def sample(
@@ -32,45 +32,45 @@ def sample(
     label: int | Int[Tensor, "samples"] | None = None,
     prefix: Tensor | None = None,
     batch_size: int | None = None,
-    earlier: SequenceModel | None = None,
+    reference_model: SequenceModel | None = None,
 ) -> Tensor:
     """Draw new token sequences; all of them decode.
 
-    Sample i depends on `seed` and `first + i` alone, not on how many are drawn with it.
+    Sample i depends only on `seed` and `first + i`, not on the number of samples.
 
     Args:
-        model: a trained model; it is left in the mode that it was in.
-        n: how many samples.
+        model: a trained model; its mode (train or eval) is restored.
+        n: number of samples.
         settings: temperature, filters and guidance; None = plain sampling. The regression model ignores them.
-        seed: of the randomness.
-        first: index of the first sample: draw on where an earlier call ended.
+        seed: seed of all samples.
+        first: index of the first sample, to continue an earlier call.
         label: class of all samples, or of each [n]; None = any class (BOS).
         prefix: first tokens [m (, width)] of all samples, or of each [n, m (, width)].
-        batch_size: samples at once; None = as many as fit 1 GiB of cache.
-        earlier: the same model with the weights of its lowest held-out loss, for `settings.contrastive_weight`.
+        batch_size: samples per batch; None = as many as fit in 1 GiB of cache.
+        reference_model: the same model with the weights of its lowest held-out loss, for `settings.contrastive_weight`.
 
     Returns:
         Tokens [n, length], int64, or [n, length, width], float32, if the vocabulary is continuous.
 
     Raises:
         ConfigError: on a wrong label, prefix or number, guidance without a class, or contrast without a GPT
-            and its earlier weights.
+            and its reference model.
     """
     settings = settings or SamplingConfig()
     require(n >= 0, "n", "must not be negative", n)
-    require(0 <= seed < 1 << 63, "seed", "must be a whole number of 0 … 2^63 - 1", seed)
+    require(0 <= seed < 1 << 63, "seed", "must be an integer in 0 … 2^63 - 1", seed)
     require(batch_size is None or batch_size > 0, "batch_size", "must be positive", batch_size)
     if settings.guidance != 1 and label is None:
         raise ConfigError("guidance needs a class to guide towards", "give a class, or guidance 1")
     labels, given = _conditions(model, n, label, prefix)
     generate = model.generate
     if settings.contrastive_weight:
-        if not (isinstance(model, GPT) and isinstance(earlier, GPT)):
+        if not (isinstance(model, GPT) and isinstance(reference_model, GPT)):
             raise ConfigError(
-                "contrastive_weight compares the last weights of a gpt with those of its lowest held-out loss",
-                "take the last weights of such a run (--weights last), or contrastive_weight 0",
+                "contrastive_weight needs the last weights of a gpt and those of its lowest held-out loss",
+                "use --weights last with a gpt run, or contrastive_weight 0",
             )
-        generate = partial(model.generate, earlier=earlier.eval())
+        generate = partial(model.generate, reference_model=reference_model.eval())
     size = batch_size or fitting_batch(model, settings)
     was_training = model.training
     model.eval()
@@ -96,14 +96,14 @@ def sample(
 
 
 def fitting_batch(model: SequenceModel, settings: SamplingConfig) -> int:
-    """As many samples at once as fit 1 GiB of cache."""
+    """Number of samples per batch that fit in 1 GiB of cache."""
     return max(1, min(LARGEST_BATCH, CACHE_BYTES // (settings.passes * model.bytes_per_sample)))
 
 
 def _conditions(
     model: SequenceModel, n: int, label: int | Tensor | None, prefix: Tensor | None
 ) -> tuple[Tensor, Tensor | None]:
-    """Labels [n] and first tokens [n, m (, width)] on the model's device, checked."""
+    """Labels [n] and prefix [n, m (, width)], checked and on the model's device."""
     vocabulary, device = model.vocabulary, next(model.parameters()).device
     labels = label if isinstance(label, Tensor) else torch.full((n,), -1 if label is None else label)
     dimensions = 2 if vocabulary.continuous else 1
@@ -115,7 +115,7 @@ def _conditions(
             "give fewer tokens",
         )
     if prefix is not None and prefix.ndim <= dimensions:
-        raise ConfigError(f"a prefix of shape {tuple(prefix.shape)} is not one of tokens", "give [m], or [n, m]")
+        raise ConfigError(f"a prefix of shape {tuple(prefix.shape)} is not a sequence of tokens", "give [m], or [n, m]")
     empty = torch.empty(n, 0, vocabulary.width) if vocabulary.continuous else torch.empty(n, 0, dtype=torch.int64)
     known = empty if prefix is None else prefix
     require(len(known) == n, "prefix", f"must be for {n} samples", len(known))
@@ -131,17 +131,17 @@ def log_likelihood(
     """Log-probability of each field's tokens given its label, in nats, summed over its tokens; float64.
 
     Raises:
-        ConfigError: if the model is not a GPT, or the tokens are not of its vocabulary.
+        ConfigError: if the model is not a GPT, or the tokens are not those of its vocabulary.
     """
     if not isinstance(model, GPT):
-        raise ConfigError("only gpt gives probabilities", "use a run that was trained on discrete tokens")
+        raise ConfigError("only gpt has probabilities of tokens", "use a run that was trained on discrete tokens")
     check_tokens(model.vocabulary, tokens, labels)
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     try:
         sums = [
-            -model.token_losses(some.to(device), of.to(device)).double().sum(dim=1).cpu()
+            -model.token_losses(some.to(device), of.to(device)).cpu().double().sum(dim=1)
             for some, of in parts(tokens, labels, batch_size)
         ]
     finally:

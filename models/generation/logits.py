@@ -1,4 +1,4 @@
-"""Drawing one token from logits, and the randomness that each sample has to itself."""
+"""Drawing a token from logits, with a random generator per sample."""
 
 import numpy as np
 import torch
@@ -9,39 +9,47 @@ from nfgen.errors import NfgenError
 
 from .config import SamplingConfig
 
+WITHOUT_FLOAT64 = ("mps",)
+"""Kinds of devices on which there are no tensors of float64."""
+
 
 def generators(seed: int, indices: range) -> list[np.random.Generator]:
-    """A generator for each sample that depends on the seed and its index alone (Philox, keyed by both)."""
+    """A generator per sample, a function of the seed and the index only (Philox, keyed by both)."""
     return [np.random.Generator(np.random.Philox(key=np.array([seed, i], dtype=np.uint64))) for i in indices]
 
 
-def uniforms(randoms: list[np.random.Generator], count: int) -> Float[Tensor, "count samples"]:
-    """`count` numbers in [0, 1) from each generator, float64."""
-    return torch.from_numpy(np.stack([random.random(count) for random in randoms], axis=1))
+def uniforms(
+    randoms: list[np.random.Generator], count: int, device: torch.device | str = "cpu"
+) -> Float[Tensor, "count samples"]:
+    """`count` numbers in [0, 1) from each generator, float64; on the processor if the device has no float64."""
+    numbers = torch.from_numpy(np.stack([random.random(count) for random in randoms], axis=1))
+    return numbers if torch.device(device).type in WITHOUT_FLOAT64 else numbers.to(device)
 
 
 def draw(
     logits: Float[Tensor, "samples tokens"], uniform: Float[Tensor, "samples"], settings: SamplingConfig
 ) -> Int[Tensor, "samples"]:
-    """Draw one token a sample by inverting the cumulative distribution at `uniform`.
+    """Draw one token per sample by inverting the cumulative distribution at `uniform`.
 
-    One number a token, not one a code, and the same number gives nearly the same token under nearly the same logits.
+    It takes one random number per token, not one per code. Small changes of the logits rarely change the token.
     """
     if settings.temperature == 0:
         return logits.argmax(dim=-1)
-    # float64: a cumulative sum over 65,536 codes in float32 loses the rare ones.
+    if logits.device.type in WITHOUT_FLOAT64:
+        return draw(logits.cpu(), uniform, settings).to(logits.device)
+    # float64: in float32 a cumulative sum over 65,536 codes loses the rare ones.
     probabilities = torch.softmax(logits.double() / settings.temperature, dim=-1)
     if probabilities.isnan().any():
-        raise NfgenError("the model gives logits that are not finite", "train it again, at a lower learning rate")
+        raise NfgenError("the model gives logits that are not finite", "train it again with a lower learning rate")
     cumulative = _filtered(probabilities, settings).cumsum(dim=-1)
     total = cumulative[:, -1:]
-    # Just below the total, lest rounding picks a token of probability 0 behind the last possible one.
+    # Just below the total, so that rounding cannot pick a token of probability 0 after the last possible one.
     target = torch.minimum(uniform[:, None].to(total) * total, torch.nextafter(total, torch.zeros_like(total)))
     return torch.searchsorted(cumulative, target, right=True)[:, 0]
 
 
 def _filtered(probabilities: Tensor, settings: SamplingConfig) -> Tensor:
-    """Put tokens that the settings exclude to probability 0; the likeliest one always stays."""
+    """Set the probability of excluded tokens to 0; the most likely one is never excluded."""
     if settings.top_k is not None and settings.top_k < probabilities.shape[-1]:
         kept = probabilities.topk(settings.top_k, dim=-1).indices
         probabilities = torch.zeros_like(probabilities).scatter(-1, kept, probabilities.gather(-1, kept))

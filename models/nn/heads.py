@@ -1,7 +1,7 @@
-"""Codes to vectors, and vectors to codes, plain or over the digits of mixed-radix codes (FSQ).
+"""Embedding of codes and output heads, plain or over the digits of mixed-radix codes (FSQ).
 
-An FSQ code (https://arxiv.org/abs/2309.15505) is a number of several digits, first digit fastest. Codes that share
-digits mean similar things: here they share weights.
+An FSQ code (https://arxiv.org/abs/2309.15505) is a number of several digits, first digit fastest. Codes with common
+digits have similar meanings, so here they share weights.
 """
 
 import functools
@@ -17,14 +17,14 @@ from torch import Tensor, nn
 from nfgen.tokens.vocabulary import Vocabulary, digits
 
 OWN_VECTORS_UP_TO = 4096
-"""Most codes that have a vector of their own beside their digits' ones: beyond, most codes are too rare to learn it."""
+"""Number of codes up to which each has its own vector beside those of its digits; in larger sets most are too rare."""
 
-Readout = Callable[[Tensor, int, int], Tensor]
+LogitsFn = Callable[[Tensor, int, int], Tensor]
 """(hidden [n, c], low, high) -> logits [n, high - low] of the codes low … high - 1."""
 
 
 class CodeEmbedding(nn.Module):
-    """A vector for each code: its own, plus those of its digits where codes have digits."""
+    """Embeds each code: its own vector, plus those of its digits if codes have digits."""
 
     def __init__(self, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
@@ -32,7 +32,7 @@ class CodeEmbedding(nn.Module):
         self.factored = len(self.levels) > 1
         self.plain = codes - math.prod(self.levels) if self.factored else codes
         self.own = nn.Embedding(codes, width) if self.plain or codes <= OWN_VECTORS_UP_TO else None
-        # One more vector, of zeros: plain codes have that for all of their digits.
+        # The last vector is zero padding, for codes without digits.
         self.digits = nn.Embedding(sum(self.levels) + 1, width) if self.factored else None
         for table in (self.own, self.digits):
             if table is not None:
@@ -64,42 +64,42 @@ class CodeEmbedding(nn.Module):
 
 
 class Head(nn.Module, ABC):
-    """Reads the next code's distribution off the transformer."""
+    """Predicts the distribution of the next code from a hidden state."""
 
     @abstractmethod
     def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
-        """Nats of each target in low … high - 1, given hidden [n, c]; smoothed as in arXiv 1512.00567."""
+        """Cross-entropy in nats of targets in low … high - 1 given hidden [n, c]; smoothing as in arXiv 1512.00567."""
 
     @abstractmethod
-    def readout(self) -> Readout:
-        """What reads logits off hidden vectors, with all that does not depend on them computed beforehand."""
+    def logits_fn(self) -> LogitsFn:
+        """A function from hidden states to logits; what does not depend on the hidden states is computed once, here."""
 
 
 class TableHead(Head):
-    """The product of the hidden vector with the vector of every code; the vectors may be those of the embedding.
+    """Logits are products of the hidden state with a vector of each code, which may be that of the embedding.
 
     Args:
-        embedding: what has the vectors.
-        tied: whether they belong to another module, which then trains and saves them.
+        embedding: holds the vectors.
+        tied: whether the embedding belongs to another module, which then trains and saves it.
     """
 
     def __init__(self, embedding: CodeEmbedding, tied: bool) -> None:
         super().__init__()
         self.embedding = None if tied else embedding
-        # In a tuple torch does not see a module: tied weights must not be saved a second time.
+        # The tuple hides the module from torch: tied weights must not be saved twice.
         self._vectors = (embedding,)
 
     def losses(self, hidden: Tensor, targets: Tensor, low: int, high: int, smoothing: float) -> Float[Tensor, "n"]:
-        logits = self.readout()(hidden, low, high).float()
+        logits = self.logits_fn()(hidden, low, high).float()
         return F.cross_entropy(logits, targets - low, reduction="none", label_smoothing=smoothing)
 
-    def readout(self) -> Readout:
+    def logits_fn(self) -> LogitsFn:
         table = self._vectors[0].table()
         return lambda hidden, low, high: F.linear(hidden, table[low:high])
 
 
 class DigitHead(Head):
-    """The digits one after the other, each given those before it: exact, and cheap for any number of codes.
+    """Predicts digit by digit, each given the digits before it: exact, and cheap for any number of codes.
 
     p(code | h) = Π_k p(digit_k | h, digit_1 … digit_{k-1}), with logits_k = W_k silu(U_k h + Σ_{j<k} E_kj[digit_j]).
     """
@@ -107,17 +107,17 @@ class DigitHead(Head):
     def __init__(self, vocabulary: Vocabulary, width: int) -> None:
         super().__init__()
         self.levels = vocabulary.levels
-        inner = min(width, 128)  # digits have few values: more would only cost time
-        self.read = nn.ModuleList(nn.Linear(width, inner) for _ in self.levels)
-        self.earlier = nn.ModuleList(nn.Embedding(sum(self.levels), inner) for _ in self.levels)
-        self.write = nn.ModuleList(nn.Linear(inner, level) for level in self.levels)
+        inner = min(width, 128)  # enough, as digits have few values
+        self.in_proj = nn.ModuleList(nn.Linear(width, inner) for _ in self.levels)
+        self.digit_embedding = nn.ModuleList(nn.Embedding(sum(self.levels), inner) for _ in self.levels)
+        self.out_proj = nn.ModuleList(nn.Linear(inner, level) for level in self.levels)
         for module in self.modules():
             if isinstance(module, nn.Linear | nn.Embedding):
                 nn.init.normal_(module.weight, std=0.02)
 
-    def _earlier(self, k: int, rows: Tensor) -> Tensor:
-        """Σ_{j<k} E_kj[digit_j] for codes whose digits are at `rows`."""
-        weight = self.earlier.get_parameter(f"{k}.weight")
+    def _digit_sums(self, k: int, rows: Tensor) -> Tensor:
+        """Σ_{j<k} E_kj[digit_j] for codes with the digits `rows`."""
+        weight = self.digit_embedding.get_parameter(f"{k}.weight")
         if k == 0:
             return weight.new_zeros(1, weight.shape[1])
         return F.embedding_bag(rows[:, :k].contiguous(), weight, mode="sum")
@@ -127,35 +127,35 @@ class DigitHead(Head):
         total = torch.zeros(len(hidden), device=hidden.device)
         offset = 0
         for k, level in enumerate(self.levels):
-            logits = self.write[k](F.silu(self.read[k](hidden) + self._earlier(k, rows))).float()
+            logits = self.out_proj[k](F.silu(self.in_proj[k](hidden) + self._digit_sums(k, rows))).float()
             total = total + F.cross_entropy(logits, rows[:, k] - offset, reduction="none", label_smoothing=smoothing)
             offset += level
         return total
 
-    def readout(self) -> Readout:
-        rows = digit_rows(self.levels, 0, self.write[0].weight.device)
-        earlier, prefixes = [], 1
+    def logits_fn(self) -> LogitsFn:
+        rows = digit_rows(self.levels, 0, self.out_proj[0].weight.device)
+        digit_sums, prefixes = [], 1
         for k, level in enumerate(self.levels):
-            earlier.append(self._earlier(k, rows[:prefixes]))
+            digit_sums.append(self._digit_sums(k, rows[:prefixes]))
             prefixes *= level
 
-        def read(hidden: Tensor, low: int, high: int) -> Tensor:
+        def logits(hidden: Tensor, low: int, high: int) -> Tensor:
             joint = hidden.new_zeros(len(hidden), 1)
             for k in range(len(self.levels)):
-                inner = F.silu(self.read[k](hidden)[:, None] + earlier[k])
-                # [n, prefixes, level] to [n, level, prefixes]: the digits before are the faster ones.
-                conditional = self.write[k](inner).log_softmax(dim=-1).transpose(1, 2)
+                inner = F.silu(self.in_proj[k](hidden)[:, None] + digit_sums[k])
+                # [n, prefixes, level] to [n, level, prefixes]: earlier digits are the faster ones.
+                conditional = self.out_proj[k](inner).log_softmax(dim=-1).transpose(1, 2)
                 joint = (conditional + joint[:, None]).flatten(1)
             return joint[:, low:high]
 
-        return read
+        return logits
 
 
 @functools.cache
 @torch.inference_mode(mode=False)  # or what is kept could not be trained with later
 def digit_rows(levels: tuple[int, ...], plain: int, device: torch.device) -> Int[Tensor, "codes digits"]:
-    """Where each code's digits stand in a table of the vectors of all values of the first digit, then the second …;
-    last the `plain` codes, which have none, at the row after these."""
-    offsets = torch.tensor([sum(levels[:place]) for place in range(len(levels))])
+    """Rows of each code's digits in an embedding table of all values of the first digit, then of the second …; the last
+    `plain` codes, which have no digits, get the row after these."""
+    offsets = torch.tensor([sum(levels[:k]) for k in range(len(levels))])
     rows = digits(torch.arange(math.prod(levels)), levels) + offsets
     return torch.cat([rows, torch.full((plain, len(levels)), sum(levels))]).to(device)

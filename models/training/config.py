@@ -1,11 +1,11 @@
-"""Settings of a training, and its schedule of learning rates."""
+"""Settings of training, and the learning-rate schedule."""
 
-import math
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from nfgen.config import Configuration
+from nfgen.runtime.schedule import cosine_decay
 
 DEFAULT_STEPS = 2000
 
@@ -18,32 +18,33 @@ class TrainerConfig(Configuration):
     minutes: PositiveFloat | None = None
     """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
     batch_size: PositiveInt = 64
-    """Sequences a step, of all processes together."""
+    """Sequences per step, over all processes."""
     tokens_per_pass: PositiveInt = 8192
     """Most tokens that go through the model at once: larger batches are split and their gradients added."""
     accumulate: PositiveInt = 1
-    """Passes, at least, into which each process splits its share of the batch, adding their gradients: less memory, the
-    same steps."""
+    """Gradient accumulation: least number of passes into which each process splits its share of the batch. More passes
+    take less memory and give the same steps."""
     shard: bool = False
     """Spread weights, gradients and the optimizer's memory over the processes (FSDP) instead of a copy in each."""
     learning_rate: PositiveFloat | None = None
-    """Peak of the learning rate; None = what suits the model."""
+    """Peak learning rate; None = the default of the model."""
     warmup: NonNegativeInt = 100
     """Steps in which the learning rate rises, at most a tenth of all."""
     final_learning_rate: Annotated[float, Field(ge=0, le=1)] = 0.1
-    """Where the cosine ends, as a share of the peak."""
+    """Learning rate at the end of the cosine, as a share of the peak."""
     weight_decay: NonNegativeFloat = 0.1
     """AdamW's decay, on matrices only."""
     beta2: Annotated[float, Field(ge=0, lt=1)] = 0.99
-    """AdamW's memory of squared gradients; below the usual 0.999, as runs are short."""
+    """AdamW's decay of squared gradients; below the usual 0.999, as runs are short."""
     clip: PositiveFloat = 1.0
     """Largest norm of the gradient."""
     average: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Decay of the moving average of weights, reached slowly; evaluation and generation use the averaged ones."""
+    """Decay of the exponential moving average of weights, lower in the first steps. Evaluation and generation use the
+    averaged weights."""
     evaluate_every: PositiveInt = 100
     """Steps between two held-out losses, each with a checkpoint."""
     log_every: PositiveInt = 20
-    """Steps between two lines of the log."""
+    """Steps between lines of the log."""
     sample_every: NonNegativeInt = 500
     """Steps between two calls of `on_sample`; 0 = none."""
     patience: NonNegativeInt = 20
@@ -51,17 +52,17 @@ class TrainerConfig(Configuration):
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Of matrix products; auto = bfloat16 where it is much the faster here and the model bears it."""
     seed: NonNegativeInt = 0
-    """Of initial weights, order and dropout."""
+    """Seed of initial weights, order and dropout."""
     device: str = "cpu"
-    """Where to train."""
+    """Device to train on."""
 
     @property
     def last_step(self) -> int | None:
-        """The step at which training ends; None = time alone ends it."""
+        """The step at which training ends; None = only `minutes` ends it."""
         return DEFAULT_STEPS if self.steps is None and self.minutes is None else self.steps
 
     def done(self, step: int, seconds: float) -> float:
-        """Share of the training that is over, by steps or by time, whichever is further."""
+        """Share of the training that is done, by steps or by time, whichever is larger."""
         by_steps = step / self.last_step if self.last_step else 0.0
         by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
         return max(by_steps, by_time)
@@ -70,5 +71,4 @@ class TrainerConfig(Configuration):
         """The learning rate of a step: linear warm-up, then half a cosine."""
         warmup = self.warmup if self.last_step is None else min(self.warmup, self.last_step // 10)
         rising = min(1.0, (step + 1) / (warmup + 1))
-        cosine = (1 + math.cos(math.pi * min(1.0, self.done(step, seconds)))) / 2
-        return peak * rising * (self.final_learning_rate + (1 - self.final_learning_rate) * cosine)
+        return peak * rising * cosine_decay(self.done(step, seconds), self.final_learning_rate)

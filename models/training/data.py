@@ -1,4 +1,4 @@
-"""Which rows each step of training sees: a function of the seed and the step alone, so a resumed run sees the same."""
+"""Batches as a function of the seed and the step only, so that a resumed run sees the same ones."""
 
 import hashlib
 import math
@@ -14,10 +14,10 @@ from nfgen.models.base import check_tokens
 from nfgen.tokens.vocabulary import Vocabulary
 
 Augment = Callable[[int], Tensor]
-"""Fresh tokens of the training rows for an epoch; must give the same for the same epoch, or no resume is exact."""
+"""New tokens of the training rows for an epoch; a function of the epoch only, so that a resumed run is exact."""
 
 HELDOUT_ROWS = 1024
-"""Most held-out rows that are evaluated: their mean is then known to a few thousandths of a nat."""
+"""Most held-out rows that are evaluated; their mean has an error of a few thousandths of a nat."""
 
 DIGESTED_AT_ONCE = 16384
 
@@ -29,13 +29,13 @@ class Batches:
         vocabulary: of the tokens.
         tokens: [N, length (, width)].
         labels: [N], -1 = none.
-        heldout: [N], the rows not to learn from.
-        size: rows of a batch.
-        seed: of the order.
-        augment: gives the training rows' tokens for each epoch; None = always `tokens`.
+        heldout: [N], True for rows that are not trained on.
+        size: rows per batch.
+        seed: seed of the order.
+        augment: gives the tokens of the training rows for each epoch; None = always `tokens`.
 
     Raises:
-        ConfigError: if tokens, labels and mask are not those of the vocabulary, or no row is left to learn from.
+        ConfigError: if tokens, labels or mask do not fit the vocabulary, or no training rows are left.
     """
 
     def __init__(
@@ -51,17 +51,17 @@ class Batches:
         check_tokens(vocabulary, tokens, labels)
         if heldout.shape != labels.shape or heldout.dtype != torch.bool:
             raise ConfigError(
-                f"heldout of shape {tuple(heldout.shape)} is not one truth value for each of {len(labels)} rows",
+                f"heldout of shape {tuple(heldout.shape)} is not one boolean for each of {len(labels)} rows",
                 "give a bool mask",
             )
         self.vocabulary, self.seed, self.augment = vocabulary, seed, augment
         self.tokens, self.labels = tokens[~heldout], labels[~heldout]
-        judging = heldout.nonzero()[:HELDOUT_ROWS, 0]
-        self.heldout_tokens, self.heldout_labels = tokens[judging], labels[judging]
+        evaluated = heldout.nonzero()[:HELDOUT_ROWS, 0]
+        self.heldout_tokens, self.heldout_labels = tokens[evaluated], labels[evaluated]
         if not vocabulary.continuous:
             self.heldout_tokens = self.heldout_tokens.long()
         if not len(self.tokens):
-            raise ConfigError("there are no rows to learn from", "hold out fewer fields, or give more")
+            raise ConfigError("there are no training rows", "hold out fewer fields, or give more")
         self.per_epoch = math.ceil(len(self.tokens) / size)
         self._epoch = -1
         self._shuffled = -1, torch.empty(0, dtype=torch.int64)
@@ -76,12 +76,12 @@ class Batches:
         start = index * size + min(index, larger)
         rows = self._order(epoch)[start : start + size + (index < larger)]
         tokens = self._augmented[rows]
-        # Stored ids are int32; all of them as int64 would be twice as much.
+        # Stored ids are int32; int64 for all rows would take twice the memory.
         return tokens if self.vocabulary.continuous else tokens.long(), self.labels[rows]
 
     def _order(self, epoch: int) -> Int[Tensor, "rows"]:
         if epoch != self._shuffled[0]:
-            # Once an epoch: of a million rows it takes longer than a small step.
+            # Once per epoch: for a million rows it takes longer than a small step.
             generator = torch.Generator().manual_seed(mixed(self.seed, epoch))
             self._shuffled = epoch, torch.randperm(len(self.tokens), generator=generator)
         return self._shuffled[1]
@@ -89,7 +89,7 @@ class Batches:
     def _checked(self, tokens: Tensor) -> Tensor:
         if tokens.shape != self.tokens.shape:
             raise ConfigError(
-                f"augmented tokens of shape {tuple(tokens.shape)} do not stand for training rows "
+                f"augmented tokens of shape {tuple(tokens.shape)} do not have the shape of the training rows "
                 f"{tuple(self.tokens.shape)}",
                 "give one sequence for each training row, in their order",
             )
@@ -97,7 +97,7 @@ class Batches:
         return tokens
 
     def digest(self) -> str:
-        """A fingerprint of the data, by which a resumed run knows that it is the same."""
+        """A hash of the data, by which a resumed run checks that they are the same."""
         digest = hashlib.sha256(b"augmented" if self.augment else b"plain")
         for tensor in (self.tokens, self.labels, self.heldout_tokens, self.heldout_labels):
             digest.update(str(tuple(tensor.shape)).encode())
@@ -114,32 +114,33 @@ def parts(tokens: Tensor, labels: Int[Tensor, "fields"], size: int) -> Iterator[
 
 @dataclass(frozen=True)
 class Pass:
-    """Some rows of a batch that go through the model at once."""
+    """Rows of a batch that go through the model together."""
 
     tokens: Tensor
     labels: Int[Tensor, "rows"]
     first: int
-    """Number of the first row in the batch."""
+    """Index of its first row in the batch."""
     share: float
-    """Of the batch, by rows, that is by tokens."""
+    """Its share of the batch's rows."""
     last: bool
-    """Whether it is the last one of its process."""
+    """Whether it is the last pass of its process."""
 
 
 def passes(
     tokens: Tensor, labels: Int[Tensor, "fields"], rows: int, at_least: int = 1, rank: int = 0, count: int = 1
 ) -> list[Pass]:
-    """A batch in passes of equal size (but the last), those of one of several processes.
+    """Split a batch into passes of equal size (except the last); returns those of one of several processes.
 
-    Each process gets as many, as they wait for each other in each; one for which no rows are left takes the first row
-    again, as no share of the batch. The passes of all processes together are those of one that makes as many.
+    Each process gets the same number of passes, as processes synchronise in each. A pass without rows repeats the first
+    row with a share of 0. All processes together make the same passes as a single one that makes as many.
 
     Args:
-        tokens: of the whole batch.
+        tokens: tokens of the whole batch.
+        labels: labels of the whole batch.
         rows: most rows of a pass.
-        at_least: passes that each process makes, if there are rows enough.
-        rank: of the process.
-        count: of processes.
+        at_least: least number of passes of each process, if there are enough rows.
+        rank: number of the process.
+        count: number of processes.
     """
     size = math.ceil(len(tokens) / (count * max(at_least, math.ceil(len(tokens) / (count * rows)))))
     each = math.ceil(math.ceil(len(tokens) / size) / count)
@@ -154,5 +155,5 @@ def passes(
 
 
 def mixed(seed: int, count: int) -> int:
-    """One seed from two numbers; torch's CPU generator keeps its lower 32 bits, which the odd factor spreads."""
+    """A seed from two numbers. Torch's CPU generator uses the lower 32 bits, over which the odd factors spread them."""
     return (seed * 0x9E3779B1 + count * 0x85EBCA6B) % (1 << 32)

@@ -1,7 +1,8 @@
-"""The optimizer, the moving average of weights, and the precision of their arithmetic."""
+"""The optimizer, the moving average of weights, precision and device."""
 
 import torch
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel
@@ -11,7 +12,7 @@ from .config import TrainerConfig
 
 
 def optimizer(model: SequenceModel, config: TrainerConfig) -> torch.optim.Optimizer:
-    """AdamW (https://arxiv.org/abs/1711.05101) that decays matrices, not gains and biases."""
+    """AdamW (https://arxiv.org/abs/1711.05101) with weight decay on matrices, not on gains and biases."""
     parameters = list(model.parameters())
     groups = [
         {"params": [p for p in parameters if p.ndim >= 2], "weight_decay": config.weight_decay},
@@ -21,7 +22,7 @@ def optimizer(model: SequenceModel, config: TrainerConfig) -> torch.optim.Optimi
 
 
 def low_precision(model: SequenceModel, config: TrainerConfig, device: torch.device) -> bool:
-    """Whether matrix products are done in bfloat16."""
+    """Whether matrix products are computed in bfloat16."""
     if config.precision != "auto":
         return config.precision == "bfloat16"
     if not model.low_precision:
@@ -33,7 +34,7 @@ def device_of(name: str) -> torch.device:
     """The device of a name.
 
     Raises:
-        ConfigError: if this machine has none such.
+        ConfigError: if this machine does not have it.
     """
     try:
         device = torch.device(name)
@@ -43,8 +44,10 @@ def device_of(name: str) -> torch.device:
     return device
 
 
-@torch.no_grad()
 def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:
-    """Move averaged weights towards the current ones; the decay rises with the steps, to forget the random start."""
-    decay = min(decay, (1 + step) / (10 + step))
-    torch._foreach_lerp_(list(average.parameters()), list(model.parameters()), 1 - decay)
+    """Update the exponential moving average of weights; the decay rises with the steps, to forget the random start.
+
+    Not torch's AveragedModel: its first update copies the weights, and its decay is constant.
+    """
+    update = get_ema_multi_avg_fn(min(decay, (1 + step) / (10 + step)))
+    update(list(average.parameters()), list(model.parameters()), step)

@@ -1,4 +1,4 @@
-"""Who does the work of a training: this process alone, or several that share each batch."""
+"""Training strategies: what differs between one process and several that share each batch; here, one process."""
 
 import contextlib
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ Example = tuple[Tensor, Int[Tensor, "one"]]
 
 
 class Loss(nn.Module):
-    """A model whose call is its loss: what several processes share hangs on the call of a module."""
+    """A module whose forward pass is the model's loss, as DDP and FSDP hook into the forward pass of a module."""
 
     def __init__(self, model: SequenceModel) -> None:
         super().__init__()
@@ -26,71 +26,71 @@ class Loss(nn.Module):
 
 
 class Worker:
-    """One process alone. `accelerated.py` has the one for several; all of them make the same calls in the same order.
+    """A single process. `distributed.py` has the worker for several; all processes make the same calls in one order.
 
     Attributes:
-        rank: number of this process; 0 writes and speaks.
-        count: of all processes.
-        pressed: Ctrl-C came and waits for all to agree to end.
+        rank: number of this process; process 0 writes files and messages.
+        count: number of processes.
+        interrupted: Ctrl-C was pressed; training ends when all processes know it.
     """
 
     rank = 0
     count = 1
-    pressed = False
+    interrupted = False
 
     def __init__(self, config: TrainerConfig) -> None:
         self.device = device_of(config.device)
 
     @property
     def main(self) -> bool:
-        """Whether this process writes and speaks."""
+        """Whether this process writes files and messages."""
         return self.rank == 0
 
     def losses(self, model: SequenceModel, average: SequenceModel, example: Example) -> tuple[nn.Module, nn.Module]:
-        """The losses of the model, and of its average, as modules to call; their weights may now be spread.
+        """The losses of the model and of its average, as modules to call; their weights may be sharded from now on.
 
         Args:
-            example: a sequence and its label, to try the loss on.
+            example: a sequence and its label, for a trial of the loss.
         """
         return Loss(model), Loss(average)
 
     @contextlib.contextmanager
-    def adding(self, learner: nn.Module, last: bool) -> Iterator[None]:
-        """Around each pass, forwards and backwards: after the last, gradients are the mean over all processes."""
+    def no_sync(self, train_loss: nn.Module, last: bool) -> Iterator[None]:
+        """Context of each forward and backward pass; after the last pass, gradients are averaged over all processes."""
         yield
 
-    def total(self, *values: float) -> list[float]:
-        """Each value summed over all processes."""
+    def all_reduce_sum(self, *values: float) -> list[float]:
+        """Each value, summed over all processes."""
         return list(values)
 
-    def of_main(self, value: float) -> float:
-        """The value of the main process: clocks differ."""
+    def broadcast_main(self, value: float) -> float:
+        """The value of the main process, as clocks differ."""
         return value
 
-    def wait(self) -> None:
-        """Until all processes are here."""
+    def barrier(self) -> None:
+        """Wait until all processes are here."""
 
-    def whole(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Put spread tensors together, in the main process; elsewhere nothing may come back."""
+    def gather_full(self, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Full tensors from sharded ones, in the main process; the others may get none."""
         return tensors
 
-    def whole_number(self, tensor: Tensor) -> float:
-        """The value of a tensor of one number, for all processes."""
+    def full_scalar(self, tensor: Tensor) -> float:
+        """The value of a tensor of one number, in all processes."""
         return tensor.item()
 
-    def local(self, tensor: Tensor) -> Tensor:
-        """What this process holds of a tensor."""
+    def local_shard(self, tensor: Tensor) -> Tensor:
+        """The shard of a tensor that this process holds."""
         return tensor
 
-    def placed(self, tensor: Tensor, like: Tensor) -> Tensor:
-        """A whole tensor spread as another one."""
+    def distribute_like(self, tensor: Tensor, like: Tensor) -> Tensor:
+        """A full tensor, sharded as another one."""
         return tensor
 
-    def whole_model(self, model: SequenceModel) -> SequenceModel | None:
-        """A model put together, in eval mode, in the main process; elsewhere None may come back."""
+    def full_model(self, model: SequenceModel) -> SequenceModel | None:
+        """The model with full weights, in eval mode, in the main process; the others may get None."""
         return model
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """While this lasts, Ctrl-C ends the training as `pressed` says; alone it is an exception at once."""
+    def defer_sigint(self) -> Iterator[None]:
+        """Context in which Ctrl-C sets `interrupted`; a single process gets KeyboardInterrupt at once instead."""
         yield

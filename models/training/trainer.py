@@ -1,4 +1,4 @@
-"""Training a model on tokens: the loop, its losses, its checkpoints."""
+"""The training loop: steps, evaluations, log and checkpoints."""
 
 import copy
 import math
@@ -32,27 +32,27 @@ OnLog = Callable[[dict[str, Any]], None]
 """Called with each line of the log."""
 
 OnSample = Callable[[SequenceModel, int], None]
-"""Called on the way with the averaged model, in eval mode, and the step."""
+"""Called during training with the averaged model, in eval mode, and the step."""
 
 
 @dataclass(frozen=True)
 class TrainResult:
-    """How a training ended."""
+    """The result of a training."""
 
     steps: int
     """Steps done."""
     best_step: int
     """Step of the best weights."""
     loss: float | None
-    """Training loss of the last logged steps: nats a token, or mean absolute or squared error."""
+    """Training loss of the last logged steps: nats per token, or mean absolute or squared error."""
     val_loss: float | None
-    """Held-out loss of the best weights; None where nothing is held out."""
+    """Held-out loss of the best weights; None if nothing is held out."""
     bits_per_field: float | None
-    """Held-out loss in bits for the tokens of one field; None if tokens are continuous or nothing is held out."""
+    """Held-out loss in bits per field; None if tokens are continuous or nothing is held out."""
     seconds: float
-    """Time of training, that before interruptions included."""
+    """Time of training, including that before interruptions."""
     stopped: str
-    """What ended it: steps, minutes or patience."""
+    """The reason for stopping: steps, minutes or patience."""
 
 
 def train(
@@ -71,11 +71,11 @@ def train(
     on_log: OnLog | None = None,
     worker: Worker | None = None,
 ) -> TrainResult:
-    """Train a new model and leave it, its checkpoints and its log in a folder (layout: `checkpoint.py`).
+    """Train a new model; write the model, its checkpoints and its log to a folder (layout: `checkpoint.py`).
 
-    On CPU an interrupted and resumed training ends with the very bits of one never interrupted, unless `minutes` sets
-    its pace. Torch's global random state is left as it was. Several processes make the same call and see the same
-    folder; the main one alone writes, and is called back.
+    On CPU an interrupted and resumed training ends with the same bits as one that was never interrupted, unless
+    `minutes` is set. Torch's global random state is restored. Several processes make the same call on the same folder;
+    only the main one writes and runs the callbacks.
 
     Args:
         model: name of the model.
@@ -83,20 +83,20 @@ def train(
         vocabulary: of the tokens.
         tokens: int64 [N, length], or float32 [N, length, width].
         labels: [N], -1 = none.
-        heldout: [N], rows that are not learned from but judge when to stop.
-        run: the folder; made if it is missing.
+        heldout: [N], True for rows that are not trained on; their loss selects the best weights and stops training.
+        run: the folder; created if it is missing.
         config: settings of the training.
-        resume: go on from the folder's checkpoint, if there is one.
-        augment: gives fresh tokens of the training rows (in their order) for an epoch, as a function of it alone.
+        resume: continue from the folder's checkpoint, if there is one.
+        augment: gives new tokens of the training rows (in their order) for an epoch, as a function of the epoch only.
         on_sample: called every `sample_every` steps.
         on_log: called with every line of the log.
-        worker: who does the work; None = all processes that a launcher started.
+        worker: this process's worker; None = as the launcher started it.
 
     Raises:
-        ConfigError: if model, data and settings do not fit each other or the interrupted training, or there are several
-            processes and accelerate is missing.
+        ConfigError: if model, data and settings do not fit each other or the interrupted training, or if there are
+            several processes and accelerate is missing.
         ArtifactError: if the folder holds a training already, or cannot be written.
-        NfgenError: if the loss stops being finite; the last checkpoint is kept.
+        NfgenError: if the loss is not finite; the last checkpoint is kept.
         KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
     run, config = Path(run), config or TrainerConfig()
@@ -106,12 +106,12 @@ def train(
         torch.manual_seed(config.seed)
         trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, worker)
         trainer.open(resume)
-        with worker.listening():
+        with worker.defer_sigint():
             return trainer.train(on_sample)
 
 
 class Trainer:
-    """A model in training with its average, optimizer and state; `run` is its folder. `train` is what to call."""
+    """A model in training, with its average, optimizer and state; `run` is its folder. Used by `train`."""
 
     def __init__(
         self,
@@ -129,7 +129,7 @@ class Trainer:
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         tokens, labels = batches.at(0)
         example = tokens[:1], labels[:1]
-        self.learner, self.judge = self.worker.losses(self.model, self.average, example)
+        self.train_loss, self.eval_loss = self.worker.losses(self.model, self.average, example)
         self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
         self.peak = config.learning_rate or model.learning_rate
         self.optimizer = optimizer(self.model, config)
@@ -140,7 +140,7 @@ class Trainer:
         self.seen, self.spent, self.losses = 0, 0.0, list[float]()
 
     def open(self, resume: bool) -> None:
-        """Begin in the folder, or go on with what is there."""
+        """Start in the folder, or continue from its checkpoint."""
         try:
             if self.worker.main:
                 self.run.mkdir(parents=True, exist_ok=True)
@@ -150,9 +150,9 @@ class Trainer:
             ) from error
         if (self.run / STATE).exists():
             if not resume:
-                raise ArtifactError(f"{self.run} holds a training already", "say --resume, or choose another --out")
+                raise ArtifactError(f"{self.run} holds a training already", "use --resume, or choose another --out")
             parts = self.model, self.average, self.optimizer
-            self.state = load_state(self.run, self.about, *parts, self.worker.placed)
+            self.state = load_state(self.run, self.about, *parts, self.worker.distribute_like)
             if self.worker.main:
                 cut_log(self.run, self.state.step)
         elif self.worker.main:
@@ -160,7 +160,7 @@ class Trainer:
             files.write_json(self.run / MODEL, self.model.describe())
 
     def stopped(self) -> str | None:
-        """What ends the training now, if anything does."""
+        """The reason to stop now, if there is one."""
         config, state = self.config, self.state
         if config.last_step is not None and state.step >= config.last_step:
             return "steps"
@@ -170,7 +170,7 @@ class Trainer:
 
     def train(self, on_sample: OnSample | None) -> TrainResult:
         config = self.config
-        # A training that time ends is shown in seconds: its steps are not known beforehand.
+        # With a time limit progress is shown in seconds, as the number of steps is not known.
         total, unit = (math.ceil(60 * config.minutes), "s") if config.minutes else (config.last_step or 0, "step")
         with progress(total, "train", unit) as bar:
             try:
@@ -178,12 +178,12 @@ class Trainer:
                     self._show(bar)
                     step = self.state.step
                     if on_sample is not None and self._sample_is_due():
-                        average = self.worker.whole_model(self.average)
+                        average = self.worker.full_model(self.average)
                         if average is not None and self.worker.main:
                             on_sample(average, step)
                         self.state = self.state.replace(sampled=step)
                     due = step % config.evaluate_every == 0 or self.stopped() is not None
-                    # Asked of the state, as an interruption may have come between a step and its evaluation.
+                    # The state decides, as an interruption may have come between a step and its evaluation.
                     if due and step > self.state.evaluated:
                         self.log(self.evaluate())
                         self.save()
@@ -201,7 +201,7 @@ class Trainer:
         return every > 0 and state.step % every == 0 and state.step > state.sampled
 
     def step(self) -> None:
-        """One step of the optimizer; what is random in a pass comes from the seed, the step and its first row."""
+        """One step of the optimizer. Randomness of a pass depends on the seed, the step and its first row."""
         started = time.monotonic()
         config, state, worker = self.config, self.state, self.worker
         tokens, labels = self.batches.at(state.step)
@@ -210,22 +210,22 @@ class Trainer:
         loss = 0.0
         for some in passes(tokens, labels, self.rows, config.accumulate, worker.rank, worker.count):
             torch.manual_seed(mixed(config.seed, state.step) + some.first)
-            with worker.adding(self.learner, some.last):
-                part = self._loss(self.learner, some) * some.share
-                (part * worker.count).backward()  # gradients of passes are summed, those of processes averaged
+            with worker.no_sync(self.train_loss, some.last):
+                part = self._loss(self.train_loss, some) * some.share
+                (part * worker.count).backward()  # passes are summed, processes are averaged
             loss += part.item()
-        loss, pressed = worker.total(loss, worker.pressed)
-        if pressed:
+        loss, interrupted = worker.all_reduce_sum(loss, worker.interrupted)
+        if interrupted:
             raise KeyboardInterrupt
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        if not math.isfinite(loss) or not math.isfinite(worker.whole_number(norm)):
+        if not math.isfinite(loss) or not math.isfinite(worker.full_scalar(norm)):
             raise self._diverged()
         with uninterrupted():
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
             update_average(self.average, self.model, config.average, state.step)
-            seconds = worker.of_main(time.monotonic() - started)
+            seconds = worker.broadcast_main(time.monotonic() - started)
             self.state = state.replace(step=state.step + 1, seconds=state.seconds + seconds)
         self.losses.append(loss)
         self.seen += len(tokens) * self.model.vocabulary.length
@@ -236,16 +236,17 @@ class Trainer:
             loss: Tensor = of(some.tokens.to(self.device), some.labels.to(self.device))
         return loss
 
-    @torch.no_grad()  # not inference mode: weights that are spread would not bear it
+    @torch.no_grad()  # not inference mode, which sharded weights do not support
     def evaluate(self) -> float | None:
-        """Held-out loss of the averaged weights; keeps the best ones, or the latest if nothing is held out."""
+        """Held-out loss of the averaged weights; writes them if they are the best, or if nothing is held out."""
         started = time.monotonic()
         self._require_finite_weights()
         tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
         loss = None
         if len(tokens):
             mine = passes(tokens, labels, self.rows, 1, self.worker.rank, self.worker.count)
-            loss = self.worker.total(sum(self._loss(self.judge, some).item() * some.share for some in mine))[0]
+            mean = sum(self._loss(self.eval_loss, some).item() * some.share for some in mine)
+            (loss,) = self.worker.all_reduce_sum(mean)
             if not math.isfinite(loss):
                 raise self._diverged()
         best = self.state.best_loss
@@ -256,12 +257,12 @@ class Trainer:
                 self.state = self.state.replace(best_loss=loss, best_step=self.state.step, stale=0)
             else:
                 self.state = self.state.replace(stale=self.state.stale + 1)
-            seconds = self.state.seconds + self.worker.of_main(time.monotonic() - started)
+            seconds = self.state.seconds + self.worker.broadcast_main(time.monotonic() - started)
             self.state = self.state.replace(evaluated=self.state.step, seconds=seconds)
         return loss
 
     def log(self, val_loss: float | None) -> None:
-        """Write a line of the log: the mean since the last one."""
+        """Write a line of the log, with the mean loss since the last one."""
         if self.losses:
             self.state = self.state.replace(loss=sum(self.losses) / len(self.losses))
         rate = self.config.rate(self.peak, self.state.step - 1, self.state.seconds)
@@ -279,17 +280,17 @@ class Trainer:
         self.seen, self.spent, self.losses = 0, 0.0, []
 
     def save(self) -> None:
-        """Write a checkpoint from which the training can go on."""
+        """Write a checkpoint from which the training can resume."""
         self._require_finite_weights()
         with uninterrupted():
-            tensors = self.worker.whole(state_tensors(self.model, self.average, self.optimizer))
+            tensors = self.worker.gather_full(state_tensors(self.model, self.average, self.optimizer))
             if self.worker.main:
                 save_state(self.run, self.state, self.about, tensors)
             if self.state.evaluated == 0:
                 self._write_best()
 
     def _write_best(self) -> None:
-        tensors = self.worker.whole(self.average.state_dict())
+        tensors = self.worker.gather_full(self.average.state_dict())
         if self.worker.main:
             files.write_tensors(self.run / "best.safetensors", tensors)
 
@@ -301,10 +302,12 @@ class Trainer:
         return TrainResult(state.step, state.best_step, state.loss, state.best_loss, bits, state.seconds, stopped)
 
     def _require_finite_weights(self) -> None:
-        """A bad step shows in the loss of the next one only: look before the weights replace good ones."""
+        """Check the weights before they replace good ones: a bad step changes only the loss of the next one."""
         with torch.no_grad():
-            finite = all(bool(torch.isfinite(self.worker.local(weights)).all()) for weights in self.model.parameters())
-        if self.worker.total(not finite)[0]:
+            finite = all(
+                bool(torch.isfinite(self.worker.local_shard(weights)).all()) for weights in self.model.parameters()
+            )
+        if self.worker.all_reduce_sum(not finite)[0]:
             raise self._diverged()
 
     def _diverged(self) -> NfgenError:
@@ -313,7 +316,7 @@ class Trainer:
             kept = f"the checkpoint of step {files.read_json(self.run / STATE)['state']['step']} is kept"
         return NfgenError(
             f"the loss is no longer finite at step {self.state.step} of {self.run}",
-            f"{kept}: go on from it (--resume) at a lower learning rate, say --learning-rate {self.peak / 3:.1g}",
+            f"{kept}: resume from it (--resume) with a lower learning rate, as --learning-rate {self.peak / 3:.1g}",
         )
 
     def _show(self, bar: Progress) -> None:

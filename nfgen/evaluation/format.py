@@ -4,9 +4,11 @@ from typing import Any
 
 from nfgen.metrics.mmd_cov_nna import ENOUGH
 
+PARTS = {"train": "known shapes", "heldout": "held-out shapes"}
 METRICS = (("MMD x100", "mmd"), ("COV %", "cov"), ("1-NNA %", "1_nna"))
 MORE = (("precision %", "precision"), ("recall %", "recall"), ("JSD x100", "jsd"), ("JSD PointFlow", "jsd_pointflow"))
 DISTANCES = {"cd": "Chamfer distance", "light_field": "light-field distance"}
+CEILING = "real (ceiling)"
 WIDTH = 31  # of a column
 TOO_FEW = "too few to tell"
 PAIR_FIGURES = (
@@ -16,6 +18,11 @@ PAIR_FIGURES = (
     ("IoU", "iou", 1.0),
     ("normal consistency", "normal_consistency", 1.0),
     ("Hausdorff 95 %", "hausdorff_95", 1.0),
+    ("normals off, median, deg", "normal_angle_median", 1.0),
+    ("normals off, 95 %, deg", "normal_angle_95", 1.0),
+    ("surface kept, %", "surface_kept", 100.0),
+    ("thin parts kept, %", "thin_kept", 100.0),
+    ("eikonal error", "eikonal", 1.0),
 )
 
 
@@ -27,9 +34,13 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
         *_too_few(scores),
         "",
         *_table(scores, "Chamfer distance", METRICS, lambda row: row),
+        *_beside(scores),
         "",
         *_table(scores, "", MORE, lambda row: row),
     ]
+    if scores.get("light_field"):
+        title, columns = "light-field dist.", [("MMD", "mmd"), *METRICS[1:], *MORE[:2]]
+        lines += ["", *_table(scores | scores["light_field"], title, columns, lambda row: row, ("generated", CEILING))]
     if scores.get("emd"):
         title = f"EMD, {scores['emd']['points']} points"
         lines += ["", *_table(scores, title, METRICS, lambda row: row.get("emd"))]
@@ -58,28 +69,70 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
 
 def pair_lines(result: dict[str, Any]) -> list[str]:
     """The figures of reconstructions."""
-    lines = [f"{len(result['pairs'])} pairs, seed {result['seed']}", f"{'':24}{'mean':>10}{'median':>10}{'pairs':>8}"]
+    lines = [f"{len(result['pairs'])} pairs, seed {result['seed']}", f"{'':25}{'mean':>10}{'median':>10}{'pairs':>8}"]
     for name, key, factor in PAIR_FIGURES:
         figure = result[key]
         cells = ["-" if figure[of] is None else f"{factor * figure[of]:.4g}" for of in ("mean", "median")]
-        lines.append(f"{name:24}" + "".join(f"{cell:>10}" for cell in cells) + f"{figure['pairs']:>8}")
+        lines.append(f"{name:25}" + "".join(f"{cell:>10}" for cell in cells) + f"{figure['pairs']:>8}")
+    for part, summary in (result.get("parts") or {}).items():
+        if summary:
+            figures = [f"{name} {factor * summary[key]['mean']:.4g}" for name, key, factor in PAIR_FIGURES
+                       if summary[key]["mean"] is not None]  # fmt: skip
+            lines.append(f"means of {PARTS[part]} ({summary['cd']['pairs']}): {'; '.join(figures)}")
+    lines.append(f"true normals are of the {result['normals_of']}")
     return lines + [f"skipped {entry['id']}: {entry['reason']}" for entry in result["skipped"]]
 
 
-def _table(scores: dict[str, Any], title: str, columns: Any, part: Any) -> list[str]:
+def _beside(scores: dict[str, Any]) -> list[str]:
+    """What 1-NNA does not see, wherever it stands: pieces, normals and pictures; how the samples were chosen."""
+    lines = [f"in one piece {scores['validity']['single_body']:.1%}, largest body {_share(scores['validity'])}"]
+    normals, c2st = scores.get("normals"), scores.get("c2st")
+    if normals:
+        lines.append(f"ripple of normals {normals['ripple']:.1f} degrees, real {normals['ripple_real']:.1f}")
+    if c2st:
+        kid, beside = c2st["kid"], c2st["kid_real"]
+        real = "not known" if c2st["real"] is None else f"{_cell(c2st['real'])}"
+        lines += [
+            f"C2ST % {_cell(c2st['accuracy'])} by {c2st['views']} views of {c2st['shapes'][0]} generated and "
+            f"{c2st['shapes'][1]} real shapes ({c2st['pictures_of']}); real against real {real}; 50 = cannot be told",
+            f"KID {kid['value']:.2f} [{kid['low']:.2f}, {kid['high']:.2f}]"
+            + (f", real {beside['value']:.2f} [{beside['low']:.2f}, {beside['high']:.2f}]" if beside else ""),
+        ]
+    elif normals:
+        lines.append(f"C2ST: {TOO_FEW}, ten of each kind are needed")
+    draws = scores.get("draws")
+    if draws:
+        lines.append(
+            f"{draws['kept']} of {draws['drawn']} draws kept; dropped: {draws['empty']} empty, {draws['in_pieces']} in "
+            f"pieces, {draws['alike']} alike; of all draws {draws['one_piece']:.1%} have 99 % of their volume in one "
+            "piece, before redraws and offsets"
+        )
+    if scores.get("distinct") is not None:
+        chosen = "drawn again until they differ (--distinct)" if scores["distinct"] else "independent draws"
+        lines.append(f"samples are {chosen}")
+    return lines
+
+
+def _share(validity: dict[str, Any]) -> str:
+    return "-" if validity["largest_share"] is None else f"{validity['largest_share']:.1%} of the volume"
+
+
+def _table(
+    scores: dict[str, Any], title: str, columns: Any, part: Any, shown: tuple[str, ...] | None = None
+) -> list[str]:
     floor = scores["floor"] or {}
     rows = {
         "generated": scores,
-        "real (ceiling)": scores["ceiling"],
+        CEILING: scores["ceiling"],
         "one repeated": floor.get("repeated"),
         "noise": floor.get("noise"),
     }
     lines = [f"{title:17}" + "".join(f"{name:>{WIDTH}}" for name, _ in columns)]
     for name, row in rows.items():
         found = row and part(row)
-        if found:
+        if found and (shown is None or name in shown):
             hidden = ["1_nna"] if name == "generated" and not scores["enough"] else []
-            cells = [_cell(found.get(key), key in hidden) for _, key in columns]
+            cells = [_cell(found.get(key), key in hidden, 1 if head == "MMD" else 100) for head, key in columns]
             lines.append(f"{name:17}" + "".join(f"{cell:>{WIDTH}}" for cell in cells))
     return lines
 
@@ -90,14 +143,14 @@ def _too_few(scores: dict[str, Any]) -> list[str]:
     return [f"{TOO_FEW}: scores need {ENOUGH} shapes of each kind; of these only the intervals say something"]
 
 
-def _cell(score: dict[str, float | None] | None, hidden: bool = False) -> str:
+def _cell(score: dict[str, float | None] | None, hidden: bool = False, factor: float = 100) -> str:
     """The value, or only words where it would mislead, and the interval."""
     if score is None:
         return "-"
-    value = TOO_FEW if hidden else f"{100 * (score['value'] or 0):.2f}"
+    value = TOO_FEW if hidden else f"{factor * (score['value'] or 0):.2f}"
     if score["low"] is None or score["high"] is None:
         return value
-    return f"{value} [{100 * score['low']:.2f}, {100 * score['high']:.2f}]"
+    return f"{value} [{factor * score['low']:.2f}, {factor * score['high']:.2f}]"
 
 
 def _classifier(about: dict[str, Any] | None) -> str:

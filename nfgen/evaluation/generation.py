@@ -4,19 +4,24 @@ from pathlib import Path
 from typing import Any
 
 from nfgen.errors import ConfigError
+from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
 from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.runtime.provenance import command
 from nfgen.shapes import find_shapes
+from nfgen.shapes.base import Transform
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
+from nfgen.viz.contact_sheet import save_png
 from nfgen.viz.novelty_plot import novelty_svg
 
 from .classifier import find_classifier
+from .pictures import field_meshes, looks_of, picture_scores, sample_meshes, shape_meshes
 from .point_clouds import sample_clouds, shape_clouds, shape_validity
 from .weight_space import noised_clouds, training_fields, weight_neighbours
 
 SCORES_FILE, PLOT_FILE, CLASSIFIER_FILE = "evaluation.json", "novelty.svg", "classifier.safetensors"
+SHEET_FILE = "giveaways.png"
 
 
 def evaluate(
@@ -31,6 +36,8 @@ def evaluate(
     classifier: str | Path | None = None,
     reading: ReadingConfig = AS_FOUND,
     limit: int | None = None,
+    pictures: bool = True,
+    fits: str | Path | None = None,
     seed: int = 0,
     out: str | Path | None = None,
 ) -> dict[str, Any]:
@@ -52,11 +59,17 @@ def evaluate(
         classifier: adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.
         reading: how files of shapes are read where they do not say it themselves.
         limit: use only the first so many references.
-        out: folder for `evaluation.json`, `novelty.svg` and a classifier that was trained; by default that of samples.
+        pictures: draw all shapes, for C2ST, KID, light-field distance and ripples; takes most of the time.
+        fits: field set of the reference shapes, whose surfaces stand for theirs in pictures: voxel grids show stairs,
+            and a fit smooths, so that any network tells them from samples at a glance.
+        out: folder for `evaluation.json`, `novelty.svg`, `giveaways.png` and a classifier that was trained; by default
+            that of samples.
 
     Returns:
-        What `nfgen.metrics.evaluate_clouds` gives, with `validity`, `weights` (None without `fields`) and `classifier`
-        (None without one).
+        What `nfgen.metrics.evaluate_clouds` gives, with `validity`, `weights` (None without `fields`), `classifier`
+        (None without one), `c2st`, `normals` and `light_field` (see `picture_scores`; None without pictures), and of
+        samples `distinct`, whether they were drawn again until they differ, and `draws` (see `nfgen.pipeline`), else
+        None.
 
     Raises:
         NfgenError: if a set holds no usable shape, or too few for the protocol.
@@ -73,6 +86,9 @@ def evaluate(
         ([] if train is None else find_shapes(train, reading=reading)),
     )
     known_fields = None if fields is None else training_fields(fields, Path(generated) if ours else None)
+    fitted = None if fits is None else FieldSet.load(fits)
+    if fitted is not None and fitted.spec.dims != 3:
+        raise ConfigError(f"{fits} holds 2-D fields: surfaces are drawn in 3-D", "give 3-D fields")
     real, _ = shape_clouds(real_refs, points, seed, in_file_frame, "reference")
     known = None if train is None else shape_clouds(known_refs, points, seed + 1, in_file_frame, "training")[0]
     if ours:
@@ -89,6 +105,24 @@ def evaluate(
         "weights": weight_neighbours(Path(generated), known_fields) if ours and known_fields is not None else None,
         "classifier": None if judge is None else judge.about,
     }
+    config = artifact.read_config(generated, SAMPLES) if ours else {}
+    scores |= {"distinct": config.get("distinct"), "draws": config.get("draws")}
+    scores |= {"c2st": None, "normals": None, "light_field": None}
+    sheet = None
+    if pictures:
+        frame = Transform.from_json(config["frame"]) if in_file_frame else None
+        meshes = sample_meshes(Path(generated)) if ours else shape_meshes(made_refs, None)
+        found, sheet = picture_scores(
+            looks_of(meshes, len(validity["meshes"]), "generated"),
+            looks_of(shape_meshes(real_refs, frame), len(real_refs), "reference"),
+            None if train is None else looks_of(shape_meshes(known_refs, frame), len(known_refs), "training"),
+            None if fitted is None else looks_of(field_meshes(fitted), len(fitted), "fitted"),
+            seed,
+        )
+        by_light_field = found.pop("copying")
+        if by_light_field is not None:
+            scores["copying"]["light_field"] = by_light_field
+        scores |= found
     made_by = command()
     folder = Path(generated) if out is None and ours else out
     if folder is not None:
@@ -97,6 +131,8 @@ def evaluate(
         files.write_json(folder / SCORES_FILE, scores | ({} if made_by is None else {"command": made_by}))
         if scores["novelty"] is not None:
             files.write_atomically(folder / PLOT_FILE, novelty_svg(scores["novelty"]).encode())
+        if sheet is not None:
+            save_png(folder / SHEET_FILE, sheet)
         if judge is not None and judge.trained:
             save_classifier(judge.classifier, folder / CLASSIFIER_FILE)
     return scores

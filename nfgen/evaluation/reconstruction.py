@@ -13,9 +13,10 @@ from nfgen.fields.field import Field
 from nfgen.fields.field_set import KIND as FIELDS
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import inside
+from nfgen.fields.slopes import field_gradients
 from nfgen.io import artifact, files
 from nfgen.metrics import compare_meshes, comparison_summary
-from nfgen.metrics.reconstruction import Inside, Points
+from nfgen.metrics.reconstruction import Gradient, Inside, Points
 from nfgen.runtime.progress import progress
 from nfgen.runtime.provenance import command
 from nfgen.shapes import ShapeRef, Skipped, find_shapes
@@ -26,10 +27,19 @@ from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
+from .exact import exact_surfaces
+
 PAIRS_FILE = "reconstruction.json"
 
-Solid = tuple[trimesh.Trimesh | None, Inside]
-"""A surface in the frame of the true shape, and which points of that frame are inside."""
+
+class Solid(NamedTuple):
+    """A reconstruction in the frame of the true shape."""
+
+    mesh: trimesh.Trimesh | None
+    inside: Inside
+    """Which points of that frame are inside."""
+    gradient: Gradient | None
+    """Of its distance, if it has one."""
 
 
 class _Reconstructions(NamedTuple):
@@ -38,6 +48,8 @@ class _Reconstructions(NamedTuple):
     solids: dict[str, Callable[[Shape], Solid]]
     normalize: Any
     reading: ReadingConfig = AS_FOUND
+    heldout: dict[str, bool] | None = None
+    """By the id of the shape, of tokens: whether the tokenizer did not see it."""
 
 
 def evaluate_pairs(
@@ -64,13 +76,16 @@ def evaluate_pairs(
 
     Returns:
         What `nfgen.metrics.comparison_summary` gives, each pair with its `id`; `skipped` pairs with their reasons;
-        `reconstructed` and `reference` (counts); `seed`.
+        `reconstructed` and `reference` (counts); `normals_of`, where the true normals are from: `meshes`, or `exact
+        distances` where the references are a folder that `nfgen shapes` wrote; `parts`, of tokens, the means and
+        medians by `train` and `heldout` (else None); `seed`.
 
     Raises:
         NfgenError: no pair has the same id, or none is usable.
     """
     source = _reconstructions(reconstructed, resolution, reading)
     refs = find_shapes(reference, normalize=source.normalize, reading=source.reading)[:limit]
+    exact = exact_surfaces(reference) if source.reading == AS_FOUND else None  # other readings may turn shapes
     ids, figures, reasons = [], [], []
     matched = list(_matched(source.solids, refs))
     if not matched:
@@ -84,8 +99,10 @@ def evaluate_pairs(
                 shape = ref.load()
                 if shape.dims != 3:
                     raise ConfigError(f"{ref.id} is 2-D: surfaces are compared in 3-D", "give meshes or voxel grids")
-                mesh, within = solid_in(shape)
-                figures.append(compare_meshes(mesh, shape.mesh(), within, _inside_of(shape), seed))
+                made, mesh = solid_in(shape), shape.mesh()
+                known = None if exact is None else exact(ref, shape, mesh)
+                asked = made.inside, _inside_of(shape), seed
+                figures.append(compare_meshes(made.mesh, mesh, *asked, true=known, gradient=made.gradient))
                 ids.append(ref.id)
             except ShapeError as error:
                 reasons.append(Skipped.of(ref.id, error)._asdict())
@@ -98,6 +115,8 @@ def evaluate_pairs(
         "skipped": reasons,
         "reconstructed": len(source.solids),
         "reference": len(refs),
+        "normals_of": "meshes" if exact is None else "exact distances",
+        "parts": _by_part(source.heldout, ids, figures),
         "seed": seed,
     }
     folder = reconstructed if out is None and artifact.kind_of(reconstructed) in (FIELDS, TOKENS) else out
@@ -119,7 +138,8 @@ def _reconstructions(path: str | Path, resolution: int, reading: ReadingConfig |
     if kind == TOKENS:
         tokens, tokenizer = TokenSet.load(path), registry.load(Path(path) / TOKENIZER)
         decoded = [field for part in tokens.tokens.split(64) for field in decode_fields(tokenizer, part)]
-        return _Reconstructions(_of_fields(tokens.ids, decoded, resolution), "each", reading or AS_FOUND)
+        heldout = dict(zip(tokens.ids, tokens.heldout.tolist(), strict=True))
+        return _Reconstructions(_of_fields(tokens.ids, decoded, resolution), "each", reading or AS_FOUND, heldout)
     read = reading or AS_FOUND
     return _Reconstructions({ref.id: _shape_solid(ref) for ref in find_shapes(path, reading=read)}, "each", read)
 
@@ -134,7 +154,12 @@ def _field_solid(field: Field, resolution: int) -> Callable[[Shape], Solid]:
     def within(points: Points) -> np.ndarray:
         return inside(field.spec, field(torch.from_numpy(points).float())).numpy()
 
-    return lambda shape: (field.mesh(resolution), within)
+    def gradient(points: Points) -> Points:
+        at = torch.from_numpy(points).float()[None]
+        found: Points = field_gradients(field.spec, field.weights[None], at)[0].double().numpy()
+        return found
+
+    return lambda shape: Solid(field.mesh(resolution), within, gradient if field.spec.output == "sdf" else None)
 
 
 def _shape_solid(ref: ShapeRef) -> Callable[[Shape], Solid]:
@@ -143,9 +168,26 @@ def _shape_solid(ref: ShapeRef) -> Callable[[Shape], Solid]:
         shape = ref.load()
         mesh = shape.mesh()
         mesh.vertices = true.transform.apply(shape.transform.invert(mesh.vertices))
-        return mesh, lambda points: shape.value(shape.transform.apply(true.transform.invert(points))) < 0
+        return Solid(mesh, lambda points: shape.value(shape.transform.apply(true.transform.invert(points))) < 0, None)
 
     return solid
+
+
+def _by_part(
+    heldout: dict[str, bool] | None, ids: list[str], figures: list[dict[str, float | None]]
+) -> dict[str, Any] | None:
+    """Means and medians of the shapes that a tokenizer was fitted on, and of those that were held out; None of others.
+
+    A shape of tokens whose id is not theirs to the letter is left out.
+    """
+    if heldout is None:
+        return None
+    parts: dict[str, Any] = {}
+    for name, wanted in (("train", False), ("heldout", True)):
+        chosen = [figure for id, figure in zip(ids, figures, strict=True) if heldout.get(id) is wanted]
+        summary = comparison_summary(chosen) if chosen else None
+        parts[name] = None if summary is None else {key: of for key, of in summary.items() if key != "pairs"}
+    return parts
 
 
 def _inside_of(shape: Shape) -> Inside:

@@ -16,6 +16,7 @@ from .spec import FieldSpec
 _aten = torch.ops.aten
 BACKWARD: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "relu": lambda given, z: _aten.threshold_backward(given, z, 0),
+    "relu2": lambda given, z: given * z.clamp(min=0).mul_(2),
     "gelu": lambda given, z: _aten.gelu_backward(given, z),
     "silu": lambda given, z: _aten.silu_backward(given, z),
     "sine": lambda given, z: given * torch.cos(SINE_FREQUENCY * z).mul_(SINE_FREQUENCY),
@@ -44,7 +45,7 @@ def losses_and_gradient(
         for matrix, bias in layers:
             sums.append(affine(inputs[-1], matrix, bias))
             if len(sums) < len(layers):
-                inputs.append(ACTIVATIONS[spec.activation](sums[-1]))
+                inputs.append(ACTIVATIONS[spec.activations[len(sums) - 1]](sums[-1]))
     outputs = sums.pop()[..., 0].requires_grad_()
     losses = loss(outputs)
     (given,) = torch.autograd.grad(losses.sum(), outputs)
@@ -57,5 +58,5 @@ def losses_and_gradient(
             products = torch.bmm(before.mT, given).mT if matrix.shape[1] > 1 else torch.bmm(given.mT, before)
             gradients.append((products, None if bias is None else given.sum(1)))
             if layers:
-                given = BACKWARD[spec.activation](torch.bmm(given, matrix), sums.pop())
+                given = BACKWARD[spec.activations[len(layers) - 1]](torch.bmm(given, matrix), sums.pop())
         return losses.detach(), flatten(gradients[::-1])

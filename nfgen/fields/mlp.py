@@ -25,6 +25,7 @@ CHUNK_NUMBERS = 1 << 17  # activations of a layer held at once in evaluation: 0.
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
+    "relu2": lambda z: functional.relu(z).square(),
     "gelu": functional.gelu,
     "silu": functional.silu,
     "sine": lambda z: torch.sin(SINE_FREQUENCY * z),
@@ -85,7 +86,8 @@ def initial_weights(spec: FieldSpec, count: int, generator: torch.Generator) -> 
     weights = torch.rand(count, spec.size, generator=generator) * 2 - 1
     for i, layer in enumerate(spec.layers):
         bound = fan_bound(layer)
-        if spec.activation == "sine":
+        # What follows a layer says how large it should be; the output counts as one more layer of the last kind.
+        if (*spec.activations, spec.activations[-1])[i] == "sine":
             bound = 1 / layer.inputs if i == 0 else math.sqrt(6 / layer.inputs) / SINE_FREQUENCY
         weights[:, layer.start : layer.end] *= bound
     if spec.output == "sdf":
@@ -129,9 +131,8 @@ def evaluate_features(
 def _outputs(
     spec: FieldSpec, hidden: Float[Tensor, "fields points neurons"], layers: list[LayerWeights]
 ) -> Float[Tensor, "fields points"]:
-    activate = ACTIVATIONS[spec.activation]
-    for matrix, bias in layers:
-        hidden = affine(activate(hidden), matrix, bias)
+    for activation, (matrix, bias) in zip(spec.activations, layers, strict=True):
+        hidden = affine(ACTIVATIONS[activation](hidden), matrix, bias)
     return hidden[..., 0]
 
 

@@ -23,6 +23,7 @@ CHECK_POINTS = 4096
 ACTIVATIONS: dict[str, list[tuple[str, str]]] = {
     # Each operator's second input is a constant's name, or "x" for the activation's own input.
     "relu": [("Relu", "")],
+    "relu2": [("Relu", ""), ("Mul", "x")],
     "silu": [("Sigmoid", ""), ("Mul", "x")],
     "sine": [("Mul", "frequency"), ("Sin", "")],
     "gelu": [("Mul", "root_half"), ("Erf", ""), ("Add", "one"), ("Mul", "x"), ("Mul", "half")],
@@ -59,7 +60,7 @@ def onnx_model(field: Field) -> "onnx.ModelProto":
     for index, (matrix, bias) in enumerate(unflatten(field.spec, field.weights[None])):
         if index:
             x = value
-            for operator, second in ACTIVATIONS[field.spec.activation]:
+            for operator, second in ACTIVATIONS[field.spec.activations[index - 1]]:
                 value = add(operator, value, *({"": (), "x": (x,)}.get(second, (second,))))
         constants[f"matrix{index}"] = matrix[0].T.contiguous().numpy()
         value = add("MatMul", value, f"matrix{index}")

@@ -10,10 +10,11 @@ from pydantic import Field, model_validator
 
 from nfgen.config import Configuration, require
 
-Activation = Literal["relu", "gelu", "silu", "sine"]
+Activation = Literal["relu", "relu2", "gelu", "silu", "sine"]
 Output = Literal["sdf", "occupancy", "brightness"]
 
-Width = Annotated[int, Field(ge=1, le=4096)]
+MOST_NEURONS = 4096  # of a layer
+Width = Annotated[int, Field(ge=1, le=MOST_NEURONS)]
 
 MOST_WEIGHTS = 1 << 24  # a thousand times a usual field: a file that claims more must not claim our memory
 
@@ -50,8 +51,9 @@ class FieldSpec(Configuration):
     """Whether the coordinates themselves are features too."""
     hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)] = (32, 32, 32, 32)
     """Neurons of each hidden layer."""
-    activation: Activation = "gelu"
-    """Of the hidden layers; `sine` is sin(30 z) (SIREN)."""
+    activation: Activation | tuple[Activation, ...] = "gelu"
+    """Of the hidden layers: one for all, or one a layer. `relu2` is the square of ReLU (So et al. 2021, Primer,
+    https://arxiv.org/abs/2109.08668); `sine` is sin(30 z) (SIREN)."""
     output_bias: bool = False
     """Whether the last layer has a bias."""
     output: Output = "sdf"
@@ -63,6 +65,11 @@ class FieldSpec(Configuration):
         require(
             self.raw_coordinates or self.frequencies > 0, "frequencies", "must be positive without raw coordinates", 0
         )
+        if isinstance(self.activation, tuple):
+            fits = len(self.activation) == len(self.hidden)
+            require(fits, "activation", f"must be one, or {len(self.hidden)}: one a hidden layer", self.activation)
+            if len(set(self.activation)) == 1:  # the same architecture is the same spec
+                object.__setattr__(self, "activation", self.activation[0])
         require(self.size <= MOST_WEIGHTS, "hidden", f"must give at most {MOST_WEIGHTS:,} weights", self.hidden)
         return self
 
@@ -70,6 +77,11 @@ class FieldSpec(Configuration):
     def features(self) -> int:
         """Inputs of the first layer."""
         return self.dims * (2 * self.frequencies + int(self.raw_coordinates))
+
+    @property
+    def activations(self) -> tuple[Activation, ...]:
+        """The activation of each hidden layer."""
+        return self.activation if isinstance(self.activation, tuple) else (self.activation,) * len(self.hidden)
 
     @functools.cached_property
     def layers(self) -> tuple[Layer, ...]:

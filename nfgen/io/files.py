@@ -6,13 +6,14 @@ import json
 import math
 import os
 import secrets
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save
+from safetensors.torch import load, load_file, save
 from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError
@@ -21,6 +22,7 @@ MAX_JSON_BYTES = 256 << 20  # fit_report.json of a million fields is about 170 M
 MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
 TEMPORARY = ".*.nfgen-tmp"
 """Names of files that are not yet whole."""
+OF_ARTIFACTS = ("*.safetensors", "config.json", "shard-*.json")
 MAX_HEADER_BYTES = 4 << 20  # of a safetensors file: room for 40,000 tensors
 
 
@@ -104,7 +106,8 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     """
     try:
         check_tensor_file(path)
-        return load_file(path)
+        # Windows renames no folder that holds a mapped file, as an artifact does that is to be replaced.
+        return load(path.read_bytes()) if sys.platform == "win32" else load_file(path)
     except (OSError, SafetensorError, ValueError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", "give a file that nfgen wrote") from error
 
@@ -138,6 +141,30 @@ def check_finite(tensors: dict[str, Tensor]) -> None:
     wrong = [key for key, tensor in tensors.items() if tensor.is_floating_point() and not tensor.isfinite().all()]
     if wrong:
         raise ConfigError(f"its {wrong[0]} holds numbers that are not finite")
+
+
+def content_digest(*paths: Path) -> str:
+    """A fingerprint of what files hold; of a folder's, what an artifact is read from, and no report or score beside it.
+
+    Raises:
+        ArtifactError: if one cannot be read.
+    """
+    found = hashlib.sha256()
+    for path in paths:
+        inside = [file for name in OF_ARTIFACTS for file in sorted(path.rglob(name))]
+        for file in inside if path.is_dir() else [path]:
+            try:
+                with file.open("rb") as stream:
+                    one = hashlib.file_digest(stream, "sha256").hexdigest()
+            except OSError as error:
+                raise ArtifactError(f"cannot read {file}: {error.strerror or error}", "check the file") from error
+            found.update(f"{file.relative_to(path).as_posix()} {one};".encode("utf-8", "surrogateescape"))
+    return found.hexdigest()
+
+
+def json_digest(value: object) -> str:
+    """A fingerprint of what can be written as JSON."""
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
 
 
 def digest(tensors: dict[str, Tensor]) -> str:

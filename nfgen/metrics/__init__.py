@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from .protocols import PROTOCOLS, Protocol, protocol_named
     from .reconstruction import compare_meshes, comparison_summary, iou, surface_agreement, volume_iou
     from .score_sets import evaluate_clouds
-    from .validity import Validity, mesh_validity, validity_summary
+    from .validity import Validity, largest_share, mesh_validity, validity_summary
 
 _HOMES = {
     "chamfer": ("chamfer_matrix",),
@@ -54,7 +54,7 @@ _HOMES = {
     "protocols": ("PROTOCOLS", "Protocol", "protocol_named"),
     "reconstruction": ("compare_meshes", "comparison_summary", "iou", "surface_agreement", "volume_iou"),
     "mmd_cov_nna": ("Score", "Scores", "cov", "mmd", "one_nna", "score"),
-    "validity": ("Validity", "mesh_validity", "validity_summary"),
+    "validity": ("Validity", "largest_share", "mesh_validity", "validity_summary"),
 }
 _HOME = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -79,6 +79,7 @@ __all__ = [
     "frechet_distance",
     "iou",
     "jsd",
+    "largest_share",
     "load_classifier",
     "mesh_validity",
     "mmd",

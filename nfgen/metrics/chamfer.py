@@ -7,7 +7,6 @@ look, and only the blocks whose boxes are closer than that are compared next. A 
 groups that need it is one matrix product.
 """
 
-import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,6 +16,7 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from nfgen.runtime.machine import processors
 from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
 
@@ -82,7 +82,7 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
     second = first if b is None else as_clouds(b, "b")
     centre = np.concatenate([first.reshape(-1, 3), second.reshape(-1, 3)]).mean(axis=0, dtype=np.float64)
     x, y = (torch.from_numpy((clouds - centre).astype(np.float32)) for clouds in (first, second))
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or processors()
     steps = len(first) + (0 if b is None else len(second))
     with progress(steps, "compare", "cloud") as bar:
         out = np.zeros((len(first), len(second)))

@@ -1,8 +1,5 @@
 """Earth mover's distances between all pairs of two sets of point clouds, exact, over several processes."""
 
-import multiprocessing
-import os
-from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 import numpy as np
@@ -11,7 +8,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 
 from nfgen.errors import ConfigError, NfgenError
+from nfgen.runtime.machine import processors
 from nfgen.runtime.progress import progress
+from nfgen.runtime.worker_pool import worker_pool
 
 from .clouds import Floats, as_clouds, thin
 
@@ -55,7 +54,7 @@ def emd_matrix(
         )
     tasks = [(first[i], second[i + 1 :] if b is None else second) for i in range(len(first))]
     pairs = sum(len(others) for _, others in tasks)
-    workers = workers or (1 if pairs < SERIAL_PAIRS else len(os.sched_getaffinity(0)))
+    workers = workers or (1 if pairs < SERIAL_PAIRS else processors())
     out = np.zeros((len(first), len(second)))
     with progress(len(tasks), "assign", "cloud") as bar:
         if workers == 1:
@@ -63,18 +62,13 @@ def emd_matrix(
                 _fill(out, row, _assign_row(task))
                 bar.update()
         else:
-            # Started afresh: a process forked while torch's threads run can hang.
-            context = multiprocessing.get_context("spawn")
             try:
-                with ProcessPoolExecutor(workers, mp_context=context) as pool:
-                    for row, distances in enumerate(pool.map(_assign_row, tasks)):
-                        _fill(out, row, distances)
+                with worker_pool(workers) as submit:
+                    for row, future in enumerate([submit(_assign_row, task) for task in tasks]):
+                        _fill(out, row, future.result())
                         bar.update()
             except BrokenProcessPool:
-                raise NfgenError(
-                    "a worker process of the EMD ended early",
-                    "call it below `if __name__ == '__main__':`, or with workers=1",
-                ) from None
+                raise NfgenError("a worker process of the EMD ended early", "is there enough memory?") from None
     return out + out.T if b is None else out
 
 

@@ -36,7 +36,7 @@ def precision_recall(
         generated_generated: [G, G].
         generated_reference: [G, R].
         reference_reference: [R, R].
-        seed: of the half samples of the intervals, see `nfgen.metrics.scores`.
+        seed: of the half samples of the intervals, see `nfgen.metrics.mmd_cov_nna`.
         neighbours: which nearest other shape a ball reaches to.
 
     Raises:

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from nfgen.errors import NfgenError, ShapeError
+from nfgen.metrics.surfaces import NEAR, SurfacePoints, normal_figures, surface_points
 
 if TYPE_CHECKING:
     import trimesh
@@ -18,6 +19,8 @@ VOLUME_POINTS = 100_000  # the standard error of an IoU of a thin shape (2 % of 
 
 Points = npt.NDArray[np.float64]
 Inside = Callable[[Points], npt.NDArray[np.bool_]]
+Gradient = Callable[[Points], Points]
+"""Of a distance in space, [N, 3] at points [N, 3]."""
 
 
 def surface_agreement(
@@ -90,10 +93,23 @@ def compare_meshes(
     inside: Inside | None = None,
     true_inside: Inside | None = None,
     seed: int = 0,
+    *,
+    true: SurfacePoints | None = None,
+    gradient: Gradient | None = None,
 ) -> dict[str, float | None]:
     """All figures of one pair of meshes in the frame; `iou` only where both solids can be asked.
 
     A reconstruction without a surface has F-scores and consistency of 0, and no distances (None).
+
+    Args:
+        mesh: the reconstruction.
+        true_mesh: the true surface.
+        inside: of the reconstruction.
+        true_inside: of the true shape.
+        seed: of all points.
+        true: points where the true normals are known better than from the true mesh; see `normal_figures`.
+        gradient: of the distance that the reconstruction was meshed from; adds `eikonal`, the mean of
+            | |gradient| - 1 | at points within 0.02 of the true surface.
 
     Raises:
         ShapeError: the true mesh has no surface.
@@ -103,12 +119,19 @@ def compare_meshes(
         overlap = volume_iou(inside, true_inside, seed=seed)
     if len(true_mesh.faces) == 0 or not true_mesh.area > 0:
         raise ShapeError("the true mesh has no surface", "leave this pair out")
+    true = true or surface_points(true_mesh, seed=seed)
+    smoothness = {**normal_figures(mesh, true), "eikonal": None if gradient is None else _eikonal(gradient, true, seed)}
     if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
         nothing = {"f_score_1": 0.0, "f_score_2": 0.0, "normal_consistency": 0.0}
-        return {"cd": None, "hausdorff_95": None, **nothing, "iou": overlap}
+        return {"cd": None, "hausdorff_95": None, **nothing, "iou": overlap, **smoothness}
     # Other seeds for the two, or equal meshes would be sampled at equal points and look better than they can.
     ours, theirs = _sample(mesh, np.random.default_rng([seed, 0])), _sample(true_mesh, np.random.default_rng([seed, 1]))
-    return {**surface_agreement(*ours, *theirs), "iou": overlap}
+    return {**surface_agreement(*ours, *theirs), "iou": overlap, **smoothness}
+
+
+def _eikonal(gradient: Gradient, true: SurfacePoints, seed: int) -> float:
+    beside = np.random.default_rng([seed, 2]).uniform(-NEAR, NEAR, (len(true.points), 1)) * true.normals
+    return float(np.abs(np.linalg.norm(gradient(true.points + beside), axis=1) - 1).mean())
 
 
 def comparison_summary(pairs: list[dict[str, float | None]]) -> dict[str, Any]:

@@ -59,10 +59,10 @@ def evaluate_clouds(
         `train`); `floor` with the same of `repeated` (one generated shape, again and again) and `noise` (uniform points
         in the references' bounding box). `novelty` (see `nfgen.metrics.novelty`, and under `noise` the same of each
         noised set; None without `train`). `copying`: under `cd` what `nfgen.metrics.copying_scores` gives of
-        `generated` and of each noised set, by Chamfer distance, against the references without
-        duplicates (None without `train`). `duplicates`: `count` of references that cannot be told from a training
-        shape, and `scores` without these (None where there are none, or too few others;
-        None as a whole without `train`). `validity` (None: the caller has the meshes); `protocol`; `points` of a
+        `generated` and of each noised set, by Chamfer distance, against the references without duplicates (None
+        without `train`). `duplicates`: `count` of references that cannot be told from a training shape, and `scores`
+        without these (None where there are none, or too few others; None as a whole without `train`). `validity`
+        (None: the caller has the meshes); `protocol`; `points` of a
         cloud; `generated` and `reference` (counts of the clouds compared); `seed`.
 
     Raises:

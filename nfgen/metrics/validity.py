@@ -57,6 +57,23 @@ def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
     return Validity(True, True, outward, len(solids), len(surfaces) - len(solids), share, genus, total)
 
 
+def largest_share(mesh: "trimesh.Trimesh | None") -> float:
+    """`mesh_validity(mesh).largest_share`, without looking at anything else; 0 of None."""
+    import trimesh
+
+    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+        return 0.0
+    body = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+    if not mesh.is_watertight:
+        areas = np.bincount(body, mesh.area_faces)
+        return float(areas.max() / areas.sum())
+    corners = np.asarray(mesh.triangles)
+    tetrahedra = np.einsum("fc,fc->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
+    volumes = np.bincount(body, tetrahedra)
+    solids = volumes[volumes > 0] if volumes.sum() > 0 else -volumes[volumes < 0]
+    return float(solids.max() / solids.sum()) if len(solids) else 0.0
+
+
 def validity_summary(meshes: "Sequence[trimesh.Trimesh | None]") -> dict[str, Any]:
     """Shares and medians over meshes, and every mesh's own figures under `meshes`.
 

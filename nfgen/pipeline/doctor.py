@@ -5,10 +5,10 @@ import platform
 import shutil
 import tempfile
 from importlib.metadata import PackageNotFoundError, requires, version
-from pathlib import Path
 from typing import Any
 
 from nfgen import __version__
+from nfgen.runtime import machine
 
 from .describe import describe_components
 
@@ -49,7 +49,7 @@ def examine() -> dict[str, Any]:
     warnings += [f"the plug-in {name} is {what}" for name, what in broken.items()]
     precision = _precision()
     threads: dict[str, Any] = {
-        "processors": _processors(),
+        "processors": machine.processors(),
         "torch": torch.get_num_threads(),
         "OMP_NUM_THREADS": os.environ.get("OMP_NUM_THREADS"),
     }
@@ -57,8 +57,9 @@ def examine() -> dict[str, Any]:
         warnings.append(
             f"torch has {threads['torch']} threads for {threads['processors']} processors: set OMP_NUM_THREADS"
         )
-    memory, disk = _memory(), {name: shutil.disk_usage(path).free for name, path in _places().items()}
-    if memory["available"] is not None and memory["available"] < LITTLE_MEMORY:
+    memory = dict(zip(("total", "available"), machine.memory(), strict=True))
+    disk = {name: shutil.disk_usage(path).free for name, path in _places().items()}
+    if memory["available"] < LITTLE_MEMORY:
         warnings.append(f"only {memory['available'] / GIGABYTE:.1f} GB of memory are free: give smaller batches")
     warnings += [
         f"only {free / GIGABYTE:.1f} GB are free in the {name} folder"
@@ -147,23 +148,6 @@ def _precision() -> dict[str, Any]:
 
     speeds = {f"{name}_flops": product_speed(getattr(torch, name)) for name in ("float32", "bfloat16")}
     return {"bfloat16_used": bfloat16_pays(), **speeds}
-
-
-def _processors() -> int:
-    """Those that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _memory() -> dict[str, int | None]:
-    """Total and available memory, where the system says."""
-    found: dict[str, int | None] = {"total": None, "available": None}
-    table = Path("/proc/meminfo")
-    if table.exists():
-        amounts = dict(line.split(":", 1) for line in table.read_text().splitlines())
-        for key, name in (("total", "MemTotal"), ("available", "MemAvailable")):
-            if name in amounts:
-                found[key] = int(amounts[name].split()[0]) * 1024
-    return found
 
 
 def _places() -> dict[str, str]:

@@ -16,12 +16,12 @@ from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fitting.config import FitConfig
-from nfgen.fitting.init import find_base
+from nfgen.fitting.init import INITS, find_base
 from nfgen.fitting.job import FitJob
 from nfgen.fitting.merge import PARTS, pack
 from nfgen.fitting.optimize import fit_batch
 from nfgen.fitting.snapshots import SnapshotRecorder
-from nfgen.io import artifact
+from nfgen.io import artifact, files
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
@@ -29,6 +29,7 @@ from nfgen.shapes.augment import augmented
 from nfgen.shapes.base import Kind
 from nfgen.shapes.sampling import Sampled
 
+FINGERPRINT = 16  # letters: enough to tell two files of a name apart
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
 OnStep = Callable[[int, Tensor, Tensor], None]
 
@@ -71,7 +72,12 @@ def fit_fields(
     spec, refs = list_shapes(sources, config)
     config = config.replace(spec=spec)
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
-    plan = config.to_json() | {"shapes": [ref.id for ref in refs]}
+    plan = config.to_json() | {
+        "shapes": _contents(refs),
+        "start": None
+        if config.init in INITS or not Path(config.init).exists()
+        else files.content_digest(Path(config.init)),
+    }
     resumable = [f"{PARTS}/shard-*.json", BASE, artifact.CONFIG]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
         if not (folder / artifact.CONFIG).exists():
@@ -102,6 +108,16 @@ def fit_fields(
         shutil.rmtree(folder / PARTS, ignore_errors=True)
         (folder / artifact.PLAN).unlink(missing_ok=True)
     return FieldSet.load(out)
+
+
+def _contents(refs: Sequence[ShapeRef]) -> dict[str, str]:
+    """Of each shape a fingerprint of its file, and of what lies beside it for it."""
+    seen: dict[Path, str] = {}
+    for ref in refs:
+        if ref.path not in seen and ref.path.is_file():
+            buffers = sorted(ref.path.parent.glob("*.bin")) if ref.path.suffix.lower() == ".gltf" else []
+            seen[ref.path] = files.content_digest(ref.path, *buffers)[:FINGERPRINT]
+    return {ref.id: f"{seen.get(ref.path, '')} {ref.label or ''}".strip() for ref in refs}
 
 
 def list_shapes(sources: str | Path | Sequence[str | Path], config: FitConfig) -> tuple[FieldSpec, list[ShapeRef]]:

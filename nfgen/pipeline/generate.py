@@ -17,7 +17,7 @@ from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.io import artifact, files
 from nfgen.io.meshes import check_format
-from nfgen.metrics import mesh_validity
+from nfgen.metrics import largest_share
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
 from nfgen.runtime.executor import Engine, create_engine, in_order
@@ -25,7 +25,7 @@ from nfgen.runtime.progress import progress
 from nfgen.tokens.decoding import decode_fields
 
 from .run import Run
-from .sample_journal import JOURNAL, Journal
+from .sample_journal import ALIKE, EMPTY, IN_PIECES, JOURNAL, Journal
 from .sample_set import KIND, Sample, surface_or_none, write_list, write_sample
 
 DRAWN = "drawn-{}.safetensors"
@@ -105,8 +105,14 @@ def generate(
         "thicken": thicken,
         "distinct": distinct,
     }
-    models = [run.model] if run.earlier is None or not config.contrastive_weight else [run.model, run.earlier]
+    models = (
+        [run.model]
+        if run.reference_model is None or not config.contrastive_weight
+        else [run.model, run.reference_model]
+    )
     plan = settings | {
+        "tokenizer": files.digest(run.tokenizer.tensors()),
+        "training fields": [files.digest({"probes": run.train_probes}), files.json_digest(run.train_ids)],
         "weights": [files.digest(dict(model.state_dict())) for model in models],
         "prefix": None if prefix is None else prefix.tolist(),
         "require_surface": require_surface,
@@ -124,7 +130,9 @@ def generate(
         make = partial(make_sample, run, required, thicken, resolution, format)
         _write_samples(folder, journal, drawn, make, n, run, seed, label, required, engine)
         samples = journal.samples
-        write_list(folder, samples, settings | {"empty": journal.empties, "dropped": journal.dropped})
+        write_list(
+            folder, samples, settings | {"empty": journal.empties, "dropped": journal.dropped, "draws": journal.draws()}
+        )
         for used in (folder / JOURNAL, folder / artifact.PLAN, *folder.glob(DRAWN.format("*"))):
             used.unlink(missing_ok=True)
     return samples
@@ -152,6 +160,8 @@ class Made:
     """The field has no surface."""
     kept: bool
     """It is as required."""
+    body: float | None
+    """Share of the volume in its largest body, before any offset; None of images."""
     contents: dict[str, bytes]
     """By what follows the sample's name."""
     names: tuple[str | None, str, str]
@@ -166,19 +176,22 @@ NAME = "sample"
 def make_sample(run: Run, required: Required, thicken: float, resolution: int, format: str, tokens: Tensor) -> Made:
     """Decode, mesh and picture one sample."""
     (field,) = decode_fields(run.tokenizer, tokens[None])
+    mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
+    body = share = None if field.spec.dims == 2 else largest_share(mesh)
     if thicken:
         field = field.thickened(thicken)
-    mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
+        mesh = surface_or_none(field, resolution)
+        share = largest_share(mesh)
     empty = mesh is None and field.spec.dims == 3
-    in_pieces = required.body > 0 and mesh is not None and mesh_validity(mesh).largest_share < required.body
+    in_pieces = mesh is not None and share is not None and share < required.body
     if in_pieces or (empty and required.surface):
-        return Made(empty, False, {}, (None, "", ""), None)
+        return Made(empty, False, body, {}, (None, "", ""), None)
     with tempfile.TemporaryDirectory() as folder:
         file, stored, picture = write_sample(Path(folder), NAME, field, mesh, run.frame, format)
         contents = {path.name.removeprefix(NAME): path.read_bytes() for path in Path(folder).iterdir()}
     file = None if file is None else file.removeprefix(NAME)
     names = (file, stored.removeprefix(NAME), picture.removeprefix(NAME))
-    return Made(empty, True, contents, names, run.nearest([field])[0])
+    return Made(empty, True, body, contents, names, run.nearest([field])[0])
 
 
 def _write_samples(
@@ -208,7 +221,8 @@ def _write_samples(
         for (index, tokens), one in zip(known, made, strict=False):
             known_by = one.nearest and one.nearest["id"]
             if not one.kept or (required.alike is not None and nearest[known_by] >= required.alike):
-                journal.add(index, None, empty=one.empty)
+                why = ALIKE if one.kept else EMPTY if one.empty else IN_PIECES
+                journal.add(index, None, empty=one.empty, body=one.body, why=why)
                 if index >= TRIES * n:
                     journal.remove()  # more of the same would not help
                     raise NfgenError(
@@ -224,7 +238,7 @@ def _write_samples(
             sample_ = Sample(
                 file, str(stored), str(picture), tokens.tolist(), seed, index, label, one.empty, one.nearest
             )
-            journal.add(index, sample_, empty=one.empty)
+            journal.add(index, sample_, empty=one.empty, body=one.body)
             bar.update(1, empty=journal.empties, dropped=journal.dropped)
             if len(journal.samples) == n:
                 return
@@ -260,5 +274,5 @@ def _drawn(
     first, count = task
     return sample(
         run.model, count, config,
-        seed=seed, first=first, label=label, prefix=prefix, batch_size=batch_size, earlier=run.earlier,
+        seed=seed, first=first, label=label, prefix=prefix, batch_size=batch_size, reference_model=run.reference_model,
     )  # fmt: skip

@@ -44,7 +44,7 @@ class Run:
     """How the training ended."""
     config: dict[str, Any]
     """All of the run's `config.json`: what it was made of, and how."""
-    earlier: SequenceModel | None = None
+    reference_model: SequenceModel | None = None
     """With the weights of its lowest held-out loss, if `model` has the last ones."""
 
     @property
@@ -73,7 +73,7 @@ class Run:
         try:
             found = cls(
                 model=best if which == "best" else models.load_model(path, "last", device),
-                earlier=None if which == "best" else best,
+                reference_model=None if which == "best" else best,
                 tokenizer=tokenizer,
                 frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
                 train_ids=tuple(config["train_ids"]),

@@ -18,6 +18,7 @@ from nfgen.io.safetensors_stream import join_tensors
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import hidden_progress, progress
 from nfgen.tokenizers import registry
+from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.round_trip import token_report
@@ -30,6 +31,8 @@ FIT_BYTES = 1 << 28
 copies."""
 ENCODED_AT_ONCE = 256
 """Fields of a part, which is encoded by one task and kept for a resumed call."""
+DIGEST = "tokenizer_digest"
+"""Setting of tokens: a fingerprint of the file of the tokenizer that wrote them."""
 PART = "part-{:05d}.safetensors"
 
 
@@ -76,6 +79,19 @@ def tokenize(
     plan = config.to_json() | {
         "tokenizer_settings": fixed,
         "fields": files.digest({"weights": fields.weights}),
+        "ids": files.json_digest(fields.ids),
+        "classes": files.json_digest([fields.classes, fields.labels.tolist()]),
+        "checks": files.digest(
+            {
+                k: v
+                for k, v in (
+                    ("transforms", fields.transforms),
+                    ("points", fields.check_points),
+                    ("values", fields.check_values),
+                )
+                if v is not None
+            }
+        ),
     }
     resumable = [f"{SCRATCH}/*", f"{TOKENIZER}/*"]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
@@ -108,7 +124,7 @@ def _tokenize_into(
         views=encoded.get("views"),
         frame=common_frame(fields.transforms, fields.spec.dims),
         report=token_report(tokenizer, fields, mask) if fields.check_points is not None else {},
-        settings=config.to_json(),
+        settings=config.to_json() | {DIGEST: files.content_digest(folder / TOKENIZER / TENSORS)},
     )
     tokens.write_index(folder)
     return tokens

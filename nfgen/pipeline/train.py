@@ -10,8 +10,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen.errors import ConfigError
-from nfgen.io import artifact
+from nfgen.errors import ArtifactError, ConfigError
+from nfgen.io import artifact, files
 from nfgen.io.safetensors_stream import writing_tensors
 from nfgen.models import registry as models
 from nfgen.models.presets import preset
@@ -22,6 +22,7 @@ from nfgen.models.training.trainer import train as train_model
 from nfgen.pipeline.config import TrainConfig
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.decoding import decode_fields
@@ -29,7 +30,7 @@ from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
-from .tokenize import tokenize
+from .tokenize import DIGEST, tokenize
 from .training_monitor import watching
 
 FIELDS_AT_ONCE = 256
@@ -65,48 +66,63 @@ def train(
     config = (config or TrainConfig()).with_settings(settings)
     worker = find_worker(config)
     source, out = Path(source), Path(out)
-    kind = artifact.kind_of(source) or artifact.read_config(source)  # the latter raises: it is no artifact
+    kind = artifact.kind_of(source)
+    if kind is None:
+        artifact.read_config(source)  # raises what is wrong with it
+    if kind == TOKENS:
+        changed = _changed(config.of_tokenizer, TokenSet.load(source).settings)
+        if changed:
+            raise ConfigError(
+                f"{source} holds tokens, whose {changed[0]} is another: their tokenizer is fitted already",
+                f"leave {changed[0]} out, or train on the fields",
+            )
+        _require_own_tokenizer(source)
+    plan: dict[str, Any] = {str(kind): files.content_digest(source), "model": config.model, "size": config.size}
+    if kind != TOKENS:
+        plan |= {"heldout": config.heldout, "views": config.views}
+        plan |= _tokenizer_plan(config.tokenizer, config.tokenizer_settings)
     resumable = ["training/state.json", f"{TOKENS}/config.json", f".{TOKENS}.nfgen-partial/*/*", artifact.CONFIG]
     with contextlib.ExitStack() as stack:
         folder = artifact.partial_of(out)
         if worker.main:
             writing = artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable)
             stack.enter_context(writing)
-        worker.wait()
+        worker.barrier()
+        if worker.main:
+            artifact.agree_on_plan(folder, "training", plan)
         if not (folder / artifact.CONFIG).exists():
             tokens_folder = source
             if kind == "fields":
                 tokens_folder = folder / TOKENS
-                if worker.main:
-                    _tokenize_once(source, tokens_folder, config.of_tokenizer, resume)
-                worker.wait()
-            else:
-                changed = _changed(config.of_tokenizer, TokenSet.load(source).settings)
-                if changed:
-                    raise ConfigError(
-                        f"{source} holds tokens, whose {changed[0]} is another: their tokenizer is fitted already",
-                        f"leave {changed[0]} out, or train on the fields",
-                    )
+                if worker.main and not tokens_folder.exists():
+                    tokenize(source, tokens_folder, config=config.of_tokenizer, resume=resume)
+                worker.barrier()
             _train_into(folder, tokens_folder, config, resume, tensorboard, worker)
         if worker.main:
             # What only an interrupted training needs; the figures of the tokens are in the config.
             for name in (STATE.parent.name, TOKENS):
                 shutil.rmtree(folder / name, ignore_errors=True)
-    worker.wait()
+            (folder / artifact.PLAN).unlink(missing_ok=True)
+    worker.barrier()
     return Run.load(out)
 
 
-def _tokenize_once(source: Path, out: Path, config: TokenizeConfig, resume: bool) -> None:
-    if not out.exists():
-        tokenize(source, out, config=config, resume=resume)
-        return
-    free = tokenizers.find(config.tokenizer).FREE_ON_RESUME
-    changed = [key for key in _changed(config, TokenSet.load(out).settings) if key not in free]
-    if changed:
-        raise ConfigError(
-            f"{changed[0]} was another in the interrupted training",
-            f"resume with the same {changed[0]}, or train without --resume",
-        )
+def _tokenizer_plan(name: str, settings: dict[str, Any]) -> dict[str, Any]:
+    free = tokenizers.find(name).FREE_ON_RESUME
+    return {"tokenizer": name, "tokenizer settings": {k: v for k, v in settings.items() if k not in free}}
+
+
+def _require_own_tokenizer(source: Path) -> None:
+    """Refuse tokens beside which another tokenizer lies: their model would write what it cannot decode.
+
+    Raises:
+        ArtifactError: if the tokenizer is not the one that wrote the tokens.
+    """
+    tokens, tokenizer = TokenSet.load(source), tokenizers.load(source / TOKENIZER)
+    written = tokens.settings.get(DIGEST)  # None: before version 0.2
+    same = written is None or written == files.content_digest(source / TOKENIZER / TENSORS)
+    if not same or tokens.vocabulary != tokenizer.vocabulary:
+        raise ArtifactError(f"{source / TOKENIZER} is not the tokenizer of these tokens", "make the tokens again")
 
 
 def _changed(config: TokenizeConfig, stored: dict[str, Any]) -> list[str]:

@@ -1,4 +1,4 @@
-"""What the paths of a report hold."""
+"""Finds the artifacts at the paths of a report."""
 
 import json
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ from nfgen.errors import ArtifactError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.io import artifact, files
 
-DEPTH = 2  # levels of folders below a path that is no artifact itself: a demo, or a folder of demos
+DEPTH = 2  # levels of folders that are searched below a path that is not an artifact, as a folder of demos
 FIELD = "field"
 
 
@@ -27,16 +27,16 @@ class Found:
 
     @property
     def name(self) -> str:
-        """What its path ends with."""
+        """The last part of its path."""
         return self.path.resolve().name
 
     def title(self, what: str) -> str:
-        """A heading; the name stands in it where it says more than the kind."""
+        """A heading, with the name unless it equals the kind."""
         return what if self.name == self.kind else f"{what}: {self.name}"
 
     @property
     def settings(self) -> dict[str, Any]:
-        """How it was made, as far as its config tells."""
+        """The settings that made it, from its config."""
         named = self.config.get("settings")
         given = named if isinstance(named, dict) else self.config
         hidden = {"format", "type", "nfgen", "ids", "train_ids", "report", "result", "command"}
@@ -44,14 +44,14 @@ class Found:
 
 
 def find_artifacts(paths: Sequence[Path]) -> list[Found]:
-    """The artifacts at the paths, in their order, each once; a folder that is none gives those within it.
+    """The artifacts at the paths, in order, each once; other folders are searched.
 
     Raises:
         NfgenError: if no path is given.
         ArtifactError: if a path holds no artifact, or a damaged one.
     """
     if not paths:
-        raise NfgenError("a report of nothing", "give the path of an artifact")
+        raise NfgenError("there is nothing to report", "give the path of an artifact")
     found: dict[Path, Found] = {}
     for path in paths:
         here = _at(path)
@@ -74,7 +74,7 @@ def _at(path: Path) -> list[Found]:
 def _within(folder: Path, depth: int) -> list[Found]:
     found = []
     for child in sorted(folder.iterdir()):
-        # What another process is writing is no artifact yet.
+        # A folder that another process is writing is not an artifact yet.
         if not child.is_dir() or child.name.startswith("."):
             continue
         if artifact.kind_of(child) is not None:
@@ -85,7 +85,7 @@ def _within(folder: Path, depth: int) -> list[Found]:
 
 
 def _artifact(path: Path) -> Found:
-    artifact.read_config(path)  # raises what is wrong with it
+    artifact.read_config(path)  # checks it
     config = files.read_json(path / artifact.CONFIG)
     return Found(path, str(config["type"]), config, _time(path / artifact.CONFIG))
 
@@ -95,27 +95,27 @@ def _time(path: Path) -> datetime:
 
 
 def read_log(path: Path) -> list[dict[str, Any]]:
-    """The lines of a run's `log.jsonl`; none if the file is not there.
+    """The lines of a run's `log.jsonl`; none if there is no such file.
 
     Raises:
-        ArtifactError: if a line is no JSON object with a step.
+        ArtifactError: if a line is not a JSON object with a step.
     """
     if not path.is_file():
         return []
     try:
         lines = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
         if not all(isinstance(line, dict) and isinstance(line["step"], int | float) for line in lines):
-            raise ValueError("a line is no object with a step")
+            raise ValueError("a line is not an object with a step")
     except (OSError, ValueError, KeyError, RecursionError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", "train the run again") from error
     return lines
 
 
 def file_within(folder: Path, name: object) -> Path | None:
-    """The file of an artifact that a list names; None if there is none.
+    """The file of that name in an artifact; None if there is none.
 
     Raises:
-        ArtifactError: if the name leads out of the folder: lists may come from anybody.
+        ArtifactError: if the name leads out of the folder, as lists may be manipulated.
     """
     if name is None:
         return None

@@ -1,59 +1,52 @@
-"""One field as a sequence of tokens, and the codebook that says what each of them stands for."""
+"""One field as a sequence of tokens, and the vectors of the codebook."""
 
 import numpy as np
-from numpy.typing import NDArray
 
 from nfgen.errors import ArtifactError
 from nfgen.io import files
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
-from nfgen.viz.html import Child, Html, figure, tag
 
 from .artifacts import Found
 from .data_uris import code_map_uri, heat_map_uri
+from .markup import PixelMap
 
 FILE = "codebook.safetensors"
-ROW = 64  # tokens in a row of the picture
-SPELT = 48  # tokens whose numbers are written out
+ROW = 64  # tokens per row of the picture
+SPELT = 48  # tokens that are also written as numbers
 CODES = 512  # in the picture of the codebook, the most used first
 LEAST_ROWS = 6  # a codebook of single values is a strip, not a line
 FULL_COLOUR = 0.99  # quantile of magnitudes
 HEIGHT = 10  # screen pixels of a row
 
 
-def sequence_and_codebook(found: Found, tokens: TokenSet) -> Child:
-    """The tokens of the first field, and the vectors of the codes; nothing of continuous tokens.
-
-    Raises:
-        ArtifactError: if the codebook is damaged or of another vocabulary.
-    """
-    if tokens.vocabulary.continuous or len(tokens) == 0:
-        return None
-    sequence = tokens.tokens[0].numpy()
-    count = tokens.vocabulary.codes or 1
-    return [
-        tag("h3", f"{tokens.ids[0]} as tokens"),
-        _sequence(sequence, count),
-        _codebook(found, tokens, sequence, count),
-    ]
-
-
-def _sequence(sequence: NDArray[np.int64], count: int) -> Html:
+def first_sequence(tokens: TokenSet) -> dict[str, object]:
+    """The tokens of the first field: its id, a picture, and the first codes as text."""
+    sequence, count = tokens.tokens[0].numpy(), tokens.vocabulary.codes or 1
     rows = -(-len(sequence) // ROW)
     padded = np.zeros(rows * ROW, dtype=np.int64)
     padded[: len(sequence)] = sequence
     shown = padded.reshape(rows, ROW) if rows > 1 else sequence[None]
-    label = f"Its {len(sequence):,} tokens, {min(ROW, len(sequence))} in a row; each code has its hue"
-    image = tag("img", src=code_map_uri(shown, count), alt=label, class_="pixels wide", style=_height(rows * 1.6))
+    label = f"Its {len(sequence):,} tokens, {min(ROW, len(sequence))} per row; each code has its hue"
     more = " …" if len(sequence) > SPELT else ""
-    return figure(image, [f"{label}. They begin ", tag("code", " ".join(map(str, sequence[:SPELT])) + more)])
+    return {
+        "id": tokens.ids[0],
+        "map": PixelMap(code_map_uri(shown, count), label, round(HEIGHT * rows * 1.6)),
+        "first": " ".join(map(str, sequence[:SPELT])) + more,
+    }
 
 
-def _codebook(found: Found, tokens: TokenSet, sequence: NDArray[np.int64], count: int) -> Child:
+def read_codebook(found: Found, tokens: TokenSet) -> dict[str, object] | None:
+    """Pictures of the vectors of the codes, and of those of the first field's tokens; None if there is no codebook.
+
+    Raises:
+        ArtifactError: if the codebook is damaged or of another vocabulary.
+    """
     path = found.path / TOKENIZER / FILE
     if not path.is_file():
         return None
+    sequence, count = tokens.tokens[0].numpy(), tokens.vocabulary.codes or 1
     vectors = files.read_tensors(path).get("vectors")
-    # Codes behind those of the codebook, as those of vq for the box of a shape, stand for no vector.
+    # Codes above those of the codebook, as those of vq for the box of a shape, have no vector.
     ends = {count, *(low for low, _ in tokens.vocabulary.ranges)}
     if vectors is None or vectors.ndim != 2 or len(vectors) not in ends:
         raise ArtifactError(f"{path} is no codebook of {count} codes", "make the tokens again")
@@ -66,24 +59,14 @@ def _codebook(found: Found, tokens: TokenSet, sequence: NDArray[np.int64], count
     numbers = f"{values.shape[1]} numbers" if values.shape[1] > 1 else "number"
     most = "" if len(order) == count else f" the {len(order):,} most used of"
     label = f"The codebook:{most} {count:,} codes from left to right, the most used first, and of each its {numbers}"
-    sequence_label = f"The {numbers} of each token of {tokens.ids[0]}, the first on the left"
-    hues = code_map_uri(order[None], len(values))
-    return [
-        figure(
-            [
-                tag("img", src=hues, alt="Hues of the codes below", class_="pixels wide key-strip"),
-                _map(values[order], limit, label),
-            ],
-            f"{label}. Warm is positive, cool negative, full colour at ±{limit:.3g}; above, the codes' hues.",
+    height = HEIGHT * max(LEAST_ROWS, min(24, values.shape[1]))
+    return {
+        "hues": code_map_uri(order[None], len(values)),
+        "codes": PixelMap(heat_map_uri(values[order].T, limit), label, height),
+        "sequence": PixelMap(
+            heat_map_uri(values[sequence].T, limit),
+            f"The {numbers} of each token of {tokens.ids[0]}, the first on the left",
+            height,
         ),
-        figure(_map(values[sequence], limit, sequence_label), f"{sequence_label}."),
-    ]
-
-
-def _map(vectors: NDArray[np.float32], limit: float, label: str) -> Html:
-    rows = max(LEAST_ROWS, min(24, vectors.shape[1]))
-    return tag("img", src=heat_map_uri(vectors.T, limit), alt=label, class_="pixels wide", style=_height(rows))
-
-
-def _height(rows: float) -> str:
-    return f"height:{round(HEIGHT * rows)}px"
+        "limit": limit,
+    }

@@ -1,4 +1,4 @@
-"""Pictures as data URIs, which a page holds within itself."""
+"""Pictures as data URIs inside the page."""
 
 import base64
 import io
@@ -10,16 +10,16 @@ from PIL import Image
 
 from nfgen.io.pictures import read_rgb
 
-WARM, COOL = (196, 84, 20), (38, 102, 178)  # of positive and negative values; both show on light and dark paper
-QUALITY = 86  # of JPEG: no blocks to be seen, a third of the PNG's bytes
-MOST_CELLS = 512  # rows or columns of a heat map; a screen shows no more
+WARM, COOL = (196, 84, 20), (38, 102, 178)  # of positive and negative values; visible in light and dark mode
+QUALITY = 86  # of JPEG: no visible blocks, a third of the size of PNG
+MOST_CELLS = 512  # rows or columns of a heat map
 
 
 def picture_uri(path: Path, largest: int = 1600) -> str:
     """A picture file as JPEG, no side longer than `largest` pixels.
 
     Raises:
-        ArtifactError: if the file is missing or no picture.
+        ArtifactError: if the file is missing or not a picture.
     """
     return jpeg_uri(read_rgb(path, largest))
 
@@ -32,7 +32,7 @@ def jpeg_uri(pixels: NDArray[np.uint8]) -> str:
 
 
 def heat_map_uri(values: NDArray[np.floating], limit: float) -> str:
-    """Values [H, W] as a PNG data URI: warm above zero, cool below, the fainter the nearer to zero.
+    """Values [H, W] as a PNG data URI: warm colours above zero, cool ones below, transparent at zero.
 
     Args:
         limit: the magnitude of full colour.
@@ -46,8 +46,8 @@ def heat_map_uri(values: NDArray[np.floating], limit: float) -> str:
 
 
 def code_map_uri(codes: NDArray[np.integer], count: int) -> str:
-    """Token ids [H, W] of `count` codes as a PNG data URI: each code has a hue, neighbours in number unlike ones."""
-    golden = 0.6180339887  # its multiples spread evenly over the circle of hues
+    """Token ids [H, W] of `count` codes as a PNG data URI: each code has a hue; consecutive codes differ strongly."""
+    golden = 0.6180339887  # its multiples are spread evenly over the hues
     hue = (np.arange(count) * golden) % 1.0
     wheel = np.stack([hue, np.full(count, 0.45), np.full(count, 0.82)], axis=1)
     bytes_ = np.round(255 * wheel)[None].astype(np.uint8)

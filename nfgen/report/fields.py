@@ -1,65 +1,59 @@
-"""A field set: how well the fits match, and how alike their weights are."""
+"""A field set: quality of the fits, and similarity of their weights."""
 
 import numpy as np
 import torch
+from markupsafe import Markup
 
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.shapes.sheets import NOTICED
 from nfgen.viz.charts import histogram
-from nfgen.viz.html import Child, Html, details, facts, table, tag
 
 from .artifacts import Found
 from .fits import progress_of_fits
+from .markup import render
 from .mesh_codec import Models
-from .samples import field_tile, model_tile
+from .samples import NO_SURFACE, field_tile, model_tile
 from .true_shapes import TrueShapes
 from .weights import heat_maps, weights_of
 
-SHOWN = 4  # fits of each sort
-COMPARED = 128  # fields whose weights are compared, each with each
+SHOWN = 4  # fits of each kind
+COMPARED = 128  # fields whose weights are compared pairwise
 
 
-def fields_section(found: Found, fields: FieldSet, models: Models) -> Html:
+def fields_section(found: Found, fields: FieldSet, models: Models) -> Markup:
     """Quality of the fits and pictures of the weights."""
-    spec = fields.spec
-    return tag(
-        "section",
-        tag("h2", found.title("Fields")),
-        facts(
-            [
-                (
-                    "fields",
-                    f"{len(fields):,}" + (f", {len(fields.skipped):,} shapes skipped" if fields.skipped else ""),
-                ),
-                ("architecture", architecture(spec)),
-                ("init", str(fields.settings.get("init", "–"))),
-                ("classes", ", ".join(fields.classes) or None),
-                *likeness(fields),
-            ]
-        ),
-        _quality(fields),
-        _fits(fields, models),
-        progress_of_fits(found, fields),
-        _skipped(fields),
-        weights_of(fields),
-        class_="fields",
+    skipped = f", {len(fields.skipped):,} shapes skipped" if fields.skipped else ""
+    return render(
+        "fields",
+        title=found.title("Fields"),
+        figures=[
+            ("fields", f"{len(fields):,}{skipped}"),
+            ("architecture", architecture(fields.spec)),
+            ("init", str(fields.settings.get("init", "–"))),
+            ("classes", ", ".join(fields.classes) or None),
+            *likeness(fields),
+        ],
+        charts=_quality(fields),
+        fits=_fits(fields, models),
+        progress=progress_of_fits(found, fields),
+        skipped=[(str(entry.get("id", "")), str(entry.get("reason", ""))) for entry in fields.skipped],
+        weights=weights_of(fields),
     )
 
 
-def field_section(found: Found, models: Models) -> Html:
-    """One field of its own."""
+def field_section(found: Found, models: Models) -> Markup:
+    """A single field."""
     field = Field.load(found.path)
     mesh = field.mesh() if field.spec.dims == 3 and field.spec.output != "brightness" else None
     model = None if mesh is None else models.add(f"file:{found.path}", mesh)
-    return tag(
-        "section",
-        tag("h2", found.title("Field")),
-        facts([("architecture", architecture(field.spec))]),
-        tag("div", tag("article", model_tile(model, found.name), class_="card"), class_="cards") if model else None,
-        heat_maps(field.spec, field.weights.numpy(), "weights"),
-        class_="fields",
+    return render(
+        "field",
+        title=found.title("Field"),
+        architecture=architecture(field.spec),
+        tile=model_tile(model, found.name) if model else None,
+        heat_maps=heat_maps(field.spec, field.weights.numpy(), "weights"),
     )
 
 
@@ -67,7 +61,8 @@ def architecture(spec: FieldSpec) -> str:
     """A spec in words."""
     hidden = " → ".join(map(str, spec.hidden))
     layers = f"{spec.features} inputs → {hidden} → 1 {spec.output}"
-    return f"{spec.dims}-D, {layers}, {spec.activation}, {spec.size:,} weights"
+    activation = " → ".join(spec.activations) if isinstance(spec.activation, tuple) else spec.activation
+    return f"{spec.dims}-D, {layers}, {activation}, {spec.size:,} weights"
 
 
 LIKENESS = ("cosine of two fields' weights", "cosine of two fields' deltas")
@@ -81,7 +76,7 @@ def likeness(fields: FieldSet) -> list[tuple[str, str]]:
         some = torch.nn.functional.normalize(vectors[:COMPARED].float(), dim=1)
         n = len(some)
         if n > 1:
-            # Of all n * n products the n of a field with itself are 1, if the field is not all zero.
+            # Without the n products of a field with itself.
             total = float((some @ some.T).sum() - (some * some).sum())
             found.append((name, f"{total / (n * (n - 1)):.2f}"))
     return found
@@ -91,39 +86,24 @@ def values_of(fields: FieldSet, key: str) -> list[float]:
     return [float(entry[key]) for entry in fields.report if isinstance(entry.get(key), int | float)]
 
 
-def _quality(fields: FieldSet) -> Child:
+def _quality(fields: FieldSet) -> list[Markup]:
+    """Histograms of the fits' IoU and error; none if there is no report of them."""
     ious, errors = values_of(fields, "iou"), values_of(fields, "sdf_l1")
     if not ious:
-        return tag("p", "There is no report of the fits' quality.", class_="note")
-    low = min(0.5, np.floor(min(ious) * 10) / 10)
-    charts = [
-        histogram(
-            ious,
-            f"Quality of the fits: mean IoU {np.mean(ious):.3f}",
-            "IoU with the true shape",
-            low=float(low),
-            high=1.0,
-            y_label="fields",
-            marked=float(np.mean(ious)),
-        )
-    ]
+        return []
+    mean = float(np.mean(ious))
+    low = min(0.5, float(np.floor(min(ious) * 10)) / 10)
+    title, label = f"Quality of the fits: mean IoU {mean:.3f}", "IoU with the true shape"
+    charts = [histogram(ious, title, label, low=low, high=1.0, y_label="fields", marked=mean)]
     if errors:
-        charts.append(
-            histogram(
-                errors,
-                f"Error of the distance: mean {np.mean(errors):.2g}",
-                "mean absolute error, coordinate units",
-                low=0.0,
-                high=max(errors) * 1.02 or 1.0,
-                y_label="fields",
-                marked=float(np.mean(errors)),
-            )
-        )
-    return tag("div", charts, class_="charts")
+        mean, high = float(np.mean(errors)), max(errors) * 1.02 or 1.0
+        title, label = f"Error of the distance: mean {mean:.2g}", "mean absolute error, coordinate units"
+        charts.append(histogram(errors, title, label, low=0.0, high=high, y_label="fields", marked=mean))
+    return charts
 
 
-def _fits(fields: FieldSet, models: Models) -> Child:
-    """Models of the worst and of middling fits, and of shapes that lost surface, each beside the shape's own mesh."""
+def _fits(fields: FieldSet, models: Models) -> dict[str, object] | None:
+    """Models of the worst fits, of fits around the median, and of shapes that lost surface, each with its own mesh."""
     ious = values_of(fields, "iou")
     if len(ious) != len(fields) or not ious:
         return None
@@ -135,42 +115,25 @@ def _fits(fields: FieldSet, models: Models) -> Child:
     true = TrueShapes(fields)
     shown: set[int] = set()
     cards = []
-    for sort, chosen in groups.items():
+    for kind, chosen in groups.items():
         for i in chosen:
             if i not in shown:
                 shown.add(i)
-                cards.append(_fit_card(fields, i, models, true, sort, ious[i], lost[i]))
-    title = "The worst fits, and middling ones" + (", and open shapes" if most_lost else "")
-    return [tag("h3", title), _open_surface(lost), tag("div", cards, class_="cards dense")]
+                cards.append(_fit_card(fields, i, models, true, kind, ious[i], lost[i]))
+    return {"cards": cards, "open": bool(most_lost), "lost": sum(share > NOTICED for share in lost), "noticed": NOTICED}
 
 
 def _fit_card(
-    fields: FieldSet, index: int, models: Models, true: TrueShapes, sort: str, iou: float, lost: float
-) -> Html:
+    fields: FieldSet, index: int, models: Models, true: TrueShapes, kind: str, iou: float, lost: float
+) -> dict[str, object]:
     name = fields.ids[index]
-    label = {"worst": f"{name}, among the worst fits", "middling": f"{name}, a middling fit"}.get(sort, f"{name}, open")
+    label = {"worst": f"{name}, among the worst fits", "middling": f"{name}, a middling fit"}.get(kind, f"{name}, open")
     beside = true.model(index, models)
-    view = field_tile(fields, index, models, label, beside=beside) or tag("div", "no surface", class_="tile empty")
-    own = None
-    if beside is not None:
-        tile = model_tile(beside, f"the mesh of {name}", class_="small")
-        own = tag("div", tile, tag("p", "its file"), class_="nearest")
-    open_share = f", {lost:.0%} of its surface open and lost" if lost > NOTICED else ""
-    return tag("article", view, tag("h3", name), tag("p", f"{sort}, IoU {iou:.3f}{open_share}"), own, class_="card")
-
-
-def _open_surface(lost: list[float]) -> Html | None:
-    count = sum(share > NOTICED for share in lost)
-    if not count:
-        return None
-    which = "One shape" if count == 1 else f"{count:,} shapes"
-    text = f"{which} lost more than {NOTICED:.0%} of the surface, which encloses nothing; IoU does not see that."
-    return tag("p", text, class_="note")
-
-
-def _skipped(fields: FieldSet) -> Html | None:
-    if not fields.skipped:
-        return None
-    rows = [[str(entry.get("id", "")), str(entry.get("reason", ""))] for entry in fields.skipped]
-    shown = table(["shape", "reason"], rows, "Shapes that were skipped")
-    return details(f"{len(rows):,} shapes could not be used", shown)
+    return {
+        "tile": field_tile(fields, index, models, label, beside=beside) or NO_SURFACE,
+        "id": name,
+        "kind": kind,
+        "iou": iou,
+        "lost": lost,
+        "own": None if beside is None else model_tile(beside, f"the mesh of {name}", class_="small"),
+    }

@@ -1,27 +1,29 @@
-"""How fits went: the first fields of a set at some of their steps, as pictures, losses and weights."""
+"""Progress of the first fits of a set: pictures, losses and weights over the steps."""
 
 import numpy as np
+from markupsafe import Markup
 
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fitting.snapshots import Snapshots
 from nfgen.pipeline.sample_set import image_picture
 from nfgen.viz.charts import Series, line_chart
-from nfgen.viz.html import Child, Html, figure, number, tag
+from nfgen.viz.html import number
 from nfgen.viz.render import render_mesh
 
 from .artifacts import Found
 from .data_uris import heat_map_uri, jpeg_uri
+from .markup import PixelMap, render
 
-PICTURES = 7  # of a fit, in a row
+PICTURES = 7  # per fit, in a row
 SIZE = 144  # pixels of one
-RESOLUTION = 48  # cells a side: enough for so small a picture
-SMOOTHED = 0.1  # share of a new loss in the running mean: a step sees few points
+RESOLUTION = 48  # cells per side; enough for small pictures
+SMOOTHED = 0.1  # weight of a new loss in the running mean, as a step uses few points
 FULL_COLOUR = 0.99  # quantile of magnitudes
 
 
-def progress_of_fits(found: Found, fields: FieldSet) -> Child:
-    """Pictures over the steps, losses, and weights over the steps; nothing if the fit kept no snapshots.
+def progress_of_fits(found: Found, fields: FieldSet) -> Markup | None:
+    """Pictures, losses and weights over the steps; None if the fit kept no snapshots.
 
     Raises:
         ArtifactError: if the snapshots are damaged.
@@ -33,31 +35,30 @@ def progress_of_fits(found: Found, fields: FieldSet) -> Child:
     count = snapshots.weights.shape[1]
     if snapshots.weights.shape[2] != fields.spec.size or count > len(fields):
         raise ValueError("its snapshots are of other fields")
-    return [
-        tag("h3", "How the first fits went"),
-        [_row(snapshots, fields, i) for i in range(count)],
-        tag("div", _losses(snapshots, fields), _weights(snapshots, fields), class_="charts"),
-    ]
+    weights, limit = _weights(snapshots, fields)
+    rows = [_row(snapshots, fields, i) for i in range(count)]
+    return render("fits", rows=rows, losses=_losses(snapshots, fields), weights=weights, limit=limit)
 
 
-def _row(snapshots: Snapshots, fields: FieldSet, index: int) -> Html:
+def _row(snapshots: Snapshots, fields: FieldSet, index: int) -> list[tuple[int, str, str]]:
+    """Step, id and picture of a field at some of its snapshots."""
     total = len(snapshots.steps)
     shown = sorted({round(place) for place in np.linspace(0, total - 1, min(PICTURES, total))})
-    pictures = []
-    for place in shown:
-        step = int(snapshots.steps[place])
-        field = Field(fields.spec, snapshots.weights[place, index])
-        alt = f"{fields.ids[index]} after {step} steps"
-        image = tag("img", src=jpeg_uri(_picture(field)), alt=alt, loading="lazy", class_="paper")
-        pictures.append(figure(image, f"step {number(step)}"))
-    return tag("div", pictures, class_="way fit")
+    return [
+        (
+            int(snapshots.steps[i]),
+            fields.ids[index],
+            jpeg_uri(_picture(Field(fields.spec, snapshots.weights[i, index]))),
+        )
+        for i in shown
+    ]
 
 
 def _picture(field: Field) -> np.ndarray:
     return image_picture(field, SIZE) if field.spec.dims == 2 else render_mesh(field.mesh(RESOLUTION), SIZE)
 
 
-def _losses(snapshots: Snapshots, fields: FieldSet) -> Html:
+def _losses(snapshots: Snapshots, fields: FieldSet) -> Markup:
     steps = [float(step) for step in range(1, len(snapshots.losses) + 1)]
     series = [
         Series(fields.ids[i], steps, _smoothed(snapshots.losses[:, i].tolist()))
@@ -73,12 +74,10 @@ def _smoothed(values: list[float]) -> list[float]:
     return found
 
 
-def _weights(snapshots: Snapshots, fields: FieldSet) -> Html:
-    """What a fit changes in the weights: one row a snapshot, the first of which is where it started."""
+def _weights(snapshots: Snapshots, fields: FieldSet) -> tuple[PixelMap, float]:
+    """Changes of the weights of the first fit, one row per snapshot, and the magnitude of full colour."""
     moved = (snapshots.weights[:, 0] - snapshots.weights[0, 0]).numpy()
     limit = float(np.quantile(np.abs(moved[-1]), FULL_COLOUR)) or 1.0
     steps = ", ".join(number(int(step)) for step in snapshots.steps)
-    label = f"How far each weight of {fields.ids[0]} has moved from its start, one row after each of the steps {steps}"
-    height = f"height:{14 * len(moved)}px"
-    image = tag("img", src=heat_map_uri(moved, limit), alt=label, class_="pixels wide", style=height)
-    return figure(image, f"{label}. Full colour at ±{limit:.3g}.")
+    label = f"Change of each weight of {fields.ids[0]} since the start, one row after each of the steps {steps}"
+    return PixelMap(heat_map_uri(moved, limit), label, 14 * len(moved)), limit

@@ -1,14 +1,14 @@
-"""Meshes as small texts that the page's script unpacks.
+"""Compresses meshes to text that the page's script unpacks.
 
 A text is base64 of a zlib stream of
 
     vertices, faces                 two uint32, little-endian
     positions                       per vertex and axis the difference to the vertex before, zigzag coded
-    indices                         per corner how far it lies below the next vertex not yet used ("high-water mark")
+    indices                         per corner the distance below the next unused vertex ("high-water mark")
 
-whose numbers stand byte plane by byte plane (all lowest bytes first): 2 planes of positions, x before y before z, and 3
-of indices. Vertices are numbered in the order of their first use, so a new one is always coded 0. That is a quarter to
-a half of the bytes of plain numbers after the same compression.
+stored as byte planes (all lowest bytes first): 2 planes of positions, x before y before z, and 3 of indices. Vertices
+are numbered in the order of their first use, so a new one is always coded 0. This takes a quarter to a half of the
+bytes of plain numbers after the same compression.
 """
 
 import base64
@@ -16,26 +16,27 @@ import zlib
 
 import numpy as np
 import trimesh
+from markupsafe import Markup
 from numpy.typing import NDArray
 
-from nfgen.viz.html import Html, tag
+from .markup import render
 
-POSITION_BITS = 14  # a step of 1.2e-4 in [-1, 1]: normals stay smooth on cells of 2 / 127
-PAGE_BYTES = 16 << 20  # of all models of a page, so that it loads at once and fits into a mail
-MODEL_BYTES = 240 << 10  # enough for any mesh of 128 cells a side that is not mostly noise
-LEVEL = 6  # of zlib: 9 takes three times as long for three percent
+POSITION_BITS = 14  # steps of 1.2e-4 in [-1, 1]; normals stay smooth on cells of 2 / 127
+PAGE_BYTES = 16 << 20  # of all models of a page, so that it loads fast and fits into a mail
+MODEL_BYTES = 240 << 10  # enough for meshes of 128 cells per side, unless they are mostly noise
+LEVEL = 6  # of zlib; 9 takes three times as long and saves three percent
 MOST_VERTICES = 1 << 23  # three byte planes of indices hold twice as many
-COARSER = 0.8  # factor of the clusters' number a side when a mesh is still too large
-FINEST = 110.0  # clusters a side at first
+COARSER = 0.8  # factor of the number of clusters per side while a mesh is too large
+FINEST = 110.0  # clusters per side at first
 
 Mesh = tuple[NDArray[np.float64], NDArray[np.int64]]
 
 
 class Models:
-    """The models of a page; each is kept once, under the name that the viewer looks it up by.
+    """The models of a page, each stored once, by the names that the viewer uses.
 
     Args:
-        expected: how many there will be at most, which the page's bytes are shared among.
+        expected: largest number of models, over which the page's bytes are distributed.
     """
 
     def __init__(self, expected: int) -> None:
@@ -44,11 +45,11 @@ class Models:
         self._names: dict[str, str] = {}
 
     def known(self, key: str) -> str | None:
-        """The name of a model that is kept already."""
+        """The name of a stored model."""
         return self._names.get(key)
 
     def add(self, key: str, mesh: trimesh.Trimesh) -> str | None:
-        """Keep a mesh within [-1, 1]^3 and give its name on the page; None if it has no faces."""
+        """Store a mesh within [-1, 1]^3 and return its name on the page; None if it has no faces."""
         if key not in self._names:
             vertices, faces = np.asarray(mesh.vertices), np.asarray(mesh.faces)
             if len(faces) == 0 or not np.isfinite(vertices).all():
@@ -57,16 +58,13 @@ class Models:
             self._texts.append(_packed_within(vertices, faces, self._bytes_each))
         return self._names[key]
 
-    def scripts(self) -> Html:
-        """The elements that hold the models."""
-        # Base64 has no character that could end the element.
-        kind = "application/octet-stream"
-        scripts = [tag("script", Html(text), type=kind, id=f"model-{i}") for i, text in enumerate(self._texts)]
-        return Html("\n".join(scripts))
+    def scripts(self) -> Markup:
+        """The script elements that hold the models."""
+        return render("models", texts=self._texts)
 
 
 def pack(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> str:
-    """A mesh within [-1, 1]^3 as text; vertices that no face uses are left out."""
+    """A mesh within [-1, 1]^3 as text; unused vertices are dropped."""
     corners = np.asarray(faces, dtype=np.int64).reshape(-1)
     used, first = np.unique(corners, return_index=True)
     order = used[np.argsort(first)]
@@ -85,9 +83,9 @@ def pack(vertices: NDArray[np.float64], faces: NDArray[np.int64]) -> str:
 
 
 def clustered(vertices: NDArray[np.float64], faces: NDArray[np.int64], cells: float) -> Mesh:
-    """A coarser mesh: all vertices of a cell of 2 / cells become their mean (Rossignac and Borrel 1993).
+    """A coarser mesh: all vertices in a cell of size 2 / cells are merged to their mean (Rossignac and Borrel 1993).
 
-    Unlike extraction on a coarser grid it keeps thin parts, which become flat and do not tear.
+    Unlike extraction on a coarser grid it keeps thin parts in one piece; they become flat.
     """
     x, y, z = np.floor((np.clip(vertices, -1, 1) + 1) * (cells / 2)).astype(np.int64).T
     side = int(cells) + 2
@@ -97,7 +95,7 @@ def clustered(vertices: NDArray[np.float64], faces: NDArray[np.int64], cells: fl
     kept = cluster[faces]
     a, b, c = kept.T
     kept = kept[(a != b) & (b != c) & (c != a)]
-    # A part thinner than a cell has each triangle twice, once from either side: one is enough.
+    # Parts thinner than a cell have each triangle twice, once per side; keep one.
     a, b, c = np.sort(kept, axis=1).T
     _, first = np.unique((a * len(means) + b) * len(means) + c, return_index=True)
     return means, kept[np.sort(first)]
@@ -108,7 +106,7 @@ def _packed_within(vertices: NDArray[np.float64], faces: NDArray[np.int64], most
     cells = FINEST
     while (not text or len(text) > most) and cells > 8:
         text = pack(*clustered(vertices, faces, cells))
-        # The bytes go with the surface, that is with the square of the cells a side.
+        # The size is proportional to the square of the cells per side.
         cells *= min(COARSER, 0.97 * (most / len(text)) ** 0.5)
     return text
 

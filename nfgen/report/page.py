@@ -1,35 +1,36 @@
-"""The page: its head, its parts, its scripts, in one file that needs nothing else."""
+"""The page: one HTML file with its head, sections, scripts and styles."""
 
 import platform
 import re
-import string
 from collections.abc import Sequence
 from datetime import datetime
 from importlib import metadata, resources
 from pathlib import Path
 
+from markupsafe import Markup
+
 from nfgen import __version__
 from nfgen.errors import ArtifactError
 from nfgen.io import files
-from nfgen.viz.html import Html, tag
 
 from .artifacts import Found, find_artifacts
+from .markup import render
 from .sections import Section, Sections
 
 NAME = "index.html"
 GENERATOR = b'<meta name="generator" content="nfgen '
 HEAD = 1000  # bytes of a page that hold it
-LIBRARIES = ("torch", "numpy", "trimesh", "scikit-image")  # whose versions may change results
+LIBRARIES = ("torch", "numpy", "trimesh", "scikit-image")  # their versions may change results
 
 
 def write_report(paths: Sequence[str | Path], out: str | Path | None = None) -> Path:
     """Write a web page that shows artifacts: samples, runs, tokens, field sets, shapes, single fields.
 
-    The page is one file: it opens from disk, asks no network, and links only to mesh files that lie beside it.
+    The page is one file. It opens from disk, needs no network, and links only to mesh files beside it.
 
     Args:
-        paths: artifacts in any order; a folder that is none gives the artifacts within it, as that of `nfgen demo`.
-        out: file to write, or folder to write `index.html` into; by default `index.html` in the first path, beside
+        paths: artifacts in any order. Of another folder, such as that of `nfgen demo`, the artifacts in it are shown.
+        out: file to write, or folder to write `index.html` into; by default `index.html` in the first path, or beside
             it if that is a file.
 
     Returns:
@@ -52,10 +53,10 @@ def write_report(paths: Sequence[str | Path], out: str | Path | None = None) -> 
 
 
 def _target(first: Path, out: Path | None) -> Path:
-    """Where the page goes.
+    """The file of the page.
 
     Raises:
-        ArtifactError: if a file that is no page is there.
+        ArtifactError: if the file exists and is not a page.
     """
     if out is None:
         out = first / NAME if first.is_dir() else first.with_suffix(".html")
@@ -84,52 +85,45 @@ def require_own_page(path: Path) -> None:
 def _page(found: Sequence[Found], sections: Sections) -> str:
     assets = resources.files(__package__) / "assets"
 
-    def asset(name: str) -> str:
-        return (assets / name).read_text(encoding="utf-8").strip()
+    def asset(name: str) -> Markup:
+        return Markup((assets / name).read_text(encoding="utf-8").strip())
 
     parts = list(sections.all())
-    names = _names(parts)
-    title = _title(found)
-    contents = [tag("li", tag("a", part.title, href=f"#{name}")) for part, name in zip(parts, names, strict=True)]
-    header = [
-        tag("h1", title),
-        tag("p", _summary(found), class_="lead"),
-        sections.key_figures(),
-        tag("nav", tag("ul", contents), aria_label="Contents"),
-    ]
-    body = [tag("div", part.content, id=name) for part, name in zip(parts, names, strict=True)]
-    return string.Template(asset("page.html")).substitute(
+    return render(
+        "page",
         version=__version__,
-        title=tag("title", title)[len("<title>") : -len("</title>")],
+        title=_title(found),
+        summary=_summary(found),
+        figures=sections.key_figures(),
+        sections=[
+            {"name": name, "title": part.title, "content": part.content}
+            for part, name in zip(parts, _names(parts), strict=True)
+        ],
         style=asset("page.css"),
-        header=tag("div", header),
-        body="\n".join(body),
-        footer=tag("p", f"Made by nfgen {__version__}. The models are drawn by three.js, © its authors, MIT licence."),
         models=sections.models.scripts(),
-        three=f"/*\n{asset('three.LICENSE')}\n*/\n{asset('three.min.js')}",
+        three=Markup("/*\n{}\n*/\n{}").format(asset("three.LICENSE"), asset("three.min.js")),
         viewer=asset("viewer.js"),
     )
 
 
 def _names(parts: Sequence[Section]) -> list[str]:
-    """An address for each part, unlike all others."""
+    """A unique anchor for each section."""
     return [f"{i}-{re.sub('[^a-z0-9]+', '-', part.title.lower()).strip('-')}" for i, part in enumerate(parts, start=1)]
 
 
 def _title(found: Sequence[Found]) -> str:
-    """The name that the artifacts have in common: that of their folder, if they are several."""
+    """The name of the artifact, or of the folder that holds all of them."""
     parents = {one.path.resolve().parent for one in found}
     if len(found) > 1 and len(parents) == 1:
         return parents.pop().name or "Report"
     return found[0].name
 
 
-def _summary(found: Sequence[Found]) -> Html:
+def _summary(found: Sequence[Found]) -> str:
     kinds = ", ".join(dict.fromkeys(one.kind for one in found))
     latest = max(one.written for one in found)
     libraries = "".join(f", {name} {metadata.version(name)}" for name in LIBRARIES)
-    return tag(
-        "span",
+    return (
         f"A report on {kinds}, the latest of {latest:%d %B %Y, %H:%M}. Written {datetime.now():%d %B %Y, %H:%M} by "
-        f"nfgen {__version__} with Python {platform.python_version()}{libraries}.",
+        f"nfgen {__version__} with Python {platform.python_version()}{libraries}."
     )

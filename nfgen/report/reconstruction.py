@@ -2,11 +2,14 @@
 
 from typing import Any
 
+from markupsafe import Markup
+
 from nfgen.io import files
 from nfgen.viz.charts import histogram
-from nfgen.viz.html import Child, Html, number, table, tag
+from nfgen.viz.html import number
 
 from .artifacts import Found
+from .markup import render
 
 FILE = "reconstruction.json"
 # Name, key, factor to the unit of the name.
@@ -17,37 +20,36 @@ FIGURES = (
     ("IoU ↑", "iou", 1.0),
     ("normal consistency ↑", "normal_consistency", 1.0),
     ("Hausdorff distance, 95 % ↓", "hausdorff_95", 1.0),
+    ("normals off on smooth parts, median, degrees ↓", "normal_angle_median", 1.0),
+    ("the same, 95 % ↓", "normal_angle_95", 1.0),
+    ("surface kept within 1 %, % ↑", "surface_kept", 100.0),
+    ("thin parts kept within 1 %, % ↑", "thin_kept", 100.0),
+    ("eikonal error near the surface ↓", "eikonal", 1.0),
 )
 
 
 def read_reconstruction(found: Found) -> dict[str, Any] | None:
-    """What `nfgen evaluate --pairs` left in an artifact; None if it did not run."""
+    """The result of `nfgen evaluate --pairs` in an artifact; None if it did not run."""
     path = found.path / FILE
     figures = files.read_json(path) if path.is_file() else None
     return figures if isinstance(figures, dict) else None
 
 
-def reconstruction_section(found: Found, result: dict[str, Any]) -> Html:
-    """Means and medians over all pairs, and how F-scores spread."""
-    rows: list[list[Child]] = [
+def reconstruction_section(found: Found, result: dict[str, Any]) -> Markup:
+    """Means and medians over all pairs, and the distribution of F-scores."""
+    rows = [
         [name, *[_cell(result[key][of], factor) for of in ("mean", "median")], number(result[key]["pairs"])]
         for name, key, factor in FIGURES
+        if key in result  # an earlier version measured less
     ]
     scores = [float(pair["f_score_1"]) for pair in result["pairs"]]
-    return tag(
-        "section",
-        tag("h2", found.title("Reconstruction")),
-        tag(
-            "p",
-            f"{len(result['pairs']):,} shapes beside what stands for them, seed {result['seed']}.",
-            class_="lead",
-        ),
-        tag(
-            "div",
-            table(["", "mean", "median", "pairs"], rows, "Agreement with the true shapes"),
-            histogram(scores, "F-score at 1 %", "F-score", low=0.0, high=1.0, y_label="shapes"),
-            class_="beside",
-        ),
+    return render(
+        "reconstruction",
+        title=found.title("Reconstruction"),
+        count=len(scores),
+        seed=result["seed"],
+        rows=rows,
+        chart=histogram(scores, "F-score at 1 %", "F-score", low=0.0, high=1.0, y_label="shapes"),
     )
 
 

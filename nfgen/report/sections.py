@@ -1,36 +1,38 @@
-"""Which parts of a page the artifacts give, and in which order: what came out first, then how it came about."""
+"""The sections of a page and their order: results first, then how they were made."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from markupsafe import Markup
+
 from nfgen.errors import ArtifactError
 from nfgen.fields.field_set import FieldSet
 from nfgen.pipeline.sample_set import read_list
-from nfgen.viz.html import Html, tag
 
 from .artifacts import FIELD, Found
 from .comparison import comparison_section
-from .fields import SHOWN, field_section, fields_section
+from .fields import SHOWN, field_section, fields_section, values_of
+from .markup import KeyFigure, render
 from .mesh_codec import Models
 from .provenance import origin_section, shapes_section
 from .reconstruction import read_reconstruction, reconstruction_section
 from .samples import MOST_SAMPLES, Neighbours, samples_section
 from .scores import novelty_section, read_scores, score_figures, scores_section
-from .tokens import read_round_trip, round_trip_figures, round_trip_table, tokens_section
+from .tokens import read_round_trip, round_trip_figures, round_trip_rows, tokens_section
 from .training import training_figures, training_section
 
 
 @dataclass(frozen=True)
 class Section:
-    """A part of the page and its entry in the list of contents."""
+    """A section of the page, with its entry in the list of contents."""
 
     title: str
-    content: Html
+    content: Markup
 
 
 class Sections:
-    """The parts of a page for some artifacts.
+    """The sections of a page for some artifacts.
 
     Args:
         page: the file that will be written; links are relative to it.
@@ -46,13 +48,13 @@ class Sections:
         return [one for one in self.found if one.kind == kind]
 
     def _expected(self) -> int:
-        """Most models that the page can hold."""
+        """Upper bound on the number of models of the page."""
         samples = sum(min(MOST_SAMPLES, len(read_list(one.path))) for one in self._of("samples"))
         neighbours = min(samples, sum(len(fields) for _, fields in self.field_sets))
         return samples + neighbours + (2 * SHOWN + 3) * len(self.field_sets) + len(self._of(FIELD))
 
     def all(self) -> Iterator[Section]:
-        """The parts, in their order.
+        """The sections, in order.
 
         Raises:
             ArtifactError: if an artifact is damaged.
@@ -82,35 +84,30 @@ class Sections:
         yield Section("How it was made", origin_section(self.found))
 
     def _round_trips(self) -> Iterator[Section]:
-        """The tokens' figures that a run keeps, unless the tokens themselves are on the page."""
+        """The round-trip figures stored with a run, unless the tokens are on the page."""
         for one in [] if self._of("tokens") else self._of("run"):
-            figures = round_trip_table(read_round_trip(one))
-            if figures is not None:
-                yield Section(one.title("Tokens"), tag("section", tag("h2", one.title("Tokens")), figures))
+            if rows := round_trip_rows(read_round_trip(one)):
+                yield Section(one.title("Tokens"), render("round_trip", title=one.title("Tokens"), rows=rows))
 
-    def key_figures(self) -> Html | None:
-        """The few figures that say most, of the first artifact of each kind; None if there are none."""
-        figures = []
+    def key_figures(self) -> list[KeyFigure]:
+        """The main figures of the first artifact of each kind."""
+        figures: list[KeyFigure] = []
         for _, scores in self.scores[:1]:
-            figures += list(score_figures(scores))
+            figures += score_figures(scores)
         for one in self._of("run")[:1]:
-            figures += list(training_figures(one))
+            figures += training_figures(one)
         for one in (self._of("tokens") or self._of("run"))[:1]:
-            figures += list(round_trip_figures(one))
+            figures += round_trip_figures(one)
         for _, fields in self.field_sets[:1]:
-            ious = [float(entry["iou"]) for entry in fields.report if isinstance(entry.get("iou"), int | float)]
-            mean = tag("small", f"mean IoU {sum(ious) / len(ious):.3f}") if ious else None
-            figures.append(("fields", [f"{len(fields):,}", mean]))
-        if not figures:
-            return None
-        return tag(
-            "dl", [tag("div", tag("dt", name), tag("dd", value)) for name, value in figures], class_="key-figures"
-        )
+            ious = values_of(fields, "iou")
+            mean = f"mean IoU {sum(ious) / len(ious):.3f}" if ious else ""
+            figures.append(KeyFigure("fields", f"{len(fields):,}", mean))
+        return figures
 
 
-def _section(one: Found, what: str, make: Callable[..., Html], *arguments: object) -> Section:
+def _section(one: Found, what: str, make: Callable[..., Markup], *arguments: object) -> Section:
     try:
         return Section(one.title(what), make(one, *arguments))
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
-        # JSON that parses but is not what nfgen writes fails anywhere.
+        # Valid JSON that nfgen did not write can fail anywhere.
         raise ArtifactError(f"{one.path} is damaged: {error!r}", "make it again") from error

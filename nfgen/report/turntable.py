@@ -1,4 +1,4 @@
-"""An animation of the models of artifacts, for where no page can be shown."""
+"""Turntable animation of the models of artifacts."""
 
 from collections.abc import Iterator, Sequence
 from itertools import islice
@@ -17,15 +17,15 @@ from .artifacts import FIELD, Found, find_artifacts
 if TYPE_CHECKING:
     import trimesh
 
-RESOLUTION = 64  # cells a side: enough for pictures of this size
+RESOLUTION = 64  # cells per side; enough for pictures of this size
 
 
 def write_turntable(paths: Sequence[str | Path], out: str | Path) -> Path:
-    """Write a GIF or MP4 on which the first models of samples, field sets and fields turn side by side.
+    """Write a GIF or MP4 of the first models of samples, field sets and fields, turning side by side.
 
     Args:
         paths: as for `write_report`.
-        out: file to write; its ending says which.
+        out: file to write, ending in `.gif` or `.mp4`.
 
     Raises:
         ConfigError: if the artifacts have no 3-D models.
@@ -33,7 +33,7 @@ def write_turntable(paths: Sequence[str | Path], out: str | Path) -> Path:
     """
     require(Path(out).suffix[1:])
     found = find_artifacts([Path(path) for path in paths])
-    # Samples come first, as they do on the page.
+    # Samples come first, as on the page.
     found.sort(key=lambda one: one.kind != SAMPLES)
     models = list(islice((mesh for one in found for mesh in _meshes(one) if len(mesh.faces)), ON_A_SHEET))
     if not models:
@@ -44,7 +44,7 @@ def write_turntable(paths: Sequence[str | Path], out: str | Path) -> Path:
 
 def _meshes(found: Found) -> "Iterator[trimesh.Trimesh]":
     if found.kind == SAMPLES:
-        # Of the fields, not the files: these may be in a frame of their own.
+        # Meshes of the fields, as the files may be in another frame.
         yield from _of_fields(Field.load(found.path / str(entry["field"])) for entry in read_list(found.path))
     elif found.kind == "fields":
         fields = FieldSet.load(found.path)

@@ -1,1 +1,1 @@
-"""The process that nfgen runs in: progress, threads, precision, signals, plugins, and who does the work."""
+"""The process that nfgen runs in: progress, threads, precision, signals, plugins, executors."""

@@ -1,15 +1,15 @@
-"""The same bits on every machine of a kind, whatever its number of processors."""
+"""The same bits on every machine of the same kind, for any number of processors."""
 
 import os
 
 
 def make_deterministic() -> None:
-    """Let torch use one thread and deterministic algorithms only, from now on.
+    """Restrict torch to one thread and deterministic algorithms.
 
-    Sums are then taken in one order. It is slower, and an operation that has no deterministic algorithm (some have
-    none on a GPU) is an error. Without it a run repeats to the bit on the same machine with the same number of threads.
+    Sums then have a fixed order. It is slower, and operations without a deterministic algorithm (some on GPUs) are
+    errors. Without it a run repeats to the bit on the same machine with the same number of threads.
     """
-    # Read by cuBLAS when it starts; without it its products are refused.
+    # cuBLAS reads it at its start; without it, deterministic products are errors.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     import torch
 

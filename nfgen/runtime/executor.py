@@ -1,4 +1,4 @@
-"""Where large work is done, task by task: in this process, or on the machines of a Ray cluster."""
+"""Executors of many tasks: in this process, or on the machines of a Ray cluster."""
 
 from collections.abc import Callable, Iterable, Iterator
 from typing import Protocol, TypeVar
@@ -11,24 +11,24 @@ NAMES = ("local", "ray")
 
 
 class Engine(Protocol):
-    """Does many tasks by one function."""
+    """Applies a function to many tasks."""
 
     here: bool
-    """Whether tasks are done in this process, where they can share what is in its memory."""
+    """Whether tasks run in this process, where they share its memory."""
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
-        """Do all tasks; yield the number and the result of each once, as they are done.
+        """Run all tasks; yield the number and the result of each, once, as they finish.
 
-        Tasks are taken one after the other when there is room for them, so that they may be made on the way. Function,
-        tasks and results must be such that they can be sent to another process, unless the engine is `here`.
+        Tasks are taken from the iterable when there is room for them, so it may be lazy. Unless the engine is `here`,
+        function, tasks and results must be picklable.
 
         Raises:
-            NfgenError: what a task raised, or that a task ended every process that was given it.
+            NfgenError: the error of a task, or that every process that ran a task was lost.
         """
 
 
 class LocalEngine:
-    """All tasks in this process, in their order."""
+    """Runs all tasks in this process, in order."""
 
     here = True
 
@@ -41,8 +41,8 @@ def create_engine(name: "str | Engine" = "local", address: str | None = None) ->
     """The engine of a name.
 
     Args:
-        name: `local` or `ray`; an engine is given back as it is.
-        address: of a Ray cluster, as `auto` or `ray://head:10001`; None = one that is begun on this machine.
+        name: `local` or `ray`; an engine is returned as it is.
+        address: address of a Ray cluster, as `auto` or `ray://head:10001`; None = a new one on this machine.
 
     Raises:
         ConfigError: if there is no such engine, its package is missing, or there is no cluster at the address.
@@ -53,7 +53,7 @@ def create_engine(name: "str | Engine" = "local", address: str | None = None) ->
         raise ConfigError(f"there is no engine {name!r}", f"known are: {', '.join(NAMES)}")
     if name == "local":
         if address is not None:
-            raise ConfigError("the local engine has no address", "say --engine ray, or leave --address out")
+            raise ConfigError("the local engine has no address", "use --engine ray, or leave --address out")
         return LocalEngine()
     from .ray_executor import RayEngine
 
@@ -61,11 +61,11 @@ def create_engine(name: "str | Engine" = "local", address: str | None = None) ->
 
 
 def in_order(results: Iterable[tuple[int, Result]]) -> Iterator[Result]:
-    """Results in the order of their tasks; those that are early wait."""
+    """Results in the order of their tasks; early ones are kept until their turn."""
     early: dict[int, Result] = {}
-    wanted = 0
+    following = 0
     for number, result in results:
         early[number] = result
-        while wanted in early:
-            yield early.pop(wanted)
-            wanted += 1
+        while following in early:
+            yield early.pop(following)
+            following += 1

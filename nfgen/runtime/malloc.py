@@ -1,22 +1,21 @@
-"""Freed memory is kept for the next result, not given back to the system."""
+"""Setting of glibc's malloc: freed memory is reused, not returned to the system."""
 
 import ctypes
 import platform
 
 M_TRIM_THRESHOLD, M_MMAP_MAX = -1, -4  # of glibc's malloc.h, see mallopt(3)
-MOST = (1 << 31) - 1  # bytes: what mallopt, which takes an int, can be told
+MOST = (1 << 31) - 1  # bytes; mallopt takes an int
 
 
 def keep_freed_memory() -> bool:
-    """Have the C library's malloc keep what is freed, for as long as this process lives.
+    """Let the C library's malloc keep freed memory for the rest of this process.
 
-    Results of megabytes are made and dropped thousands of times a minute. By default glibc gives them back to the
-    system, which maps and clears each page of the next one again. It is a setting of the whole process, hence one for
-    programs and not for what they import: the command makes it, and so do the processes of its engines; a script of
-    one's own may.
+    Arrays of megabytes are allocated and freed thousands of times a minute. By default glibc returns them to the
+    system, which maps and clears each page of the next one again. The setting is global to the process, so programs
+    make it, not libraries: the command does, and so do the processes of its engines; your own script may.
 
     Returns:
-        Whether it was done; False on systems without glibc, where nothing changes.
+        Whether it was set; False on systems without glibc.
     """
     if platform.libc_ver()[0] != "glibc":
         return False

@@ -1,6 +1,6 @@
-"""Components by name: the built-in ones, and those that other packages offer in an entry-point group.
+"""Components by name: built-in ones, and those of other packages in an entry-point group.
 
-Only the one that is asked for is imported; a package that is broken harms nothing but its own components.
+Only the component in use is imported, so that a broken package affects only its own components.
 """
 
 from collections.abc import Mapping
@@ -14,7 +14,7 @@ T = TypeVar("T")
 
 
 def offered(group: str, built_in: Mapping[str, str]) -> dict[str, EntryPoint]:
-    """Entry points of a group by name; a name that is built in, or that another package had first, is not taken."""
+    """Entry points of a group by name; built-in names come first, then the first package with a name."""
     found: dict[str, EntryPoint] = {}
     for entry in entry_points(group=group):
         if entry.name not in built_in:
@@ -31,13 +31,14 @@ def find(name: str, what: str, group: str, built_in: Mapping[str, str], base: ty
     """The class of a component.
 
     Args:
-        name: as it is built in or offered.
-        what: the word for such a component, for messages.
+        name: name of the component.
+        what: kind of component, for messages.
+        group: entry-point group of other packages' components.
         built_in: name to `module:Class`.
-        base: what every such class derives from.
+        base: base class of every such component.
 
     Raises:
-        ConfigError: if there is none of that name, or another package's cannot be used.
+        ConfigError: if no component has that name, or that of another package cannot be used.
     """
     if name in built_in:
         module, _, attribute = built_in[name].partition(":")
@@ -48,16 +49,16 @@ def find(name: str, what: str, group: str, built_in: Mapping[str, str], base: ty
         raise ConfigError(f"there is no {what} {name!r}", f"known are: {', '.join(names(group, built_in))}")
     try:
         found = entry.load()
-    except (Exception, SystemExit) as error:  # another package's import may fail in any way
+    except (Exception, SystemExit) as error:  # an import of another package can fail in any way
         raise ConfigError(
-            f"the {what} {name} of {entry.value} does not load: {error}", "mend or remove that package"
+            f"the {what} {name} of {entry.value} does not load: {error}", "repair or remove that package"
         ) from error
     if not (isinstance(found, type) and issubclass(found, base)):
-        raise ConfigError(f"the {what} {name} of {entry.value} is no {base.__name__}", "mend or remove that package")
+        raise ConfigError(f"the {what} {name} of {entry.value} is no {base.__name__}", "repair or remove that package")
     if getattr(found, "name", None) != name:
-        # Artifacts name what made them by the class's own name, and must find it again.
+        # Artifacts store the name of the class, by which it is found again.
         raise ConfigError(
-            f"the {what} {name} of {entry.value} calls itself {getattr(found, 'name', None)!r}",
+            f"the {what} {name} of {entry.value} has the name {getattr(found, 'name', None)!r}",
             "give the entry point the name of its class",
         )
     return found

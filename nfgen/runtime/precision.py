@@ -1,7 +1,7 @@
-"""How fast this processor multiplies matrices, and whether bfloat16 is worth its while.
+"""Measures how fast this processor multiplies matrices, and whether bfloat16 is faster than float32.
 
-What a processor says about itself does not tell: of two with bfloat16 instructions (avx512_bf16, no tiles), products in
-bfloat16 had 0.6 times the speed of float32 on one, and 4.6 times on the other.
+The instruction set does not answer it: on two processors with bfloat16 instructions (avx512_bf16, no tiles), products
+in bfloat16 had 0.6 times the speed of float32 on one, and 4.6 times on the other.
 """
 
 import functools
@@ -10,20 +10,20 @@ import time
 import torch
 
 SIDE = 512  # of the matrices: 0.3 GFLOP, milliseconds
-LOOKS = 5
-PAYS = 1.5  # times as fast: numbers are converted back and forth
+REPEATS = 5
+PAYS = 1.5  # times as fast, as conversions cost time
 
 
 def product_speed(dtype: torch.dtype, side: int = SIDE) -> float:
-    """Floating-point operations a second of a product of two square matrices on one thread, by the best of a few looks.
+    """Floating-point operations per second of a product of two square matrices on one thread, the best of a few.
 
-    Several threads would wait for each other where the machine is busy, and hide what is to be compared.
+    On a busy machine several threads would wait for each other and hide the difference.
     """
     one, best = torch.ones(side, side, dtype=dtype), float("inf")
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     try:
-        for _ in range(LOOKS):
+        for _ in range(REPEATS):
             started = time.thread_time()
             one @ one
             best = min(best, time.thread_time() - started)
@@ -34,5 +34,5 @@ def product_speed(dtype: torch.dtype, side: int = SIDE) -> float:
 
 @functools.cache
 def bfloat16_pays() -> bool:
-    """Whether products are so much faster in bfloat16 than in float32 here; measured once in a process."""
+    """Whether products in bfloat16 are at least `PAYS` times as fast as in float32; measured once per process."""
     return product_speed(torch.bfloat16) >= PAYS * product_speed(torch.float32)

@@ -1,4 +1,4 @@
-"""Progress of long work: a bar on a terminal, plain lines elsewhere, nothing for a library that was not asked."""
+"""Progress of long work: a bar on a terminal, lines elsewhere, nothing in library calls."""
 
 import contextlib
 import sys
@@ -8,20 +8,20 @@ from typing import TextIO
 
 from tqdm import tqdm
 
-PLAIN_SECONDS = 10.0  # a log file wants a sign of life, not a line a step
+PLAIN_SECONDS = 10.0  # between lines in a log file
 
 _shown = False
 
 
 def show_progress(shown: bool) -> None:
-    """Say whether long work reports on standard error; the command line turns this on, a library call stays quiet."""
+    """Turn progress on standard error on or off; the command line turns it on."""
     global _shown
     _shown = shown
 
 
 @contextlib.contextmanager
 def hidden_progress() -> Iterator[None]:
-    """Show no progress of what is only a part of a work that shows its own."""
+    """Hide the progress of parts of a longer work that shows its own."""
     shown = _shown
     show_progress(False)
     try:
@@ -31,30 +31,30 @@ def hidden_progress() -> Iterator[None]:
 
 
 class Progress:
-    """One piece of long work; `update` moves it on and may show named figures beside it."""
+    """Progress of one long work; `update` advances it and may show named figures."""
 
     def __init__(self, total: int, label: str, unit: str, stream: TextIO | None) -> None:
         self.total, self.label, self.unit, self.stream = total, label, unit, stream
         self.done = 0
-        self._started = self._said = time.monotonic()
+        self._started = self._reported = time.monotonic()
         on_terminal = stream is not None and stream.isatty()
         self._bar = tqdm(total=total, desc=label, unit=unit, file=stream) if on_terminal else None
 
     def update(self, count: int = 1, **figures: float | str) -> None:
-        """Move on by `count` units; `figures` are shown beside the bar."""
+        """Advance by `count` units; `figures` are shown beside the bar."""
         self.done += count
         if self._bar is not None:
             self._bar.set_postfix({k: _short(v) for k, v in figures.items()}, refresh=False)
             self._bar.update(count)
-        elif self.stream is not None and self.done < self.total and time.monotonic() - self._said >= PLAIN_SECONDS:
-            self._said = time.monotonic()
-            seconds = self._said - self._started
+        elif self.stream is not None and self.done < self.total and time.monotonic() - self._reported >= PLAIN_SECONDS:
+            self._reported = time.monotonic()
+            seconds = self._reported - self._started
             left = seconds / max(self.done, 1) * (self.total - self.done)
             shown = "".join(f", {k} {_short(v)}" for k, v in figures.items())
             print(f"{self.label}: {self.done}/{self.total} {self.unit}{shown}, {left:.0f} s left", file=self.stream)
 
     def close(self) -> None:
-        """End the bar, or say the closing line."""
+        """Close the bar, or print the last line."""
         if self._bar is not None:
             self._bar.close()
         elif self.stream is not None:
@@ -64,7 +64,7 @@ class Progress:
 
 @contextlib.contextmanager
 def progress(total: int, label: str, unit: str = "it") -> Iterator[Progress]:
-    """Open the progress of one piece of long work of `total` units."""
+    """Show the progress of a long work of `total` units."""
     work = Progress(total, label, unit, sys.stderr if _shown else None)
     try:
         yield work

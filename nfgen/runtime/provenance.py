@@ -1,4 +1,4 @@
-"""The command line that is running: artifacts keep it, so that a report can say how each was made."""
+"""The running command line, which artifacts store."""
 
 import contextlib
 import shlex
@@ -14,7 +14,7 @@ def command() -> str | None:
 
 @contextlib.contextmanager
 def made_by(words: Sequence[str]) -> Iterator[None]:
-    """Keep the words after `nfgen` as the command line of all artifacts that the body writes."""
+    """Set the command line (the words after `nfgen`) of all artifacts that the body writes."""
     global _command
     before, _command = _command, shlex.join(["nfgen", *words])
     try:

@@ -1,7 +1,7 @@
-"""Work on the machines of a Ray cluster (https://docs.ray.io), which schedules, and does again what a lost one had.
+"""Tasks on the machines of a Ray cluster (https://docs.ray.io), which schedules them and repeats lost ones.
 
-Every machine needs nfgen itself; what a task needs is sent to it, but files (shapes) are read where they are: they must
-have the same path everywhere.
+Every machine needs nfgen. Tasks are sent over the network; files (shapes) are not, and must have the same path on all
+machines.
 """
 
 from collections.abc import Callable, Iterable, Iterator
@@ -16,15 +16,15 @@ from .malloc import keep_freed_memory
 Task = TypeVar("Task")
 Result = TypeVar("Result")
 
-ATTEMPTS = 5  # a task that has ended so many processes would end the next one, too
-WAITING = 2  # tasks for each that runs: the next one is there when a process becomes free, and memory is bounded
+ATTEMPTS = 5  # of a task whose processes are lost
+WAITING = 2  # tasks per process, so that none waits for its next task while memory is bounded
 
 
 class RayEngine:
-    """Tasks on a cluster, each on as many processors as this process has threads: then results have the same bits.
+    """Runs tasks on a cluster, each with as many threads as this process has, so that results have the same bits.
 
     Args:
-        address: of the cluster; None = one that is begun on this machine and ends with the process.
+        address: address of the cluster; None = a new one on this machine that ends with the process.
 
     Raises:
         ConfigError: if Ray is missing, or there is no cluster at the address.
@@ -44,7 +44,7 @@ class RayEngine:
             except (ConnectionError, ValueError, RuntimeError) as error:
                 reason = str(error).strip().splitlines()[0]
                 raise ConfigError(
-                    f"cannot reach a Ray cluster at {address}: {reason}", "begin one with: ray start --head"
+                    f"cannot reach a Ray cluster at {address}: {reason}", "start one with: ray start --head"
                 ) from error
         largest = max((node["Resources"].get("CPU", 0) for node in ray.nodes() if node["Alive"]), default=0)
         if largest < self._threads:
@@ -54,11 +54,11 @@ class RayEngine:
             )
 
     def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
-        """See `Engine.map`; a task whose process or machine is lost is done again."""
+        """As `Engine.map`; a task whose process or machine is lost is repeated."""
         import ray
 
         remote: Any = ray.remote(num_cpus=self._threads, max_retries=ATTEMPTS, scheduling_strategy="SPREAD")(_do)
-        # Sent to each machine once, not with each task: it holds a tokenizer, or a model.
+        # Sent once per machine, not per task: it holds a tokenizer, or a model.
         shared = ray.put(function)
         running: dict[Any, int] = {}
         try:
@@ -75,7 +75,7 @@ class RayEngine:
     def _room(self) -> int:
         import ray
 
-        # Asked each time, since machines come and go.
+        # Queried each time, as machines come and go.
         return max(1, WAITING * int(ray.cluster_resources().get("CPU", 1)) // self._threads)
 
     def _finished(self, running: dict[Any, int]) -> tuple[int, Any]:
@@ -91,7 +91,7 @@ class RayEngine:
         except ray.exceptions.RayError as error:
             raise NfgenError(
                 f"task {number} was lost {ATTEMPTS + 1} times: {str(error).strip().splitlines()[0]}",
-                "is there enough memory for it? --resume goes on with the others' work",
+                "check that there is enough memory; --resume keeps the work of the other tasks",
             ) from error
 
 

@@ -1,4 +1,4 @@
-"""Many small pieces of work in several threads."""
+"""Many small tasks in several threads."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -12,16 +12,14 @@ Result = TypeVar("Result")
 
 
 def in_threads(function: Callable[[Task], Result], tasks: Iterable[Task], workers: int) -> Iterator[Result]:
-    """Results of all tasks, in their order; tasks not yet begun are dropped if the caller stops asking.
+    """Results of all tasks, in order; tasks that have not started are dropped if the caller stops iterating.
 
-    Torch starts no threads of its own meanwhile: they would share out what is too small to be shared, and fight with
-    those of other tasks for the same cores.
+    Torch uses one thread per task meanwhile: the tasks are too small to be split, and more threads would compete for
+    the same cores.
     """
     before = torch.get_num_threads()
     torch.set_num_threads(1)
-    pool = ThreadPoolExecutor(
-        workers, initializer=partial(torch.set_num_threads, 1)
-    )  # the setting is each thread's own
+    pool = ThreadPoolExecutor(workers, initializer=partial(torch.set_num_threads, 1))  # the setting is per thread
     try:
         yield from pool.map(function, tasks)
     finally:

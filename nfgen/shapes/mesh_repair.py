@@ -27,16 +27,19 @@ def orient_outwards(vertices: Floats, faces: Faces) -> Faces:
     Within a patch the faces follow the majority (by area); the whole mesh is turned to a positive volume; and so is
     each closed body of negative volume, unless it is the wall of a cavity: a body whose outer side is solid.
     """
-    welded = weld(vertices)[faces]
-    faces, welded = _made_consistent(vertices, faces, welded)
-    corners = vertices[faces]
-    area_vectors = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
-    middle = corners.mean(axis=(0, 1))
-    volume = np.einsum("fd,fd->f", corners.mean(axis=1) - middle, area_vectors) / 3
-    if volume.sum() < 0:
-        faces, area_vectors, volume = faces[:, ::-1].copy(), -area_vectors, -volume
+    faces, welded, patch = _made_consistent(vertices, faces, weld(vertices)[faces])
+    if _measured(vertices[faces])[1].sum() < 0:
+        faces = faces[:, ::-1].copy()
+    # Bodies that touch along an edge hang together, though each is a closed patch of its own.
+    faces = _inverted_turned(vertices, faces, patch)
+    return _inverted_turned(vertices, faces, igl.facet_components(welded)[1])
 
-    count, body = igl.facet_components(welded)
+
+def _inverted_turned(vertices: Floats, faces: Faces, body: NDArray[np.int64]) -> Faces:
+    """Turn closed bodies of negative volume that are no walls of cavities; body [f] is the number of each face's."""
+    count = int(body.max()) + 1
+    corners = vertices[faces]
+    area_vectors, volume = _measured(corners)
     areas = np.linalg.norm(area_vectors, axis=1)
     gap = np.stack([np.bincount(body, area_vectors[:, d], minlength=count) for d in range(3)], axis=1)
     closed = np.linalg.norm(gap, axis=1) < CLOSED * np.bincount(body, areas, minlength=count)
@@ -54,6 +57,13 @@ def orient_outwards(vertices: Floats, faces: Faces) -> Faces:
     turned = (inverted & ~cavity)[body]
     faces[turned] = faces[turned, ::-1]
     return faces
+
+
+def _measured(corners: Floats) -> tuple[Floats, Floats]:
+    """Give of triangles [f, 3, 3] the area vectors [f, 3], and the volumes [f] between them and the middle of all."""
+    area_vectors = np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]) / 2
+    middle = corners.mean(axis=(0, 1))
+    return area_vectors, np.einsum("fd,fd->f", corners.mean(axis=1) - middle, area_vectors) / 3
 
 
 def weld(vertices: Floats) -> NDArray[np.int64]:
@@ -101,11 +111,12 @@ def exposed_triangles(vertices: Floats, faces: Faces) -> Floats:
     return np.concatenate([*kept, corners[~hidden.all(axis=1)]])
 
 
-def _made_consistent(vertices: Floats, faces: Faces, welded: Faces) -> tuple[Faces, Faces]:
+def _made_consistent(vertices: Floats, faces: Faces, welded: Faces) -> tuple[Faces, Faces, NDArray[np.int64]]:
+    """Give the faces of each patch wound alike, the same of welded ones, and the patch [f] of each."""
     agreed, patch = igl.bfs_orient(welded)
     turned = (agreed != welded).any(axis=1)
     if not turned.any():
-        return faces.copy(), welded
+        return faces.copy(), welded, patch
     corners = vertices[faces]
     areas = np.linalg.norm(np.cross(corners[:, 1] - corners[:, 0], corners[:, 2] - corners[:, 0]), axis=1)
     # Which face of a patch comes first is chance; the fewest turned faces is what the file most likely meant.
@@ -113,7 +124,7 @@ def _made_consistent(vertices: Floats, faces: Faces, welded: Faces) -> tuple[Fac
     turned ^= votes[patch] > 0
     faces, welded = faces.copy(), welded.copy()
     faces[turned], welded[turned] = faces[turned, ::-1], welded[turned, ::-1]
-    return faces, welded
+    return faces, welded, patch
 
 
 def _normals(corners: Floats) -> Floats:

@@ -12,6 +12,7 @@ from safetensors.numpy import save
 
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.io.files import check_tensor_file
+from nfgen.runtime.machine import is_running
 
 from .base import Samples, Shape, Transform
 from .shape_ref import ShapeRef
@@ -66,7 +67,7 @@ class SampleCache:
             temporary.write_bytes(data)
             temporary.replace(path)
             for other in path.parent.glob(f"{path.stem}.*"):
-                if other.suffix[1:].isdigit() and not _is_running(int(other.suffix[1:])):
+                if other.suffix[1:].isdigit() and not is_running(int(other.suffix[1:])):
                     other.unlink(missing_ok=True)  # of a process that was killed
         except OSError as error:
             temporary.unlink(missing_ok=True)
@@ -97,16 +98,6 @@ class SampleCache:
         ]
         key = hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.safetensors"
-
-
-def _is_running(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except OSError:
-        return True  # another user's
-    return True
 
 
 @lru_cache(maxsize=64)

@@ -1,21 +1,17 @@
 """Sampling many shapes: over processes, with a cache, each shape by its own seed, the unusable ones named."""
 
 import contextlib
-import multiprocessing
-import os
-import signal
-import sys
-import threading
 import time
-import types
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ProcessPoolExecutor, as_completed
+from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from nfgen.errors import ShapeError
+from nfgen.runtime.machine import processors
 from nfgen.runtime.progress import Progress, progress
+from nfgen.runtime.worker_pool import Submit, worker_pool
 
 from .base import Samples, Transform, shape_rng
 from .sample_cache import SampleCache
@@ -133,7 +129,7 @@ def do_each(
         workers: processes; one for each processor if None, none but this one if 1.
     """
     missing = [i for i in range(len(refs)) if i not in outcomes]
-    processes = _processors() if workers is None else max(workers, 1)
+    processes = processors() if workers is None else max(workers, 1)
     started = time.monotonic()
     while missing and (processes == 1 or time.monotonic() - started < ALONE_SECONDS):
         i = missing.pop(0)
@@ -166,10 +162,6 @@ class _Job(NamedTuple):
         return [self.do(ref) for ref in refs]
 
 
-def _processors() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def _do_over_processes(
     job: Job[T],
     refs: Sequence[ShapeRef],
@@ -180,66 +172,24 @@ def _do_over_processes(
 ) -> None:
     size = max(1, min(CHUNK, len(missing) // (4 * processes)))
     chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
-    with contextlib.suppress(BrokenProcessPool), _pool(processes) as pool:
-        for chunk, results in _finished(pool, job, refs, chunks):
+    with contextlib.suppress(BrokenProcessPool), worker_pool(processes) as submit:
+        for chunk, results in _finished(submit, job, refs, chunks):
             outcomes.update(zip(chunk, results, strict=True))
             bar.update(len(chunk))
     # Only after a process died: each remaining shape in a process of its own, so that the one to blame is found.
     for i in missing:
         if i not in outcomes:
             try:
-                with _pool(1) as pool, _hidden_main():
-                    outcomes[i] = pool.submit(job.do, refs[i]).result()
+                with worker_pool(1) as submit:
+                    outcomes[i] = submit(job.do, refs[i]).result()
             except BrokenProcessPool:
                 outcomes[i] = ShapeError(f"{refs[i].id}: ended the process that read it", "is there enough memory?")
             bar.update()
 
 
 def _finished(
-    pool: Executor, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]]
+    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]]
 ) -> Iterator[tuple[list[int], list[T | ShapeError]]]:
-    with _hidden_main():
-        futures = {pool.submit(job.do_all, [refs[i] for i in chunk]): chunk for chunk in chunks}
+    futures = {submit(job.do_all, [refs[i] for i in chunk]): chunk for chunk in chunks}
     for future in as_completed(futures):
         yield futures[future], future.result()
-
-
-@contextlib.contextmanager
-def _pool(processes: int) -> Iterator[ProcessPoolExecutor]:
-    # Spawned, not forked: a fork of a process whose libraries have threads (torch) can hang.
-    before = set(multiprocessing.active_children())
-    pool = ProcessPoolExecutor(processes, multiprocessing.get_context("spawn"), initializer=_begin_worker)
-    try:
-        yield pool
-    except BaseException:
-        # Ctrl-C must not wait for the shapes in work: a hard one takes minutes.
-        for worker in set(multiprocessing.active_children()) - before:
-            worker.terminate()
-        raise
-    finally:
-        pool.shutdown(wait=True, cancel_futures=True)
-
-
-def _begin_worker() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent hears Ctrl-C and ends its workers in order
-    os.environ["IGL_NUM_THREADS"] = "1"  # the processes are the parallelism
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-
-
-def _end_with_parent() -> None:
-    """A killed parent tells its workers nothing: without this they would wait for work for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        parent.join()
-        os._exit(1)
-
-
-@contextlib.contextmanager
-def _hidden_main() -> Iterator[None]:
-    """Keep spawned processes from running the caller's script again: they need none of it, and it may lack a guard."""
-    main = sys.modules["__main__"]
-    sys.modules["__main__"] = types.ModuleType("__main__")
-    try:
-        yield
-    finally:
-        sys.modules["__main__"] = main

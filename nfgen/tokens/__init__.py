@@ -1,1 +1,1 @@
-"""What tokenizers and models share: the vocabulary, tokens on disk, and the one decode path."""
+"""The interface between tokenizers and models: the vocabulary, tokens on disk, and the one decode path."""

@@ -1,6 +1,6 @@
 """The one decode path: tokens become weights, weights become fields, fields become meshes or images.
 
-Whatever made the tokens, and whichever tokenizer they belong to, goes through `decode_fields`.
+All tokens, of any source and any tokenizer, are decoded by `decode_fields`.
 """
 
 from typing import Protocol
@@ -15,7 +15,7 @@ from .vocabulary import Vocabulary
 
 
 class Decoder(Protocol):
-    """What decoding needs of a tokenizer."""
+    """The part of a tokenizer that decoding needs."""
 
     @property
     def vocabulary(self) -> Vocabulary: ...
@@ -27,14 +27,14 @@ class Decoder(Protocol):
 
 
 def decode_fields(decoder: Decoder, tokens: Tensor) -> list[Field]:
-    """Fields of tokens [N, length] (or [N, length, width] if continuous), or of whole sequences with start and EOS.
+    """Decode tokens [N, length] ([N, length, width] if continuous), or sequences with start and EOS, to fields.
 
     Raises:
-        ConfigError: if a token stands where it may not, or the weights would not be finite.
+        ConfigError: if a token is not allowed at its position, or the weights are not finite.
     """
     vocabulary = decoder.vocabulary
     if not vocabulary.continuous and not tokens.is_floating_point():
-        tokens = tokens.long()  # stored ones are int32, by which not everything can be looked up
+        tokens = tokens.long()  # stored tokens are int32, which cannot index everywhere
     if not vocabulary.continuous and tokens.shape[1] == vocabulary.sequence_length:
         tokens = vocabulary.unwrap(tokens)
     weights = decoder.decode(tokens)

@@ -1,23 +1,24 @@
-"""What tokenising costs fields, in function space."""
+"""The error of tokenization, measured in function space."""
 
 from collections import defaultdict
 from typing import Any, Protocol
 
 import torch
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nfgen.errors import ConfigError
 from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
+from nfgen.fields.slopes import near_slopes
 from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.progress import hidden_progress, progress
 
 from .vocabulary import Vocabulary
 
-FIELDS_AT_ONCE = 64  # tokens and decoded weights of so many are in memory together
-JUDGED = 4096  # fields of a part at most: their mean IoU is then known to a thousandth or two
+FIELDS_AT_ONCE = 64  # fields per batch of tokens and decoded weights
+MOST_FIELDS = 4096  # evaluated of each part; their mean IoU has an error of one or two thousandths
 FIGURES = (
     "tokens_per_field",
     "bits_per_field",
@@ -29,11 +30,16 @@ FIGURES = (
     "iou_after",
     "sdf_l1_before",
     "sdf_l1_after",
+    "eikonal_before",
+    "eikonal_after",
+    "normal_cosine",
+    "normal_angle_median",
+    "normal_angle_95",
 )
 
 
 class RoundTripper(Protocol):
-    """What `token_report` asks of a tokenizer."""
+    """The part of a tokenizer that `token_report` needs."""
 
     @property
     def vocabulary(self) -> Vocabulary: ...
@@ -49,22 +55,27 @@ class RoundTripper(Protocol):
 def token_report(
     tokenizer: RoundTripper, fields: FieldSet, heldout: Bool[Tensor, "fields"]
 ) -> dict[str, dict[str, Any]]:
-    """What a tokenizer makes of a field set: each of `FIGURES` for `train` and `heldout`.
+    """Measure a tokenizer on a field set: each of `FIGURES` for `train` and `heldout`.
 
-    - `tokens_per_field`: specials not counted. `bits_per_field`: sum over the tokens of log2 of the number of codes
-      that may stand there. `bits_per_weight`: the same per weight of the fields that go in.
+    - `tokens_per_field`: without specials. `bits_per_field`: sum over the tokens of log2 of the number of codes that
+      are allowed there. `bits_per_weight`: the same per weight of the input fields.
     - `codebook_usage`: share of all codes that occur. `perplexity`: exp of the mean entropy (nats) of a token, given
-      which codes may stand there; it equals that number if all are used alike.
+      the codes allowed at its position; it equals their number if all are used equally often.
     - `weight_mse`: mean squared error of decoded weights. `iou_*`, `sdf_l1_*`: means over the fields of `judge_fields`,
       of the fields themselves and of those decoded from their tokens.
+    - Of distance fields, at check points within 0.02 of the true surface: `eikonal_*`, mean of | |gradient| - 1 |;
+      `normal_cosine`, mean cosine between the normals (gradients) of the decoded fields and of the fits they stand for;
+      `normal_angle_median` and `normal_angle_95`, degrees between them. What both have to the true surface
+      `nfgen evaluate --pairs` says, which has the shapes.
 
-    Of a part of more than 4,096 fields so many are taken, at equal distances. A figure that does not exist is None:
-    bits, usage and perplexity of continuous tokens, the error of weights that are decoded to another architecture, all
-    of a part that holds no fields.
+    If a part has more than 4,096 fields, that many are taken at equal intervals. Figures that do not exist are None:
+    bits, usage and perplexity of continuous tokens, the weight error if fields are decoded to another architecture, and
+    all figures of an empty part.
 
     Args:
-        tokenizer: fitted.
-        heldout: which fields it was not fitted on.
+        tokenizer: a fitted tokenizer.
+        fields: the fields.
+        heldout: the fields that it was not fitted on.
     """
     if heldout.shape != (len(fields),):
         raise ConfigError(f"a held-out mask of shape {tuple(heldout.shape)} does not fit {len(fields)} fields")
@@ -75,7 +86,7 @@ def token_report(
 
 
 def _some(indices: Int[Tensor, "fields"]) -> Int[Tensor, "some"]:
-    count = min(len(indices), JUDGED)
+    count = min(len(indices), MOST_FIELDS)
     return indices[torch.arange(count) * len(indices) // max(count, 1)]
 
 
@@ -89,6 +100,7 @@ def _figures(
     figures["tokens_per_field"] = vocabulary.length
     counts = None if vocabulary.continuous else _Counts(vocabulary)
     sums: defaultdict[str, float] = defaultdict(float)
+    slopes: defaultdict[str, list[Tensor]] = defaultdict(list)
     for some in batches(len(indices), FIELDS_AT_ONCE):
         part = fields.select(indices[some])
         tokens = tokenizer.encode(part.weights, fields.spec)
@@ -99,11 +111,22 @@ def _figures(
             judged = judge_fields(spec, weights, part)
             sums[f"iou_{key}"] += float(judged.iou.double().sum())
             sums[f"sdf_l1_{key}"] += float(judged.sdf_l1.double().sum())
+        own = near_slopes(fields.spec, part.weights, part)
+        made = near_slopes(tokenizer.decoded_spec, decoded, part)
+        if own is not None and made is not None:
+            slopes["eikonal_before"].append(own.eikonal())
+            slopes["eikonal_after"].append(made.eikonal())
+            slopes["normal_cosine"].append(made.cosine(own))
+            slopes["angles"].append(made.angles(own))
         if tokenizer.decoded_spec == fields.spec:
             sums["weight_mse"] += float((decoded - part.weights).double().square().mean(1).sum())
         on_fields(len(part))
-    # NaN is the sum of distances that do not exist.
+    # The sum is NaN if distances do not exist.
     figures |= {key: total / len(indices) for key, total in sums.items() if total == total}
+    if slopes:
+        angles = torch.cat(slopes.pop("angles")).double()
+        figures |= {key: float(torch.cat(values).double().nanmean()) for key, values in slopes.items()}
+        figures |= {"normal_angle_median": _quantile(angles, 0.5), "normal_angle_95": _quantile(angles, 0.95)}
     if counts is not None:
         bits = counts.bits
         figures |= {"bits_per_field": bits, "bits_per_weight": bits / fields.spec.size}
@@ -111,8 +134,13 @@ def _figures(
     return figures
 
 
+def _quantile(values: Float[Tensor, "values"], share: float) -> float:
+    """By sorting: torch's own quantile refuses more than 16 million values."""
+    return float(values.kthvalue(max(1, round(share * len(values)))).values)
+
+
 class _Counts:
-    """How often each code occurs, for each set of codes that may stand somewhere."""
+    """Counts of each code, for each range of codes allowed at some position."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.codes = vocabulary.codes or 0
@@ -131,7 +159,7 @@ class _Counts:
 
     @property
     def perplexity(self) -> float:
-        """The entropies of the sets, weighted by how many tokens each has."""
+        """From the entropies of the ranges, weighted by their numbers of tokens."""
         totals = self.counts.sum(1, keepdim=True)
         entropies = torch.special.entr(self.counts / totals).sum(1)
         return float((entropies * totals[:, 0] / totals.sum()).sum().exp())

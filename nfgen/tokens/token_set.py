@@ -1,4 +1,4 @@
-"""`TokenSet`: the tokens of a field set, and which fields are held out."""
+"""`TokenSet`: the tokens of a field set, with ids, labels and the held-out fields."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,15 +18,15 @@ KIND = "tokens"
 FILE = "tokens.safetensors"
 TOKENIZER = "tokenizer"
 """Folder inside tokens and runs that holds the fitted tokenizer."""
-WHOLE = (torch.int32, torch.int64)
+INTEGERS = (torch.int32, torch.int64)
 
 
 @dataclass(frozen=True)
 class TokenSet:
     """Tokens of N fields.
 
-    Those of a set that was read from disk are mapped to memory, ids as int32: say `.long()` where int64 is wanted, of
-    as many rows as are.
+    Tokens of a set that was loaded are memory-mapped, and codes are int32. Where int64 is needed, call `.long()` on the
+    rows in use.
     """
 
     vocabulary: Vocabulary
@@ -36,13 +36,13 @@ class TokenSet:
     labels: Int[Tensor, "fields"]
     """Index into the vocabulary's classes, or -1."""
     heldout: Bool[Tensor, "fields"]
-    """Fields that neither tokenizer nor model learns from."""
+    """Fields that neither the tokenizer nor the model is trained on."""
     views: Tensor | None = None
-    """[N, views, length]: tokens of augmented copies, one of which training takes for the field in each epoch."""
+    """[N, views, length]: tokens of augmented copies; each epoch of training uses one of them."""
     frame: Transform | None = None
-    """Of the shapes' files, if they have one in common: meshes are put back into it."""
+    """Frame of the shapes' files, if all have the same; generated meshes are placed in it."""
     report: dict[str, Any] = field(default_factory=dict)
-    """Figures of the round trip."""
+    """Figures of `token_report`."""
     settings: dict[str, Any] = field(default_factory=dict)
     """How the tokens were made."""
 
@@ -54,7 +54,7 @@ class TokenSet:
         return len(self.ids)
 
     def write(self, folder: Path) -> None:
-        """Write tensors and index into the folder of an artifact; the tokenizer is put beside by the caller."""
+        """Write tensors and index into the folder of an artifact; the caller adds the tokenizer."""
         tensors = {"tokens": compact(self.tokens), "labels": self.labels, "heldout": self.heldout}
         if self.views is not None:
             tensors["views"] = compact(self.views)
@@ -62,7 +62,7 @@ class TokenSet:
         self.write_index(folder)
 
     def write_index(self, folder: Path) -> None:
-        """Write all but tensors into the folder of an artifact; the tokenizer is put beside by the caller."""
+        """Write all but tensors into the folder of an artifact; the caller adds the tokenizer."""
         files.write_json(folder / "report.json", self.report)
         artifact.write_config(
             folder,
@@ -104,11 +104,10 @@ class TokenSet:
             raise ArtifactError(f"{path} is damaged: {error!r}", "make it again with nfgen tokenize") from error
 
     def _check_stored(self) -> None:
-        """Refuse what a file may claim and no token set holds; that each token may stand where it does is for models
-        and tokenizers to check."""
+        """Check shapes and types of what was read; models and tokenizers check that codes are allowed."""
         vocabulary, count = self.vocabulary, len(self)
         shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
-        kinds = (torch.float32,) if vocabulary.continuous else WHOLE
+        kinds = (torch.float32,) if vocabulary.continuous else INTEGERS
         for key, tensor, wanted, of_types in (
             ("tokens", self.tokens, (count, *shape), kinds),
             ("views", self.views, None if self.views is None else (count, *self.views.shape[1:2], *shape), kinds),
@@ -120,11 +119,11 @@ class TokenSet:
         if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(vocabulary.classes)):
             raise ConfigError(f"its labels are not those of {len(vocabulary.classes)} classes")
         if not (all(isinstance(id, str) for id in self.ids) and isinstance(self.settings, dict)):
-            raise ConfigError("its ids are not texts, or its settings no JSON object")
+            raise ConfigError("its ids are not strings, or its settings are not a JSON object")
 
 
 def common_frame(transforms: Tensor | None, dims: int = 3) -> Transform | None:
-    """The frame that all fields share, from rows of `Transform.to_row`; None if they differ or are not known."""
+    """The common frame of all fields, from rows of `Transform.to_row`; None if they differ or are unknown."""
     if transforms is None or len(transforms) == 0 or not (transforms == transforms[0]).all():
         return None
     row = transforms[0].tolist()
@@ -132,7 +131,7 @@ def common_frame(transforms: Tensor | None, dims: int = 3) -> Transform | None:
 
 
 def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:
-    """Which of `count` fields are held out: a random share, at least one where there are two or more.
+    """A random mask of held-out fields: a share of `count`, at least one if there are two or more.
 
     Raises:
         ConfigError: if the share is not in [0, 1).
@@ -146,5 +145,5 @@ def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:
 
 
 def compact(tokens: Tensor) -> Tensor:
-    """Token ids as int32, which no vocabulary outgrows; continuous tokens as they are."""
+    """Codes as int32, which holds every vocabulary; continuous tokens as they are."""
     return tokens if tokens.is_floating_point() else tokens.int()

@@ -1,4 +1,4 @@
-"""The token vocabulary: what tokenizers and models know of each other."""
+"""The token vocabulary, the only interface between tokenizers and models."""
 
 import math
 from typing import Annotated, Self
@@ -11,30 +11,30 @@ from torch import Tensor
 from nfgen.config import Configuration, require
 
 MOST_TOKENS, MOST_CODES = 1 << 20, 1 << 24
-"""Far more than a model can learn: a file that claims more is damaged, and must not claim our memory."""
+"""Limits far above any real vocabulary, so that a damaged file cannot exhaust memory."""
 
 
 class Vocabulary(Configuration):
-    """What may stand in a token sequence, and where.
+    """The tokens of a sequence, and the positions at which each is allowed.
 
-    A sequence is `start, token_1 … token_length, EOS`. The start is BOS, or the special of a class: it answers the
-    talk's question from what the first token comes. Ids count the codes first, then BOS, EOS, PAD, then the classes.
-    A continuous vocabulary (`codes` is None) has no ids: a token is a vector of `width` numbers.
+    A sequence is `start, token_1 … token_length, EOS`. The start is BOS, or the special token of a class. Ids number
+    the codes first, then BOS, EOS, PAD, then the classes. A continuous vocabulary (`codes` is None) has no ids: a token
+    is a vector of `width` numbers.
     """
 
     length: Annotated[int, Field(ge=1, le=MOST_TOKENS)]
-    """Tokens of one field, specials not counted."""
+    """Tokens of one field, without specials."""
     codes: Annotated[int, Field(ge=2, le=MOST_CODES)] | None = None
     """Number of different codes; None = continuous."""
     width: Annotated[int, Field(ge=1, le=MOST_CODES)] = 1
     """Numbers of one continuous token."""
     ranges: tuple[tuple[int, int], ...] = ()
-    """Codes [low, high) that may stand at token i are those of `ranges[i % len(ranges)]`; empty = all anywhere."""
+    """Token i may be one of the codes [low, high) = `ranges[i % len(ranges)]`; empty = all codes everywhere."""
     levels: tuple[int, ...] = ()
-    """Where a code is a mixed-radix number of several levels (FSQ), their sizes, first digit fastest. Codes beyond
-    their product are plain ones."""
+    """For codes that are mixed-radix numbers (FSQ), the number of values of each digit, first digit fastest. Codes
+    from their product on have no digits."""
     classes: tuple[str, ...] = ()
-    """Names of the classes that a sequence can be started with."""
+    """Names of the classes with which a sequence can start."""
 
     @model_validator(mode="after")
     def _check_codes(self) -> Self:
@@ -51,12 +51,12 @@ class Vocabulary(Configuration):
 
     @property
     def continuous(self) -> bool:
-        """Whether tokens are vectors of numbers, not ids."""
+        """Whether tokens are vectors of numbers instead of ids."""
         return self.codes is None
 
     @property
     def specials(self) -> dict[str, int]:
-        """Names of the special tokens and their ids; counted from 0 where there are no codes."""
+        """Names and ids of the special tokens; ids start at 0 if there are no codes."""
         names = ("BOS", "EOS", "PAD", *(f"class:{name}" for name in self.classes))
         return {name: (self.codes or 0) + i for i, name in enumerate(names)}
 
@@ -71,22 +71,22 @@ class Vocabulary(Configuration):
         return self.length + 2
 
     def starts(self, labels: Int[Tensor, "fields"]) -> Int[Tensor, "fields"]:
-        """The id of each sequence's start: BOS for the label -1, else the special of that class."""
+        """The id of each sequence's start: BOS for the label -1, else the special token of the class."""
         bos = self.codes or 0
         return torch.where(labels < 0, bos, bos + 3 + labels)
 
     def wrap(
         self, tokens: Int[Tensor, "fields tokens"], labels: Int[Tensor, "fields"]
     ) -> Int[Tensor, "fields sequence"]:
-        """Put start and EOS around tokens [N, length]."""
+        """Add start and EOS to tokens [N, length]."""
         end = torch.full((len(tokens), 1), self.specials["EOS"], device=tokens.device)
         return torch.cat([self.starts(labels)[:, None], tokens, end], dim=1)
 
     def unwrap(self, sequences: Int[Tensor, "fields sequence"]) -> Int[Tensor, "fields tokens"]:
-        """Take start and EOS off.
+        """Remove start and EOS.
 
         Raises:
-            ConfigError: if a token stands where it may not, so that a special never reaches a decoder.
+            ConfigError: if a token is not allowed at its position, so that a special never reaches a decoder.
         """
         require(
             sequences.shape[1] == self.sequence_length,
@@ -106,15 +106,15 @@ class Vocabulary(Configuration):
         return sequences[:, 1:-1]
 
     def bounds(self) -> tuple[Int[Tensor, "tokens"], Int[Tensor, "tokens"]]:
-        """For each token of a field (start and EOS not counted) the codes [low, high) that may stand there."""
+        """Range [low, high) of the codes allowed at each token of a field, without start and EOS."""
         require(not self.continuous, "vocabulary", "must be discrete to have codes", "continuous")
-        # On the CPU even while a model is built without memory, on the meta device.
+        # On the CPU even inside a `torch.device("meta")` context, as values are needed.
         ranges = torch.tensor(self.ranges or ((0, self.codes),), device="cpu")
         of_token = ranges[torch.arange(self.length, device="cpu") % len(ranges)]
         return of_token[:, 0], of_token[:, 1]
 
     def allowed(self, position: int) -> Bool[Tensor, "vocabulary"]:
-        """Which tokens may stand at a position of the sequence (0 is the start, length + 1 the EOS, then PAD)."""
+        """Mask of the tokens allowed at a position of the sequence (0 is the start, length + 1 is EOS, then PAD)."""
         require(not self.continuous, "vocabulary", "must be discrete to mask tokens", "continuous")
         mask = torch.zeros(self.size or 0, dtype=torch.bool)
         specials = self.specials
@@ -128,15 +128,15 @@ class Vocabulary(Configuration):
         return mask
 
     def allowed_mask(self) -> Bool[Tensor, "sequence vocabulary"]:
-        """`allowed` of every position of a sequence."""
+        """`allowed` for every position of a sequence."""
         return torch.stack([self.allowed(position) for position in range(self.sequence_length)])
 
 
 def place_values(levels: tuple[int, ...]) -> Int[Tensor, "digits"]:
-    """What one step of each digit of a mixed-radix number is worth; the first digit is the fastest."""
-    return torch.tensor([math.prod(levels[:place]) for place in range(len(levels))])
+    """Place value of each digit of a mixed-radix number; the first digit is the fastest."""
+    return torch.tensor([math.prod(levels[:k]) for k in range(len(levels))])
 
 
 def digits(numbers: Int[Tensor, "*numbers"], levels: tuple[int, ...]) -> Int[Tensor, "*numbers digits"]:
-    """Digits of mixed-radix numbers, those of FSQ codes (https://arxiv.org/abs/2309.15505) among them."""
+    """Digits of mixed-radix numbers, such as FSQ codes (https://arxiv.org/abs/2309.15505)."""
     return numbers[..., None] // place_values(levels) % torch.tensor(levels)

@@ -1,4 +1,4 @@
-"""Turntables as files, GIF or MP4: one model, or a contact sheet on which all models turn."""
+"""Turntable animations as GIF or MP4: of one model, or of a contact sheet of models."""
 
 import importlib.util
 import io
@@ -21,16 +21,16 @@ if TYPE_CHECKING:
 
 Format = Literal["gif", "mp4"]
 FORMATS: tuple[str, ...] = get_args(Format)
-FRAMES = 36  # of a turn: ten degrees each
+FRAMES = 36  # per turn, ten degrees each
 SECONDS = 3.0  # of a turn
-ON_A_SHEET = 16  # more make files of tens of megabytes
-SIZE = 192  # pixels of a model's side; even, as MP4 wants it
+ON_A_SHEET = 16  # models; with more, files have tens of megabytes
+SIZE = 192  # side of a model's picture, pixels; even, for MP4
 
 
 def turning_sheet(
     meshes: "Sequence[trimesh.Trimesh]", frames: int = FRAMES, size: int = SIZE, columns: int | None = None
 ) -> list[Picture]:
-    """Frames [H, W, 3] of one turn of all meshes, side by side as `contact_sheet` lays them out.
+    """Frames [H, W, 3] of one turn of all meshes, side by side as in `contact_sheet`.
 
     Raises:
         ConfigError: for no meshes, or as `nfgen.viz.render.turntable`.
@@ -55,18 +55,18 @@ def turns_of(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> lis
 
 
 def sheet_of_turns(turns: Sequence[list[Picture]], columns: int | None = None) -> list[Picture]:
-    """One contact sheet for each frame of turns that have equally many."""
+    """One contact sheet per frame; all turns have the same number of frames."""
     return [contact_sheet(pictures, columns) for pictures in zip(*turns, strict=True)]
 
 
 def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float = SECONDS) -> None:
     """Write frames [H, W, 3], uint8, as `.gif` or `.mp4` by the path's ending, whole or not at all.
 
-    A GIF begins again after its end.
+    A GIF repeats.
 
     Raises:
-        ConfigError: for no frames, frames of several sizes, odd sizes of an MP4, or another ending.
-        NfgenError: if what MP4 needs is not installed.
+        ConfigError: for no frames, frames of different sizes, odd sizes of an MP4, or another ending.
+        NfgenError: if the packages for MP4 are not installed.
         ArtifactError: if the file cannot be written.
     """
     path = Path(path)
@@ -82,11 +82,11 @@ def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float =
 
 
 def require(format: str) -> None:
-    """Find out before the work whether a format can be written.
+    """Check that a format can be written, before the frames are rendered.
 
     Raises:
         ConfigError: if there is no such format.
-        NfgenError: if what it needs is not installed.
+        NfgenError: if the packages that it needs are not installed.
     """
     if format not in FORMATS:
         raise ConfigError(f"there is no animation format {format!r}", f"known are: {', '.join(FORMATS)}")
@@ -95,11 +95,11 @@ def require(format: str) -> None:
 
 
 def _gif(frames: Sequence[Picture], seconds: float) -> bytes:
-    # One palette, from all frames: with one for each, colours flicker.
+    # One palette for all frames; with one per frame, colours flicker.
     some = np.concatenate([frame[::2, ::2] for frame in frames[:: max(1, len(frames) // 6)]])
     palette = Image.fromarray(some).quantize(256, method=Image.Quantize.MEDIANCUT)
     first, *rest = [Image.fromarray(frame).quantize(palette=palette, dither=Image.Dither.NONE) for frame in frames]
-    duration = max(20, round(1000 * seconds / len(frames)))  # milliseconds; browsers slow down what is faster
+    duration = max(20, round(1000 * seconds / len(frames)))  # milliseconds; browsers slow down faster animations
     file = io.BytesIO()
     first.save(file, "GIF", save_all=True, append_images=rest, duration=duration, loop=0, optimize=False)
     return file.getvalue()

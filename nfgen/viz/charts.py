@@ -1,16 +1,21 @@
-"""Charts as inline SVG; colours are classes of the page's style, so that they follow light and dark."""
+"""Charts as inline SVG, coloured by classes of the page's style, so that they follow its light and dark mode.
+
+Not matplotlib: its SVG has fixed colours and sizes, outlines instead of text, and no tooltips.
+"""
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from .html import Html, tag
+from markupsafe import Markup
 
-WIDTH, HEIGHT = 440.0, 290.0  # SVG units: at this width the letters stay legible on a phone
+from .html import render
+
+WIDTH, HEIGHT = 440.0, 290.0  # SVG units; the text stays legible on a phone
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 14.0, 46.0
 TICKS = 5
-LOG_FROM = 30.0  # a ratio of largest to smallest from which a linear axis hides the small values
-MAX_POINTS = 1200  # of a line: more than the pixels it is drawn with
+LOG_FROM = 30.0  # ratio of largest to smallest value from which the axis is logarithmic
+MAX_POINTS = 1200  # of a line; more than its pixels
 
 
 @dataclass(frozen=True)
@@ -24,7 +29,7 @@ class Series:
 
 @dataclass(frozen=True)
 class Axis:
-    """From values to a place between two ends of the picture."""
+    """Maps values to coordinates of the picture."""
 
     low: float
     high: float
@@ -63,36 +68,99 @@ class Axis:
         first = math.ceil(self.low / step - 1e-9)
         return [i * step for i in range(first, math.floor(self.high / step + 1e-9) + 1)]
 
+    def marks(self) -> list[tuple[float, str]]:
+        """Coordinates and labels of the ticks."""
+        return [(self.at(tick), _label(tick)) for tick in self.ticks()]
+
+
+@dataclass(frozen=True)
+class Rule:
+    """A dashed line."""
+
+    x1: float
+    x2: float
+    y1: float = TOP
+    y2: float = HEIGHT - BOTTOM
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line through points, in the colour of its series."""
+
+    points: str
+    series: int
+
+
+@dataclass(frozen=True)
+class Dot:
+    """A point in the colour of its series, with its tooltip."""
+
+    x: float
+    y: float
+    radius: float
+    series: int
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A bar of a histogram, with its tooltip."""
+
+    x: float
+    y: float
+    width: float
+    height: float
+    label: str
+
+
+@dataclass(frozen=True)
+class Plot:
+    """What a chart shows; `templates/plot.svg` draws bars, rules, lines and dots in this order."""
+
+    title: str
+    x: Axis
+    y: Axis
+    x_label: str
+    y_label: str
+    names: Sequence[str] = ()
+    """Of the series, for the legend; none if there is a single series."""
+    bars: Sequence[Bar] = ()
+    rules: Sequence[Rule] = ()
+    lines: Sequence[Line] = ()
+    dots: Sequence[Dot] = ()
+    width: float = field(default=WIDTH, init=False)
+    height: float = field(default=HEIGHT, init=False)
+    left: float = field(default=LEFT, init=False)
+    right: float = field(default=WIDTH - RIGHT, init=False)
+    bottom: float = field(default=HEIGHT - BOTTOM, init=False)
+    middle: float = field(default=(TOP + HEIGHT - BOTTOM) / 2, init=False)
+
+    def chart(self) -> Markup:
+        """The figure with title, legend and picture."""
+        return render("chart.html", plot=self)
+
 
 def line_chart(
     series: Sequence[Series], title: str, x_label: str, y_label: str, *, marked: float | None = None
-) -> Html:
-    """Lines through points, the vertical axis logarithmic where the values need it.
+) -> Markup:
+    """Lines through points; the vertical axis is logarithmic if the values span much.
 
     Args:
-        marked: an x at which an upright line stands.
+        marked: x of a vertical line.
     """
     shown = [_thinned(one) for one in series if len(one.x)]
     x = Axis.over([a for one in shown for a in one.x], LEFT, WIDTH - RIGHT)
     y = Axis.over([b for one in shown for b in one.y], HEIGHT - BOTTOM, TOP, log=True)
     lines = [
-        tag(
-            "polyline",
-            points=" ".join(f"{x.at(a)},{y.at(b)}" for a, b in zip(one.x, one.y, strict=True)),
-            class_=f"line s{number}",
-        )
+        Line(" ".join(f"{x.at(a)},{y.at(b)}" for a, b in zip(one.x, one.y, strict=True)), number)
         for number, one in enumerate(shown)
     ]
-    dots = [
-        tag("circle", cx=x.at(one.x[0]), cy=y.at(one.y[0]), r=3, class_=f"dot s{number}")
-        for number, one in enumerate(shown)
-        if len(one.x) == 1
-    ]
-    upright = [] if marked is None else [_upright(x, marked)]
-    return _chart([*upright, *lines, *dots], shown, x, y, title, x_label, y_label)
+    dots = [Dot(x.at(one.x[0]), y.at(one.y[0]), 3, number) for number, one in enumerate(shown) if len(one.x) == 1]
+    names = [one.name for one in shown]
+    return Plot(title, x, y, x_label, y_label, names, rules=_vertical(x, marked), lines=lines, dots=dots).chart()
 
 
-def scatter_chart(
+def scatter_plot(
     series: Sequence[Series],
     title: str,
     x_label: str,
@@ -100,12 +168,12 @@ def scatter_chart(
     *,
     marked: float | None = None,
     diagonal: bool = False,
-) -> Html:
-    """Points, each named by its series and its number; axes are logarithmic where the values need it.
+) -> Plot:
+    """Points with tooltips of series and index; axes are logarithmic if the values span much.
 
     Args:
-        marked: an x at which an upright line stands.
-        diagonal: whether to draw x = y; both axes then have one scale.
+        marked: x of a vertical line.
+        diagonal: whether to draw x = y; both axes then have the same scale.
     """
     shown = [one for one in series if len(one.x)]
     marks = [] if marked is None else [marked]
@@ -114,23 +182,16 @@ def scatter_chart(
         values = [values[0] + values[1]] * 2
     x = Axis.over(values[0], LEFT, WIDTH - RIGHT, from_zero=True, log=True)
     y = Axis.over(values[1], HEIGHT - BOTTOM, TOP, from_zero=True, log=True)
-    lines = [_upright(x, mark) for mark in marks]
+    rules = _vertical(x, marked)
     if diagonal:
-        lines.append(tag("line", x1=x.at(x.low), y1=y.at(y.low), x2=x.at(x.high), y2=y.at(y.high), class_="rule"))
+        rules.append(Rule(x.at(x.low), x.at(x.high), y.at(y.low), y.at(y.high)))
     dots = [
-        tag(
-            "circle",
-            tag("title", f"{one.name} {i}: {a:.4g}, {b:.4g}"),
-            cx=x.at(a),
-            cy=y.at(b),
-            r=3.2,
-            class_=f"dot s{number}",
-        )
+        Dot(x.at(a), y.at(b), 3.2, number, f"{one.name} {i}: {a:.4g}, {b:.4g}")
         # The first series, which the chart is about, is drawn last, above the others.
         for number, one in reversed(list(enumerate(shown)))
         for i, (a, b) in enumerate(zip(one.x, one.y, strict=True))
     ]
-    return _chart([*lines, *dots], shown, x, y, title, x_label, y_label)
+    return Plot(title, x, y, x_label, y_label, [one.name for one in shown], rules=rules, dots=dots)
 
 
 def histogram(
@@ -143,8 +204,8 @@ def histogram(
     bins: int = 25,
     y_label: str = "count",
     marked: float | None = None,
-) -> Html:
-    """How many values fall into each of `bins` equal parts of [low, high]; values beyond count at the ends."""
+) -> Markup:
+    """Counts of values in `bins` equal parts of [low, high]; values outside count at the ends."""
     counts = [0] * bins
     for value in values:
         counts[min(bins - 1, max(0, int((value - low) / (high - low) * bins)))] += 1
@@ -153,26 +214,15 @@ def histogram(
     y = Axis(0.0, max([*counts, 1]) * 1.06, HEIGHT - BOTTOM, TOP)
     bars = []
     for i, count in enumerate(counts):
-        left, right = low + i * width, low + (i + 1) * width
+        left, right, top = low + i * width, low + (i + 1) * width, y.at(float(count))
+        size = round(x.at(right) - x.at(left) - 1, 1), round(y.at(0.0) - top, 1)
         if count:
-            about = tag("title", f"{left:.3g} to {right:.3g}: {count}")
-            bars.append(
-                tag(
-                    "rect",
-                    about,
-                    x=x.at(left),
-                    y=y.at(float(count)),
-                    width=round(x.at(right) - x.at(left) - 1, 1),
-                    height=round(y.at(0.0) - y.at(float(count)), 1),
-                    class_="bar s0",
-                )
-            )
-    upright = [] if marked is None else [_upright(x, marked)]
-    return _chart([*bars, *upright], [], x, y, title, x_label, y_label)
+            bars.append(Bar(x.at(left), top, *size, f"{left:.3g} to {right:.3g}: {count}"))
+    return Plot(title, x, y, x_label, y_label, bars=bars, rules=_vertical(x, marked)).chart()
 
 
-def _upright(x: Axis, value: float) -> Html:
-    return tag("line", x1=x.at(value), x2=x.at(value), y1=TOP, y2=HEIGHT - BOTTOM, class_="rule")
+def _vertical(x: Axis, value: float | None) -> list[Rule]:
+    return [] if value is None else [Rule(x.at(value), x.at(value))]
 
 
 def _thinned(one: Series) -> Series:
@@ -180,41 +230,7 @@ def _thinned(one: Series) -> Series:
     return Series(one.name, one.x[::step], one.y[::step])
 
 
-def _chart(
-    content: list[Html], named: Sequence[Series], x: Axis, y: Axis, title: str, x_label: str, y_label: str
-) -> Html:
-    """Content in a frame of axes; the legend stands above the picture as text of the page."""
-    base, middle = HEIGHT - BOTTOM, (TOP + HEIGHT - BOTTOM) / 2
-    grid = [tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=y.at(t), y2=y.at(t), class_="grid") for t in y.ticks()]
-    labels = [tag("text", _tick(t), x=LEFT - 7, y=y.at(t) + 4, text_anchor="end") for t in y.ticks()]
-    labels += [tag("text", _tick(t), x=x.at(t), y=base + 17, text_anchor="middle") for t in x.ticks()]
-    labels.append(
-        tag("text", x_label, x=(LEFT + WIDTH - RIGHT) / 2, y=HEIGHT - 6, text_anchor="middle", class_="label")
-    )
-    labels.append(
-        tag("text", y_label, x=13, y=middle, text_anchor="middle", class_="label", transform=f"rotate(-90 13 {middle})")
-    )
-    axis = tag("line", x1=LEFT, x2=WIDTH - RIGHT, y1=base, y2=base, class_="axis")
-    svg = tag(
-        "svg",
-        tag("title", title),
-        grid,
-        content,
-        axis,
-        labels,
-        viewBox=f"0 0 {WIDTH:g} {HEIGHT:g}",
-        role="img",
-        aria_label=title,
-    )
-    legend = None
-    if len(named) > 1:
-        legend = tag(
-            "p", [tag("span", tag("i", class_=f"key s{i}"), one.name) for i, one in enumerate(named)], class_="legend"
-        )
-    return tag("figure", tag("figcaption", title), legend, svg, class_="chart")
-
-
-def _tick(value: float) -> str:
+def _label(value: float) -> str:
     value = 0.0 if abs(value) < 1e-12 else value
     if 0 < abs(value) < 1e-3:
         mantissa, _, power = f"{value:.2e}".partition("e")

@@ -1,4 +1,4 @@
-"""Many pictures on one sheet, and pictures on disk."""
+"""Contact sheets of pictures, and PNG files."""
 
 import math
 from collections.abc import Sequence
@@ -18,19 +18,19 @@ INK = (70, 70, 78)
 def contact_sheet(
     pictures: Sequence[Picture], columns: int | None = None, captions: Sequence[str] | None = None
 ) -> Picture:
-    """Lay pictures out row by row.
+    """Arrange pictures in a grid, row by row.
 
     Args:
-        pictures: [H, W, 3] each, uint8, all of one size; at least one.
-        columns: pictures in a row; about a square sheet by default.
-        captions: a line under each picture, cut where it is too long; none by default.
+        pictures: [H, W, 3] each, uint8, all of the same size; at least one.
+        columns: pictures per row; by default the sheet is about square.
+        captions: a line of text below each picture, truncated if too long; none by default.
 
     Returns:
-        [rows * H, columns * W, 3], uint8, with a line's height more a row for captions; places left over have the
-        colour of the first picture's upper left corner.
+        [rows * H, columns * W, 3], uint8, with additional lines for captions; unused cells have the colour of the first
+        picture's upper left corner.
 
     Raises:
-        ConfigError: for no pictures, pictures of several sizes, columns below 1, or captions of another number.
+        ConfigError: for no pictures, different sizes, columns below 1, or a different number of captions.
     """
     if len(pictures) == 0:
         raise ConfigError("a contact sheet of no pictures", "give at least one picture")
@@ -41,10 +41,10 @@ def contact_sheet(
     if columns is not None and columns < 1:
         raise ConfigError(f"a contact sheet cannot have {columns} columns", "give at least 1")
     if captions is not None and len(captions) != len(pictures):
-        raise ConfigError(f"{len(captions)} captions for {len(pictures)} pictures", "give one caption a picture")
+        raise ConfigError(f"{len(captions)} captions for {len(pictures)} pictures", "give one caption per picture")
     height, width, _ = pictures[0].shape
     columns = columns or math.ceil(math.sqrt(len(pictures)))
-    letters = max(width // 16, 9)  # below 9 pixels no letter is legible
+    letters = max(width // 16, 9)  # smaller text is not legible
     line = 0 if captions is None else round(1.6 * letters)
     rows = math.ceil(len(pictures) / columns)
     sheet = np.empty((rows * (height + line), columns * width, 3), dtype=np.uint8)
@@ -54,25 +54,25 @@ def contact_sheet(
         sheet[top : top + height, left : left + width] = picture
         if captions is not None:
             strip = Image.fromarray(sheet[top + height : top + height + line, left : left + width])
-            place = (width / 2, line / 2)
+            center = (width / 2, line / 2)
             font = ImageFont.load_default(letters)
             text = _cut(captions[index], font, width)
-            ImageDraw.Draw(strip).text(place, text, fill=INK, font=font, anchor="mm")
+            ImageDraw.Draw(strip).text(center, text, fill=INK, font=font, anchor="mm")
             sheet[top + height : top + height + line, left : left + width] = np.asarray(strip)
     return sheet
 
 
 def save_png(path: str | Path, picture: Picture) -> None:
-    """Write a picture, [H, W, 3] or grey [H, W], uint8, as PNG; missing folders are made.
+    """Write a picture, [H, W, 3] or grey [H, W], uint8, as PNG; missing folders are created.
 
     Raises:
-        ConfigError: for an array that is no picture.
+        ConfigError: if the array is not a picture.
         ArtifactError: if the file cannot be written.
     """
     colored = picture.ndim == 3 and picture.shape[2] == 3
     if not (colored or picture.ndim == 2) or picture.dtype != np.uint8 or picture.size == 0:
         raise ConfigError(
-            f"an array {picture.shape} of {picture.dtype} is no picture", "give [H, W, 3] or [H, W] of uint8"
+            f"an array {picture.shape} of {picture.dtype} is not a picture", "give [H, W, 3] or [H, W] of uint8"
         )
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
@@ -83,8 +83,8 @@ def save_png(path: str | Path, picture: Picture) -> None:
 
 def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
     text = " ".join(text.split())
-    whole = text
+    full = text
     while text and font.getlength(text) > width - 4:
-        text = text[:-1] if text == whole else text[:-2]
+        text = text[:-1] if text == full else text[:-2]
         text += "…"
     return text

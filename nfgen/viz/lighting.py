@@ -1,4 +1,4 @@
-"""What light reaches a point past a mesh: from all the sky by many small shadow maps, from the sun by a sharp one."""
+"""Light at points of a mesh: from the sky by many small shadow maps, from the sun by a sharp one."""
 
 import math
 
@@ -9,22 +9,22 @@ from .rasterizer import rasterise
 
 Floats = NDArray[np.floating]
 
-DIRECTIONS = 160  # from fewer than about 100, single shadow edges show
-CELL = 0.035  # of a sky map, coordinate units: a little wider than the triangles of a 64^3 marching cubes mesh
-GROUND_LIGHT = 0.35  # what comes up from the ground, against 1 from the sky
-SUN_MAP = 512  # cells a side
+DIRECTIONS = 160  # below about 100, edges of single shadows are visible
+CELL = 0.035  # of a sky map, coordinate units; slightly wider than the triangles of a 64^3 marching cubes mesh
+GROUND_LIGHT = 0.35  # light from the ground, where that from the sky is 1
+SUN_MAP = 512  # cells per side
 SUN_SOFTNESS = 0.035  # radius over which the sun's shadow is averaged, coordinate units
 SUN_LOOKUPS = 12  # within that radius
 GOLDEN_ANGLE = math.pi * (3 - math.sqrt(5))
-LIFT = 0.02  # by which points are raised from their surface, which must not shade itself; coordinate units
+LIFT = 0.02  # offset of points from their surface, so that it does not shade itself; coordinate units
 
 
 def sky_visibility(points: Floats, normals: Floats, occluders: Floats) -> Floats:
-    """The share of the light above and below that reaches each point past the occluders.
+    """The share of the light from sky and ground that reaches each point.
 
-    For each of many directions the occluders are splatted into a depth map, and a point is lit from there unless
-    something lies before it (Pharr and Green, "Ambient occlusion", GPU Gems, 2004, section 17.2, turned round: one map
-    serves all points). Light from the upper half is that of the sky, from the lower half that of the ground.
+    For each of many directions the occluders are splatted into a depth map; a point is lit from there unless an
+    occluder is in front of it (after Pharr and Green, "Ambient occlusion", GPU Gems, 2004, section 17.2, with one map
+    for all points). The sky lights from the upper half, the ground from the lower half.
 
     Args:
         points: [P, 3], coordinate units, z up.
@@ -32,7 +32,7 @@ def sky_visibility(points: Floats, normals: Floats, occluders: Floats) -> Floats
         occluders: [Q, 3], points on the occluding surface, about one per `CELL` or denser.
 
     Returns:
-        [P], from 0 (dark) to 1 (nothing is in the way).
+        [P], from 0 (dark) to 1 (no occluder).
     """
     if len(occluders) == 0:
         return np.ones(len(points))
@@ -49,7 +49,7 @@ def sky_visibility(points: Floats, normals: Floats, occluders: Floats) -> Floats
         nearest = np.full(width * width, -np.inf, dtype=np.float32)
         np.maximum.at(nearest, _cell(occluders, right, up, radius, width), occluders @ direction)
 
-        # Within a cell a surface that is seen at an angle spans this much depth; it must not shade itself.
+        # Depth that a slanted surface spans within a cell; it must not shade itself.
         steepness = np.sqrt(1 - np.minimum(cosine, 1) ** 2) / np.maximum(cosine, 0.2)
         before = nearest[_cell(points[lit], right, up, radius, width)] - points[lit] @ direction
         seen = np.clip(1 - (before - CELL * (0.5 + steepness)) / CELL, 0, 1)
@@ -60,10 +60,10 @@ def sky_visibility(points: Floats, normals: Floats, occluders: Floats) -> Floats
 
 
 def sun_visibility(points: Floats, normals: Floats, vertices: Floats, faces: NDArray[np.int64], sun: Floats) -> Floats:
-    """The share of the sun that reaches each point past a mesh, with a soft edge.
+    """The share of the sun's light that reaches each point of a mesh, with soft shadow edges.
 
-    A depth map as the sun sees it, looked up at several places around each point (Reeves, Salesin and Cook, "Rendering
-    antialiased shadows with depth maps", 1987).
+    Looks up a depth map from the sun's direction at several positions around each point (Reeves, Salesin and Cook,
+    "Rendering antialiased shadows with depth maps", 1987).
 
     Args:
         points: [P, 3], coordinate units.
@@ -91,11 +91,11 @@ def sun_visibility(points: Floats, normals: Floats, vertices: Floats, faces: NDA
     in_map = (column > low[0]) & (column < high[0]) & (row > low[1]) & (row < high[1])
     behind = np.flatnonzero((cosine > 0) & in_map)
     column, row, depth = column[behind], row[behind], depth[behind] + LIFT / 2
-    # A surface that slopes away from the sun changes depth between the lookups; it must not shade itself either.
+    # A surface at an angle to the sun changes depth between lookups; it must not shade itself.
     slope = normals[behind] @ np.stack([right, up], axis=1) / np.maximum(cosine[behind], 0.1)[:, None]
     sunlit = np.zeros(len(behind))
-    for place in range(SUN_LOOKUPS):  # on Vogel's sunflower spiral, which is even over the disc
-        radius, angle = SUN_SOFTNESS * math.sqrt((place + 0.5) / SUN_LOOKUPS), place * GOLDEN_ANGLE
+    for k in range(SUN_LOOKUPS):  # on Vogel's spiral, which covers the disc evenly
+        radius, angle = SUN_SOFTNESS * math.sqrt((k + 0.5) / SUN_LOOKUPS), k * GOLDEN_ANGLE
         aside, above = radius * math.cos(angle), radius * math.sin(angle)
         columns = np.clip(column + scale * aside, 0, SUN_MAP - 1).astype(np.int64)
         rows = np.clip(row + scale * above, 0, SUN_MAP - 1).astype(np.int64)
@@ -105,7 +105,7 @@ def sun_visibility(points: Floats, normals: Floats, vertices: Floats, faces: NDA
 
 
 def spread_directions(count: int) -> Floats:
-    """[count, 3] directions evenly over the sphere (the Fibonacci lattice; Keinert et al. 2015)."""
+    """[count, 3] directions evenly spread over the sphere (Fibonacci lattice; Keinert et al. 2015)."""
     step = np.arange(count) + 0.5
     height = 1 - 2 * step / count
     across = np.sqrt(1 - height**2)
@@ -114,7 +114,7 @@ def spread_directions(count: int) -> Floats:
 
 
 def perpendicular(direction: Floats) -> tuple[Floats, Floats]:
-    """Right and up of one who looks against a direction of length 1: of length 1, at right angles to all others."""
+    """Right and up vectors of a view against a unit direction; the three are orthonormal."""
     helper = np.array([0.0, 0.0, 1.0]) if abs(direction[2]) < 0.9999 else np.array([0.0, 1.0, 0.0])
     right = np.cross(helper, direction)
     right /= np.linalg.norm(right)
@@ -122,7 +122,7 @@ def perpendicular(direction: Floats) -> tuple[Floats, Floats]:
 
 
 def _cell(points: Floats, right: Floats, up: Floats, radius: float, width: int) -> NDArray[np.int64]:
-    # Points beyond the map are looked up at its rim, where nothing stands.
+    # Points outside the map are looked up at its border, which is empty.
     column = np.clip((points @ right + radius) / CELL, 0, width - 1).astype(np.int64)
     row = np.clip((points @ up + radius) / CELL, 0, width - 1).astype(np.int64)
     return row * width + column

@@ -1,4 +1,4 @@
-"""Which triangle is seen through each pixel: a z-buffer in numpy, for the camera and for the sun's shadow map alike."""
+"""A z-buffer rasterizer in numpy, for the camera and for the sun's shadow map."""
 
 from typing import NamedTuple
 
@@ -10,32 +10,32 @@ from nfgen.errors import ConfigError
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 
-CANDIDATES_AT_ONCE = 2_000_000  # pixel and triangle pairs held in memory together: some 100 MB
-NOTHING = -1  # the face of a pixel that no triangle covers
-EDGE_TOLERANCE = 1e-5  # neighbouring triangles overlap by this much, so that no pixel falls between them
+CANDIDATES_AT_ONCE = 2_000_000  # pairs of pixel and triangle in memory, about 100 MB
+NOTHING = -1  # face of a pixel without a triangle
+EDGE_TOLERANCE = 1e-5  # overlap of neighbouring triangles, so that no pixel falls between them
 
 
 class Raster(NamedTuple):
-    """What is seen through each pixel of a picture of H by W."""
+    """The visible triangle of each pixel of a picture of H by W."""
 
     face: Ints
-    """[H, W], the index of the nearest triangle, or -1."""
+    """[H, W], index of the nearest triangle, or -1."""
 
     weights: Floats
-    """[H, W, 3], the pixel's barycentric weights on that triangle's corners, in the picture's plane."""
+    """[H, W, 3], barycentric coordinates of the pixel in that triangle, in the image plane."""
 
     nearness: Floats
-    """[H, W], the nearness of what is seen; minus infinity where nothing is."""
+    """[H, W], nearness of the visible surface; minus infinity if there is none."""
 
 
 def rasterise(corners: Floats, faces: Ints, height: int, width: int) -> Raster:
     """Rasterise triangles with a z-buffer (Pineda, "A parallel algorithm for polygon rasterization", 1988).
 
     Args:
-        corners: [V, 3], columns x and y in pixels (pixel [0, 0] spans 0 to 1, y downwards) and a nearness that is
-            affine in the picture's plane and larger for what is nearer: the inverse depth of a perspective camera, or
-            minus the depth of a parallel one.
-        faces: [F, 3], indices into the corners; both sides of a triangle are seen.
+        corners: [V, 3], columns x and y in pixels (pixel [0, 0] spans 0 to 1, y downwards) and nearness, which must be
+            affine in the image plane and larger for nearer points: inverse depth of a perspective camera, or minus the
+            depth of a parallel one.
+        faces: [F, 3], indices into the corners; both sides of a triangle are visible.
         height: pixels, at least 1.
         width: pixels, at least 1.
 
@@ -66,11 +66,11 @@ def rasterise(corners: Floats, faces: Ints, height: int, width: int) -> Raster:
     for chunk in np.split(shown, np.searchsorted(running, limits)):
         count = candidates[chunk]
         owner = np.repeat(np.arange(len(chunk)), count)
-        place = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
-        down, aside = np.divmod(place, span[chunk, 0][owner])
+        offset = np.arange(len(owner)) - np.repeat(np.cumsum(count) - count, count)
+        down, aside = np.divmod(offset, span[chunk, 0][owner])
         column, row = first[chunk, 0][owner] + aside, first[chunk, 1][owner] + down
 
-        # Offsets from the first corner are small numbers, which single precision holds well.
+        # Offsets from the first corner are small, so that single precision suffices.
         dx = (column + 0.5 - flat[chunk, 0, 0][owner]).astype(np.float32)
         dy = (row + 0.5 - flat[chunk, 0, 1][owner]).astype(np.float32)
         slope_1 = np.stack([edge_2[chunk, 1], -edge_2[chunk, 0]]) / doubled_area[chunk]

@@ -23,13 +23,13 @@ Color = tuple[float, float, float]
 CLAY: Color = (0.93, 0.57, 0.33)
 PAPER: Color = (0.96, 0.96, 0.97)
 
-VIEW_RADIUS = 1.2  # a ball of this radius about the origin fills the picture; only a cube's corners lie beyond it
-CAMERA_DISTANCE = 6.0  # far enough for mild perspective only
-SUBPIXELS = 2  # a side of each pixel, then averaged
+VIEW_RADIUS = 1.2  # a ball of this radius fills the picture; only the corners of the cube lie outside
+CAMERA_DISTANCE = 6.0  # large, for weak perspective
+SUBPIXELS = 2  # per side of each pixel, then averaged
 SUN_TURN, SUN_HEIGHT = np.radians(-50), np.radians(58)  # to the left of the camera, and above the horizon
-SUN, SKY = 0.64, 0.52  # their light upon a surface that faces them
-GROUND_FADE = 1.0  # width of the ground's rim in which shadows fade away, coordinate units
-GAMMA = 2.2  # between light and sRGB, near enough
+SUN, SKY = 0.64, 0.52  # their light on a surface that faces them
+GROUND_FADE = 1.0  # width of the ground's border in which shadows fade out, coordinate units
+GAMMA = 2.2  # between light and sRGB, approximately
 
 
 def render_mesh(
@@ -42,18 +42,18 @@ def render_mesh(
     up: str = "z",
     zoom: float = 1.0,
 ) -> Picture:
-    """Render a mesh that stands on a ground, lit by the sky and a soft sun.
+    """Render a mesh on a ground, lit by the sky and a soft sun.
 
-    The camera looks at the origin and does not depend on the mesh, so that all pictures share one scale. A mesh
-    without faces gives the ground alone.
+    The camera looks at the origin and does not depend on the mesh, so that all pictures have the same scale. A mesh
+    without faces gives a picture of the ground.
 
     Args:
         mesh: within [-1, 1]^3, coordinate units.
-        size: pixels of the picture's sides.
+        size: side of the picture, pixels.
         azimuth: of the camera, degrees from the mesh's front (-y) toward +x.
         elevation: of the camera, degrees above the horizon; below 0 no ground is drawn.
         color: of the mesh.
-        background: of the ground in full light, and of all beyond.
+        background: of the ground in full light, and around it.
         up: the axis of the mesh that points up, "z" (front is -y) or "y" (front is +z).
         zoom: magnification; 1 shows a ball of radius 1.2.
 
@@ -62,7 +62,7 @@ def render_mesh(
 
     Raises:
         ConfigError: for a size below 1, an elevation beyond +-90, colours beyond [0, 1], a zoom that is not above 0,
-            an unknown up axis, or vertices that are not finite or beyond 4 units from the origin.
+            an unknown up axis, or vertices that are not finite or have coordinates beyond 4.
     """
     return _view(lit_scene(mesh, up), size, azimuth, elevation, color, background, zoom)
 
@@ -80,7 +80,7 @@ def turntable(
     """Render one full turn of a mesh; the sun turns with the camera. Arguments and errors are those of `render_mesh`.
 
     Returns:
-        `frames` pictures [size, size, 3], uint8, of azimuths from 0 upwards; after the last comes the first again.
+        `frames` pictures [size, size, 3], uint8, at azimuths from 0 upwards; the last is followed by the first.
     """
     scene = lit_scene(mesh, up)
     turns = np.arange(frames) * 360.0 / max(frames, 1)
@@ -88,12 +88,12 @@ def turntable(
 
 
 def render_image(values: Floats, size: int = 256, color: Color = CLAY, background: Color = PAPER) -> Picture:
-    """Picture a 2-D signed distance field: its inside filled, with faint level lines 0.1 apart outside.
+    """Render a 2-D signed distance field: its inside filled, with faint level lines 0.1 apart outside.
 
     Args:
-        values: [H, W], signed distances, negative inside, at the pixel middles of an image over [-1, 1]^2; row 0 is
+        values: [H, W], signed distances, negative inside, at the pixel centres of an image over [-1, 1]^2; row 0 is
             the top.
-        size: pixels of the picture's sides.
+        size: side of the picture, pixels.
         color: of the inside.
         background: of the outside.
 
@@ -101,7 +101,7 @@ def render_image(values: Floats, size: int = 256, color: Color = CLAY, backgroun
         [size, size, 3], uint8.
 
     Raises:
-        ConfigError: for values that are no grid, a size below 1, or colours beyond [0, 1].
+        ConfigError: for values that are not a grid, a size below 1, or colours beyond [0, 1].
     """
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.size == 0:
@@ -135,7 +135,7 @@ def _view(
     screen = np.stack([fine / 2 + focal * across, fine / 2 - focal * upward, nearness], axis=1)
     seen = rasterise(screen, scene.faces, fine, fine)
 
-    # A ray's length is counted along the camera's axis, as nearness is.
+    # Ray lengths are measured along the camera's axis, as nearness is.
     offset = (np.arange(fine) + 0.5 - fine / 2) / focal
     rays = offset[None, :, None] * right - offset[:, None, None] * up - to_camera
     camera = CAMERA_DISTANCE * to_camera
@@ -148,10 +148,10 @@ def _view(
 
     face = seen.face[on_mesh]
     weights = seen.weights[on_mesh] * nearness[scene.faces[face]]
-    weights /= np.einsum("pc->p", weights)[:, None]  # right in perspective (Blinn, "Hyperbolic interpolation", 1992)
+    weights /= np.einsum("pc->p", weights)[:, None]  # perspective-correct (Blinn, "Hyperbolic interpolation", 1992)
     normal = unit(np.einsum("pc,pcd->pd", weights, scene.corner_normals[face]))
     from_behind = np.einsum("pd,pd->p", normal, rays[on_mesh]) > 0
-    normal[from_behind] *= -1  # an open mesh may show its back
+    normal[from_behind] *= -1  # an open mesh may show its back side
     upright = np.tile([0.0, 0.0, 1.0], (int(on_ground.sum()), 1))
     sun = sun_visibility(
         np.concatenate([position[on_mesh], position[on_ground]]),
@@ -168,7 +168,7 @@ def _view(
     ground_light = SUN * to_sun[2] * sun[len(normal) :] + SKY * ground_sky
     picture = np.broadcast_to(np.asarray(background) ** GAMMA, (fine, fine, 3)).copy()
     picture[on_mesh] = mesh_light[:, None] * np.asarray(color) ** GAMMA
-    # The open ground is as bright as the background, and the rest fades into it, so that no edge of it shows.
+    # Lit ground is as bright as the background, and shadows fade into it, so that the ground has no visible edge.
     shadow = 1 - ground_light / (SUN * to_sun[2] + SKY)
     fade = np.clip((GROUND_REACH - from_middle[on_ground]) / GROUND_FADE, 0, 1)
     picture[on_ground] *= (1 - fade * shadow)[:, None]
@@ -177,7 +177,7 @@ def _view(
 
 
 def _direction(turn: float, rise: float) -> Floats:
-    """The direction [3] at an azimuth from the front and a height above the horizon, both in radians."""
+    """The direction [3] of an azimuth from the front and an elevation, both in radians."""
     return np.array([np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)])
 
 
@@ -186,7 +186,7 @@ def _check_look(size: int, *colors: Color) -> None:
         raise ConfigError(f"a picture cannot be {size} pixels wide", "give a size of at least 1")
     for color in colors:
         if len(color) != 3 or not all(0 <= channel <= 1 for channel in color):
-            raise ConfigError(f"{color} is no colour", "give red, green and blue, each from 0 to 1")
+            raise ConfigError(f"{color} is not a colour", "give red, green and blue, each from 0 to 1")
 
 
 def _as_bytes(picture: Floats) -> Picture:

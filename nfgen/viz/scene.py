@@ -1,4 +1,4 @@
-"""A mesh made ready for pictures: cut fine, with normals, standing on a ground, with the light of the sky upon both."""
+"""Prepares a mesh for rendering: subdivision, normals, ground, and light of the sky on both."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -15,24 +15,24 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.floating]
 
-LONGEST_EDGE = 0.05  # longer edges are divided, for the light of the sky is computed at corners; coordinate units
-MOST_FACES = 60_000  # to divide at once
-FARTHEST = 4.0  # that a mesh may reach from the origin: ten times as far would take gigabytes
-SHARP = np.cos(np.radians(40))  # where faces meet at a sharper angle they are shaded flat
-GROUND_REACH, GROUND_STEPS = 2.4, 72  # half the side of the ground that can hold a shadow, and its grid
+LONGEST_EDGE = 0.05  # longer edges are split, as sky light is computed at vertices; coordinate units
+MOST_FACES = 60_000  # that are subdivided
+FARTHEST = 4.0  # largest coordinate of a mesh; ten times as much would take gigabytes
+SHARP = np.cos(np.radians(40))  # faces that meet at a larger angle are shaded flat
+GROUND_REACH, GROUND_STEPS = 2.4, 72  # half the side of the ground with shadows, and its grid
 
 
 class Scene(NamedTuple):
-    """What does not depend on the camera; z is up, coordinate units."""
+    """Everything that does not depend on the camera; z is up, coordinate units."""
 
     vertices: Floats
     """[V, 3]"""
     faces: NDArray[np.int64]
     """[F, 3]"""
     corner_normals: Floats
-    """[F, 3, 3], of length 1; they differ between the faces that meet at a sharp edge."""
+    """[F, 3, 3], of length 1; at sharp edges they differ between faces."""
     sky: Floats
-    """[V], the share of the sky's light that reaches each vertex."""
+    """[V], the share of the sky's light at each vertex."""
     ground_height: float
     """z of the ground: the lowest vertex, or -1."""
     ground_sky: Floats
@@ -40,19 +40,19 @@ class Scene(NamedTuple):
 
 
 def lit_scene(mesh: "trimesh.Trimesh", up: str) -> Scene:
-    """Make a scene of a mesh whose up axis is "z" (front -y) or "y" (front +z).
+    """Prepare a mesh whose up axis is "z" (front -y) or "y" (front +z).
 
     Raises:
-        ConfigError: for another up axis, and for vertices that are not finite or beyond 4 units from the origin.
+        ConfigError: for another up axis, or if vertices are not finite or have coordinates beyond 4.
     """
     if up not in ("y", "z"):
-        raise ConfigError(f"up is {up!r}", 'say which axis points up, "z" or "y"')
+        raise ConfigError(f"up is {up!r}", 'use "z" or "y"')
     vertices: Floats = np.asarray(mesh.vertices, dtype=np.float64)
     faces: NDArray[np.int64] = np.asarray(mesh.faces, dtype=np.int64)
     if len(faces) == 0:
         vertices, faces = np.zeros((0, 3)), np.zeros((0, 3), dtype=np.int64)
     elif not np.isfinite(vertices).all():
-        raise ConfigError("the mesh to render has vertices that are not finite", "drop it, or mend its vertices")
+        raise ConfigError("the mesh to render has vertices that are not finite", "drop it, or repair its vertices")
     if up == "y":
         vertices = vertices[:, [0, 2, 1]] * [1, -1, 1]
     if np.abs(vertices).max(initial=0) > FARTHEST:
@@ -60,7 +60,7 @@ def lit_scene(mesh: "trimesh.Trimesh", up: str) -> Scene:
             f"the mesh to render reaches {np.abs(vertices).max():.4g} from the origin", "scale it into [-1, 1]^3"
         )
     vertices, faces = _divided(vertices, faces)
-    normals, corner_normals = _normals(vertices, faces)
+    normals, at_corners = _normals(vertices, faces)
     height = float(vertices[:, 2].min()) if len(vertices) else -1.0
 
     line = np.linspace(-GROUND_REACH, GROUND_REACH, GROUND_STEPS + 1)
@@ -69,14 +69,14 @@ def lit_scene(mesh: "trimesh.Trimesh", up: str) -> Scene:
     upright = np.tile([0.0, 0.0, 1.0], (len(ground), 1))
     sky = sky_visibility(np.concatenate([vertices, ground]), np.concatenate([normals, upright]), vertices)
     ground_sky = sky[len(vertices) :].reshape(x.shape)
-    # Many directions, but not all: what is left of their single shadows is blurred away.
-    return Scene(vertices, faces, corner_normals, sky[: len(vertices)], height, gaussian_filter(ground_sky, 1.0))
+    # Blurs away the edges of single shadows of the finite number of directions.
+    return Scene(vertices, faces, at_corners, sky[: len(vertices)], height, gaussian_filter(ground_sky, 1.0))
 
 
 def _divided(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, NDArray[np.int64]]:
-    """The same surface with no edge above `LONGEST_EDGE`, by halving triangles at their longest edge (Rivara 1984).
+    """Subdivide until no edge exceeds `LONGEST_EDGE`, by bisecting triangles at their longest edge (Rivara 1984).
 
-    From `MOST_FACES` on it is left as it is: there are many slivers, and their light is smooth across them anyway.
+    Meshes of `MOST_FACES` or more stay as they are: their triangles are small enough.
     """
     corners = vertices[faces]
     finished: list[Floats] = []
@@ -94,16 +94,21 @@ def _divided(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, NDArra
     finished.append(corners)
     if len(finished) == 1:
         return vertices, faces
-    # Neighbours compute the same middle of the edge they share, to the last bit.
-    points, place = np.unique(np.concatenate(finished).reshape(-1, 3), axis=0, return_inverse=True)
-    return points, place.reshape(-1, 3)
+    # Both triangles of an edge compute the same midpoint, to the last bit.
+    points, inverse = np.unique(np.concatenate(finished).reshape(-1, 3), axis=0, return_inverse=True)
+    return points, inverse.reshape(-1, 3)
+
+
+def corner_normals(vertices: Floats, faces: NDArray[np.int64]) -> Floats:
+    """Normals [F, 3, 3] at the corners of faces, as viewers shade: smooth, but for edges sharper than 40 degrees."""
+    return _normals(vertices, faces)[1]
 
 
 def _normals(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, Floats]:
-    """Vertex normals [V, 3], weighted by angle, and corner normals [F, 3, 3] that leave sharp edges sharp.
+    """Vertex normals [V, 3], weighted by angle, and corner normals [F, 3, 3] that keep sharp edges.
 
     Weights by angle (Thuermer and Wuethrich, "Computing vertex normals from polygonal facets", 1998) do not depend on
-    how a surface is cut into triangles; with weights by area marching cubes meshes look rippled.
+    the triangulation; with weights by area, marching cubes meshes show ripples.
     """
     triangles = vertices[faces]
     to_next = np.roll(triangles, -1, axis=1) - triangles
@@ -119,6 +124,6 @@ def _normals(vertices: Floats, faces: NDArray[np.int64]) -> tuple[Floats, Floats
 
 
 def unit(vectors: Floats) -> Floats:
-    """Vectors [..., 3] scaled to length 1; those of no length stay so."""
+    """Normalise vectors [..., 3] to length 1; zero vectors stay zero."""
     length: Floats = np.sqrt(np.einsum("...i,...i->...", vectors, vectors))
     return vectors / np.maximum(length, 1e-12)[..., None]

@@ -102,7 +102,7 @@ def test_diffusion_writes_different_fields_from_graphs_or_weights(chairs: Path, 
         "--learning-rate", 0.004, "--encoder-blocks", 1, "--edge-channels", 4, "--quiet",
         "-o", tmp_path / "tokens")  # fmt: skip
     wrong = run("train", tmp_path / "tokens", "--model", "diffusion", "--quiet", "-o", tmp_path / "no", status=2)
-    assert "diffusion model does not model discrete tokens" in wrong.output
+    assert "diffusion model does not support discrete tokens" in wrong.output
 
 
 def test_a_folder_of_good_and_broken_shapes(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Evaluation of files: sets and pairs, what is written and printed, frames, classifiers, novelty of weights."""
 
 import json
+import shutil
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 import trimesh
 from click.testing import CliRunner, Result
+from PIL import Image
 
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError, NfgenError
@@ -16,6 +18,9 @@ from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
+from nfgen.metrics import two_sample
+from nfgen.metrics.surfaces import ripple
+from nfgen.pipeline.make_shapes import write_shapes
 from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.viz.contact_sheet import save_png
 
@@ -78,6 +83,49 @@ def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Pa
     plot = ElementTree.parse(tmp_path / "out" / "novelty.svg").getroot()
     dots = [circle for circle in plot.iter() if circle.tag.endswith("circle") and "dot" in circle.get("class", "")]
     assert len(dots) == 5 + 6
+
+
+def test_pictures_are_judged_and_what_gave_samples_away_is_drawn(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(two_sample, "STEPS", 4)  # how well the network learns is tested elsewhere
+    for seed, name in enumerate(("made", "reference")):
+        boxes(tmp_path / name, 10, seed)
+    shutil.copytree(tmp_path / "made", tmp_path / "train")
+    out = tmp_path / "out"
+    scores = evaluate(tmp_path / "made", tmp_path / "reference", train=tmp_path / "train", points=512, out=out)
+    c2st = scores["c2st"]
+    assert (c2st["shapes"], c2st["views"], c2st["pictures_of"]) == ([10, 10], 12, "files")
+    for key in ("accuracy", "real"):
+        assert c2st[key]["low"] <= c2st[key]["value"] <= c2st[key]["high"]
+    assert set(c2st["kid"]) == set(c2st["kid_real"]) == {"value", "low", "high"}
+    assert scores["normals"]["ripple"] < 1 > scores["normals"]["ripple_real"], "boxes are flat"
+    light_field = scores["light_field"]
+    assert light_field["novelty"]["ratio"]["value"] < 0.01, "all samples are copies"
+    assert set(light_field["ceiling"]) == {"mmd", "cov", "1_nna", "precision", "recall"}
+    for distance in ("cd", "light_field"):
+        assert scores["copying"][distance]["generated"]["copies"], distance
+        assert scores["copying"][distance]["generated"]["z_u"] < -3
+    text = "\n".join(score_lines(scores))
+    for words in ("too few to tell [", "C2ST", "real against real", "KID", "ripple of normals", "in one piece",
+                  "by light-field distance", "copies"):  # fmt: skip
+        assert words in text
+    with Image.open(out / "giveaways.png") as sheet:
+        assert sheet.width == 3 * 2 * 192
+    few = evaluate(tmp_path / "made", tmp_path / "reference", points=32, limit=8)
+    assert few["c2st"] is None
+    assert "C2ST: too few to tell" in "\n".join(score_lines(few))
+    without = evaluate(tmp_path / "made", tmp_path / "reference", points=32, pictures=False)
+    assert without["light_field"] is without["c2st"] is without["normals"] is None
+
+
+def test_fits_stand_for_voxels_in_pictures(tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "fields")
+    boxes(tmp_path / "made", 3, 0)
+    scores = evaluate(tmp_path / "made", boxes(tmp_path / "real", 4, 1), points=32, fits=tmp_path / "fields")
+    assert scores["normals"]["ripple_real"] == pytest.approx(
+        float(np.median([ripple(fields[i].mesh(96)) for i in range(len(fields))]))
+    )
 
 
 def test_json_is_all_there_is_on_standard_output_and_the_command_line_is_kept(sets: Path, tmp_path: Path) -> None:
@@ -200,14 +248,38 @@ def test_pairs_of_fields_are_compared_in_their_frame_and_kept_with_them(tmp_path
         fields.mesh(i, 48).export(true / id)
     (true / "shape-2.obj").write_text("no mesh\n")
     printed = run("evaluate", tmp_path / "fields", "--reference", true, "--pairs", "--quiet").stdout
-    for words in ("2 pairs", "Chamfer distance", "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
+    for words in ("normals off, median", "thin parts kept", "eikonal error", "2 pairs", "Chamfer distance",
+                  "F-score at 1 %", "F-score at 2 %", "IoU", "normal consistency",
                   "Hausdorff 95 %", "skipped shape-2.obj"):  # fmt: skip
         assert words in printed
     stored = files.read_json(tmp_path / "fields" / "reconstruction.json")
     assert stored["iou"]["mean"] > 0.9
+    assert stored["normal_angle_median"]["mean"] < 1, "octahedra are flat"
+    assert stored["eikonal"]["mean"] == pytest.approx((1 / 6 + 0.3556) / 2, abs=1e-3), (
+        "the slope of an octahedron is known"
+    )
     assert [pair["id"] for pair in stored["pairs"]] == list(fields.ids[:2])
     assert [entry["id"] for entry in stored["skipped"]] == ["shape-2.obj"]
     assert pair_lines(stored)[0] == "2 pairs, seed 0"
+
+
+def test_built_in_shapes_are_judged_by_their_exact_normals(tmp_path: Path) -> None:
+    write_shapes("chair", 2, tmp_path / "true", seed=4, resolution=64)
+    write_shapes("chair", 2, tmp_path / "coarse", seed=4, resolution=32)
+    itself = evaluate_pairs(tmp_path / "true", tmp_path / "true")
+    assert itself["normals_of"] == "exact distances"
+    assert 0 < itself["normal_angle_median"]["mean"] < 4, "a mesh of 64 cells is not the true surface"
+    assert itself["thin_kept"]["mean"] > 0.99
+    assert itself["eikonal"]["mean"] is None, "meshes have no slope"
+    coarse = evaluate_pairs(tmp_path / "coarse", tmp_path / "true")
+    assert coarse["normal_angle_median"]["mean"] > 1.5 * itself["normal_angle_median"]["mean"]
+    for id in ("chair-00000", "chair-00001"):
+        (tmp_path / "files").mkdir(exist_ok=True)
+        shutil.copy(tmp_path / "true" / f"{id}.obj", tmp_path / "files")
+    by_mesh = evaluate_pairs(tmp_path / "true", tmp_path / "files")
+    assert by_mesh["normals_of"] == "meshes"
+    assert by_mesh["normal_angle_95"]["mean"] < 0.01
+    assert "true normals are of the meshes" in pair_lines(by_mesh)
 
 
 def test_pairs_without_partners_and_options_of_sets_are_refused(sets: Path, tmp_path: Path) -> None:

@@ -49,17 +49,17 @@ def test_flat_weights_layers_and_rows_are_the_same_numbers(name: str) -> None:
 
 def module_like(spec: FieldSpec, weights: torch.Tensor) -> nn.Sequential:
     """PyTorch's own layers with the same weights: the order of `parameters()` is that of the flat vector."""
-    activation = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU}[spec.activation]
+    kinds = {"relu": nn.ReLU, "gelu": nn.GELU, "silu": nn.SiLU, "": nn.Identity}
     modules: list[nn.Module] = []
-    for layer in spec.layers:
-        modules += [nn.Linear(layer.inputs, layer.outputs, bias=layer.bias), activation()]
-    network = nn.Sequential(*modules[:-1]).to(weights.dtype)
+    for layer, activation in zip(spec.layers, (*spec.activations, ""), strict=True):
+        modules += [nn.Linear(layer.inputs, layer.outputs, bias=layer.bias), kinds[activation]()]
+    network = nn.Sequential(*modules).to(weights.dtype)
     nn.utils.vector_to_parameters(weights, network.parameters())
     return network
 
 
-@pytest.mark.parametrize("activation", ["relu", "gelu", "silu"])
-def test_a_field_is_an_ordinary_mlp(activation: str) -> None:
+@pytest.mark.parametrize("activation", ["relu", "gelu", "silu", ("relu", "gelu"), ("silu", "relu")])
+def test_a_field_is_an_ordinary_mlp(activation: str | tuple[str, ...]) -> None:
     spec = FieldSpec(hidden=(8, 6), activation=activation)  # type: ignore[arg-type]
     weights = some(spec).double()
     points = torch.rand(20, 3, generator=torch.Generator().manual_seed(1)).double() * 2 - 1

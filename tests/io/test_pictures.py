@@ -150,6 +150,18 @@ def test_no_other_place_opens_pictures() -> None:
     assert "Image.open(source, formats=" in source
 
 
+@pytest.mark.parametrize(("format", "suffix"), [("BMP", "png"), ("TIFF", "jpg"), ("PNG", "bmp"), ("GIF", "webp")])
+def test_a_picture_is_of_the_format_that_its_name_says(format: str, suffix: str, tmp_path: Path) -> None:
+    Image.fromarray(MASK).convert("RGB").save(tmp_path / f"a.{suffix}", format=format)
+    with pytest.raises(ShapeError, match="it is no"):
+        find_shapes(tmp_path / f"a.{suffix}")[0].load()
+
+
+def test_png_and_jpeg_may_bear_each_other_s_names(tmp_path: Path) -> None:
+    Image.fromarray(MASK).save(tmp_path / "a.jpg", format="PNG")
+    assert (inside(tmp_path / "a.jpg") == EXPECTED).all()
+
+
 LONG = {
     "line.png": np.zeros((1, 2**24 - 1), np.uint8),
     "noise.png": np.random.default_rng(0).integers(0, 2, (1024, 1024), np.uint8) * 255,

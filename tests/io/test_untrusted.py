@@ -50,6 +50,7 @@ def script(name: str) -> ModuleType:
 
 @pytest.fixture(scope="module")
 def fuzz() -> Iterator[ModuleType]:
+    script("mesh_seeds")  # which the others import
     seeds = script("fuzz_seeds")
     assert seeds.READERS
     module = script("fuzz")
@@ -114,6 +115,40 @@ def test_components_that_multiply_without_end_are_refused(tmp_path: Path) -> Non
     refused(three_mf(tmp_path / "a.3mf", doubling), "places parts")
     itself = '<object id="0"><components><component objectid="0"/></components></object>'
     refused(three_mf(tmp_path / "b.3mf", itself), "places parts")
+
+
+def test_archives_that_unpack_to_a_hundred_times_their_size_are_refused(tmp_path: Path) -> None:
+    vertex = '<vertex x="0" y="0" z="0"/>'
+    with zipfile.ZipFile(tmp_path / "a.3mf", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("3D/3dmodel.model", f"<model><resources>{vertex * 700_000}</resources></model>")
+    assert (tmp_path / "a.3mf").stat().st_size < 100_000
+    refused(tmp_path / "a.3mf", "is too large")
+
+
+def test_xml_of_more_elements_than_a_mesh_needs_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in ("threemf", "xml_tree"):
+        monkeypatch.setattr(f"nfgen.shapes.formats.{module}.MAX_ELEMENTS", 100)
+    refused(three_mf(tmp_path / "a.3mf", "<a/>" * 101), "more than 100 elements")
+    (tmp_path / "a.dae").write_text(f"<COLLADA>{'<a/>' * 11}</COLLADA>")
+    refused(tmp_path / "a.dae", "more than 10 elements")
+
+
+def test_polygons_that_would_take_minutes_to_cut_are_refused(tmp_path: Path) -> None:
+    angles = np.arange(30_000)
+    points = "".join(f"v {np.cos(a):.4f} {np.sin(a):.4f} 0\n" for a in angles)
+    (tmp_path / "a.obj").write_text(points + "f " + " ".join(str(a + 1) for a in angles) + "\n")
+    refused(tmp_path / "a.obj", "concave faces of 30,000 corners are too many")
+
+
+def test_a_long_chain_of_nodes_is_walked_once(tmp_path: Path) -> None:
+    def chained(nodes: list[dict[str, Any]]) -> None:
+        mesh = next(node for node in nodes if "mesh" in node)
+        nodes[:] = [*({"children": [i + 1], "translation": [0, 0, 1]} for i in range(5000)), {"mesh": mesh["mesh"]}]
+
+    path = changed_glb(tmp_path / "a.glb", nodes=chained, scenes=lambda all: all[0].update(nodes=list(range(5001))))
+    (ref,) = find_shapes(path)
+    # 5000 along z in the file, which is y there: -5000 where z is up.
+    assert ref.load().transform.center == pytest.approx((0, -5000, 0), abs=0.01)
 
 
 def changed_glb(path: Path, **changes: Any) -> Path:
@@ -243,9 +278,9 @@ def test_weights_that_are_not_finite_are_damage(tmp_path: Path) -> None:
     model = create("gpt", Vocabulary(length=4, codes=8), layers=1, width=8, heads=1).eval()
     files.write_json(tmp_path / "model.json", model.describe())
     with torch.no_grad():
-        model.starts.weight[0, 0] = float("nan")
+        model.start_embedding.weight[0, 0] = float("nan")
     files.write_tensors(tmp_path / "best.safetensors", model.state_dict())
-    with pytest.raises(ArtifactError, match=r"starts\.weight holds numbers that are not finite"):
+    with pytest.raises(ArtifactError, match=r"start_embedding\.weight holds numbers that are not finite"):
         load_model(tmp_path)
     with pytest.raises(NfgenError, match="logits that are not finite"):
         sample(model, 1)

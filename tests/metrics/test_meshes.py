@@ -13,6 +13,7 @@ from nfgen.metrics import (
     feature_distance,
     frechet_distance,
     iou,
+    largest_share,
     mesh_validity,
     surface_agreement,
     train_classifier,
@@ -60,6 +61,14 @@ def test_validity_of_broken_meshes() -> None:
     )
     assert not mesh_validity(None).nonempty
     assert not mesh_validity(trimesh.Trimesh()).nonempty
+
+
+def test_the_largest_share_alone_is_that_of_the_whole_examination() -> None:
+    pair = trimesh.util.concatenate([box(), box(2, (5, 0, 0))])
+    hollow = trimesh.util.concatenate([box(2), turned(box(1)), box(0.5, (4, 0, 0))])
+    opened = trimesh.util.concatenate([open_box(), box(2, (5, 0, 0))])
+    for mesh in (None, trimesh.Trimesh(), box(), pair, turned(pair), hollow, opened):
+        assert largest_share(mesh) == pytest.approx(mesh_validity(mesh).largest_share)
 
 
 def test_validity_shares_count_the_empty_ones() -> None:

@@ -114,7 +114,7 @@ def test_digit_head_gives_one_distribution_over_all_codes() -> None:
         for parameter in head.parameters():
             parameter.normal_()
         hidden = torch.randn(3, 16)
-        joint = head.readout()(hidden, 0, 24)
+        joint = head.logits_fn()(hidden, 0, 24)
         every = torch.stack([head.losses(hidden, torch.full((3,), code), 0, 24, 0.0) for code in range(24)], dim=1)
     torch.testing.assert_close(joint.exp().sum(dim=1), torch.ones(3))
     torch.testing.assert_close(every, -joint)

@@ -147,13 +147,13 @@ def test_guidance_leads_from_any_class_to_one() -> None:
 def test_contrast_leads_away_from_earlier_weights(vocabulary: Vocabulary) -> None:
     model, earlier = shaken("gpt", vocabulary), shaken("gpt", vocabulary, seed=1).train()
     plain = sample(model, 8)
-    assert torch.equal(sample(model, 8, SamplingConfig(contrastive_weight=1e-7), earlier=earlier), plain)
-    assert torch.equal(sample(model, 8, SamplingConfig(contrastive_weight=3.0), earlier=model), plain)
-    assert torch.equal(sample(model, 8, earlier=earlier), plain), "no contrast, no comparison"
+    assert torch.equal(sample(model, 8, SamplingConfig(contrastive_weight=1e-7), reference_model=earlier), plain)
+    assert torch.equal(sample(model, 8, SamplingConfig(contrastive_weight=3.0), reference_model=model), plain)
+    assert torch.equal(sample(model, 8, reference_model=earlier), plain), "no contrast, no comparison"
     of_any = torch.full((200,), -1)
 
     def preference(contrast: float) -> float:
-        tokens = sample(model, 200, SamplingConfig(contrastive_weight=contrast), earlier=earlier)
+        tokens = sample(model, 200, SamplingConfig(contrastive_weight=contrast), reference_model=earlier)
         return float((log_likelihood(model, tokens, of_any) - log_likelihood(earlier, tokens, of_any)).mean())
 
     assert preference(2.0) > preference(0.5) > preference(0.0)
@@ -162,8 +162,8 @@ def test_contrast_leads_away_from_earlier_weights(vocabulary: Vocabulary) -> Non
 def test_contrast_and_guidance_go_together() -> None:
     model, earlier = shaken("gpt", PLAIN), shaken("gpt", PLAIN, seed=1)
     both = SamplingConfig(contrastive_weight=0.5, guidance=2.0)
-    drawn = sample(model, 4, both, label=1, earlier=earlier)
-    assert torch.equal(sample(model, 1, both, first=3, label=1, earlier=earlier), drawn[3:]), (
+    drawn = sample(model, 4, both, label=1, reference_model=earlier)
+    assert torch.equal(sample(model, 1, both, first=3, label=1, reference_model=earlier), drawn[3:]), (
         "whatever is drawn with it"
     )
 
@@ -206,7 +206,7 @@ def test_no_samples_are_an_empty_batch() -> None:
         ({"n": 1, "seed": -1}, "seed"),
         ({"n": 1, "label": 2}, "classes"),
         ({"n": 2, "label": torch.zeros(3, dtype=torch.int64)}, "label"),
-        ({"n": 1, "prefix": torch.tensor([10])}, "may not stand"),
+        ({"n": 1, "prefix": torch.tensor([10])}, "not allowed at position"),
         ({"n": 1, "prefix": torch.zeros(8, dtype=torch.int64)}, "longer"),
         ({"n": 1, "prefix": torch.tensor(3)}, "prefix"),
         ({"n": 1, "prefix": torch.zeros(2)}, "codes"),

@@ -42,7 +42,7 @@ def test_the_text_says_the_same(found: dict) -> None:
 def test_what_is_wrong_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doctor, "_dependencies", lambda: ["torch", "no-such-package"])
     monkeypatch.setattr(doctor, "LITTLE_DISK", 1e30)
-    monkeypatch.setattr(doctor, "_processors", lambda: 0)
+    monkeypatch.setattr(doctor.machine, "processors", lambda: 0)
     result = CliRunner().invoke(main, ["doctor"])
     assert result.exit_code == 1
     assert "error: no-such-package is not installed" in result.output

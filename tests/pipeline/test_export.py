@@ -26,6 +26,7 @@ SPECS = {
     **PRESETS,
     "sine": FieldSpec(activation="sine", frequencies=0),
     "silu": FieldSpec(activation="silu", hidden=(8,), output_bias=True),
+    "mixed": FieldSpec(activation=("relu2", "sine", "silu", "gelu")),
 }
 
 

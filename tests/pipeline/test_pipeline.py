@@ -102,7 +102,7 @@ def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
     assert read_prefix(loaded, str(field), 5).shape == (5,)
     for wrong, problem in (
         ("a,b", "not a prefix"),
-        ("99999", "may not stand"),
+        ("99999", "not allowed at position"),
         (str(tmp_path / "no.safetensors"), "field"),
     ):
         with pytest.raises(NfgenError, match=problem):
@@ -114,12 +114,14 @@ def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
 def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: Path) -> None:
     config = SamplingConfig(contrastive_weight=0.5)
     best, last = Run.load(run), Run.load(run, "last")
-    assert best.earlier is None
-    assert last.earlier is not None
-    for (name, one), other in zip(best.model.state_dict().items(), last.earlier.state_dict().values(), strict=True):
+    assert best.reference_model is None
+    assert last.reference_model is not None
+    for (name, one), other in zip(
+        best.model.state_dict().items(), last.reference_model.state_dict().values(), strict=True
+    ):
         assert torch.equal(one, other), name
     (made,) = generate(run, 1, tmp_path / "out", which="last", config=config, resolution=16)
-    drawn = sample(last.model, 1, config, earlier=last.earlier)
+    drawn = sample(last.model, 1, config, reference_model=last.reference_model)
     assert made.tokens == drawn[0].tolist()
     with pytest.raises(ConfigError, match="contrast"):
         generate(run, 1, tmp_path / "never", config=config, resolution=16)

@@ -59,7 +59,7 @@ BROKEN = {
     "missing": ("no_such_module:Thing", "does not load"),
     "absent": ("json:NoSuchThing", "does not load"),
     "stranger": ("json:JSONDecoder", "is no Tokenizer"),
-    "misnamed": ("nfgen.tokenizers.weights.identity:IdentityTokenizer", "calls itself 'identity'"),
+    "misnamed": ("nfgen.tokenizers.weights.identity:IdentityTokenizer", "has the name 'identity'"),
     "quitter": ("quitter_of_a_test:Thing", "does not load"),
 }
 

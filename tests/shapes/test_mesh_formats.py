@@ -123,6 +123,7 @@ OBJ = {
         for i, (a, b, c, d) in enumerate([[0] * 4, *SIDES], -1)
     ),
     "continued_vertex": OBJ_PLAIN.replace("v 2 3 4", "v 2 \\\n3 4"),
+    "paths_that_end_with_a_backslash": "# C:\\shapes\\\nmtllib C:\\shapes\\\n" + OBJ_PLAIN,
     "old_mac": OBJ_PLAIN.replace("\n", "\r"),
     "windows": OBJ_PLAIN.replace("\n", "\r\n"),
     "mark": "\ufeff" + OBJ_PLAIN,

@@ -225,7 +225,6 @@ def required(name: str) -> Callable[[Gltf], None]:
         (lambda file: file.tree["meshes"][0]["primitives"][0].update(mode=0), "holds points, but no faces"),
         (lambda file: file.tree["meshes"][0]["primitives"][0].update(mode=3), "holds lines, but no faces"),
     ],
-    ids=str,
 )
 def test_gltf_that_cannot_be_read_says_why(change: Callable[[Gltf], None], match: str, tmp_path: Path) -> None:
     file = Gltf()

@@ -1,4 +1,4 @@
-"""Laws of the graph tokenizer: the symmetry of its encoder, and weights that follow a movement of space."""
+"""Laws of the graph tokenizer: the symmetry of its encoder, and weights that follow a transform of space."""
 
 from typing import Any
 
@@ -15,7 +15,7 @@ from nfgen.fitting.config import FitConfig
 from nfgen.fitting.optimize import fit_batch
 from nfgen.tokenizers.graph.networks import GraphEncoder
 from nfgen.tokenizers.graph.tokenizer import GraphTokenizer
-from nfgen.tokenizers.graph.weight_transforms import moved, movements
+from nfgen.tokenizers.graph.weight_transforms import sample_transforms, transform_weights
 from nfgen.tokenizers.vq.networks import Cells
 from nfgen.tokenizers.vq.probes import find_box, grid_sight
 from nfgen.tokenizers.vq.warps import SHIFT
@@ -118,27 +118,29 @@ def test_the_first_tokens_are_the_box_of_the_shape(tokenizer: GraphTokenizer, fi
     tokens = tokenizer.encode(fields.weights)
     codes = tokenizer.networks.bottleneck.codes
     assert torch.equal(tokens[:, :3] - codes, find_box(SPEC, grid_sight(SPEC, fields.weights)).tokens)
-    movement = movements(len(fields), 3, torch.Generator().manual_seed(6), strength=1.0, mirror=True)
-    seen = find_box(SPEC, grid_sight(SPEC, moved(SPEC, fields.weights, movement)))
+    transform = sample_transforms(len(fields), 3, torch.Generator().manual_seed(6), strength=1.0, mirror=True)
+    seen = find_box(SPEC, grid_sight(SPEC, transform_weights(SPEC, fields.weights, transform)))
     torch.testing.assert_close(
-        seen.numbers, find_box(SPEC, grid_sight(SPEC, fields.weights, movement)).numbers, atol=0.07, rtol=0
+        seen.numbers, find_box(SPEC, grid_sight(SPEC, fields.weights, transform)).numbers, atol=0.07, rtol=0
     )
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=lambda spec: str(spec.hidden))
-def test_moved_weights_are_the_field_seen_through_the_movement(spec: FieldSpec) -> None:
+def test_transformed_weights_are_the_field_of_transformed_points(spec: FieldSpec) -> None:
     generator = torch.Generator().manual_seed(5)
     weights = torch.randn(20, spec.size, generator=generator)
-    movement = movements(20, spec.dims, generator, strength=1.0, mirror=True)
+    transform = sample_transforms(20, spec.dims, generator, strength=1.0, mirror=True)
     points = torch.rand(20, 50, spec.dims, generator=generator) * 2 - 1
-    assert not torch.allclose(movement(points), points, atol=0.01)
-    through = evaluate(spec, weights, movement(points))
-    torch.testing.assert_close(evaluate(spec, moved(spec, weights, movement), points), through, atol=1e-4, rtol=1e-4)
-    assert torch.equal(moved(spec, weights, None), weights)
+    assert not torch.allclose(transform(points), points, atol=0.01)
+    through = evaluate(spec, weights, transform(points))
+    torch.testing.assert_close(
+        evaluate(spec, transform_weights(spec, weights, transform), points), through, atol=1e-4, rtol=1e-4
+    )
+    assert torch.equal(transform_weights(spec, weights, None), weights)
 
 
-def test_movements_go_as_far_as_their_strength_says_and_in_all_directions_alike() -> None:
-    shift = movements(4000, 3, torch.Generator().manual_seed(0), strength=0.5, mirror=True).shift
+def test_shifts_are_as_large_as_their_strength_in_all_directions() -> None:
+    shift = sample_transforms(4000, 3, torch.Generator().manual_seed(0), strength=0.5, mirror=True).shift
     assert shift.abs().amax() == pytest.approx(0.5 * SHIFT, rel=0.01)
     assert shift.mean((0, 1)).abs().max() < 0.05 * SHIFT
 

@@ -167,7 +167,7 @@ def test_specials_and_misplaced_codes_never_decode(case: Case, fitted: Fitted) -
         for token in wrong:
             tokens = any_tokens(tokenizer, 3)
             tokens[1, position] = token
-            with pytest.raises(ConfigError, match=f"token {token} may not stand at position {position}"):
+            with pytest.raises(ConfigError, match=f"token {token} is not allowed at position {position}"):
                 tokenizer.decode(tokens)
 
 

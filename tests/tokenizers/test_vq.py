@@ -5,20 +5,27 @@ import warnings
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
 
 from nfgen.errors import ConfigError
+from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
-from nfgen.fields.mlp import evaluate, evaluate_in_chunks, flatten, initial_weights, inside, unflatten
-from nfgen.fields.spec import FieldSpec
+from nfgen.fields.meshing.marching_cubes import grid_points, mesh_from_grid
+from nfgen.fields.meshing.pruning import restrict
+from nfgen.fields.mlp import ACTIVATIONS, evaluate, evaluate_in_chunks, flatten, initial_weights, inside, unflatten
+from nfgen.fields.spec import FieldSpec, Output
 from nfgen.fields.symmetry import permute, random_orders
 from nfgen.fitting.config import FitConfig
 from nfgen.fitting.optimize import fit_batch
+from nfgen.io.files import read_tensors
+from nfgen.tokenizers import registry
 from nfgen.tokenizers.vq.bounding_box import INTERVALS, Box, extent
 from nfgen.tokenizers.vq.config import VQConfig
-from nfgen.tokenizers.vq.grid_field import LocalField, hats
+from nfgen.tokenizers.vq.grid_field import GridField
+from nfgen.tokenizers.vq.hat_basis import BASES, Basis, HatBasis, OctahedralHats, SplineHats
 from nfgen.tokenizers.vq.latent_optimization import refine
 from nfgen.tokenizers.vq.networks import Block, Cells, ProbeEncoder, centres, raster
 from nfgen.tokenizers.vq.probes import find_box, grid_sight, probe
@@ -325,13 +332,18 @@ def test_usage_and_perplexity_of_known_tokens() -> None:
     assert perplexity == pytest.approx(2.0)
 
 
+def some_cells(dims: int) -> Cells:
+    return Cells((1, 2, 3)[:dims], mirror=True)
+
+
 @pytest.mark.parametrize("dims", [2, 3])
 @pytest.mark.parametrize("output", ["sdf", "occupancy"])
-def test_decoded_weights_are_the_local_field_exactly(dims: int, output: str) -> None:
+@pytest.mark.parametrize("basis", BASES)
+def test_decoded_weights_are_the_grid_field_exactly(dims: int, output: Output, basis: Basis) -> None:
     torch.manual_seed(0)
-    cells = Cells((1, 2, 3)[:dims], mirror=True)
-    field = LocalField(cells, 2, 8, output, 0.1)  # type: ignore[arg-type]  # a plain str is one of them
-    rows, points = torch.randn(3, len(cells.nodes(2)), 8), uniform(3, 50, dims, seed=1)
+    cells = some_cells(dims)
+    field = GridField(cells, 2, 8, output, 0.1, basis)
+    rows, points = torch.randn(3, len(cells.nodes(2)), 8), uniform(3, 200, dims, seed=1)
     box = Box(0.2 * uniform(3, dims, seed=2), 0.6 + 0.3 * uniform(3, dims, seed=3))
     values = evaluate(field.spec, field.weights(rows, box), points)
     decoded = field(rows, box, points)  # distances, whatever the output
@@ -340,16 +352,96 @@ def test_decoded_weights_are_the_local_field_exactly(dims: int, output: str) -> 
     torch.testing.assert_close(seen, torch.tanh(decoded / 0.1), atol=1e-3, rtol=1e-3)
 
 
+def all_hats(basis: HatBasis, points: Tensor) -> Tensor:
+    """What the fixed layers compute."""
+    for matrix, bias, activation in basis.layers:
+        points = ACTIVATIONS[activation](points @ matrix.T + bias)
+    return points
+
+
 @pytest.mark.parametrize("dims", [2, 3])
-def test_bumps_are_octahedra_about_their_nodes_and_cover_space(dims: int) -> None:
-    counts = (4, 3, 5)[:dims]
-    nodes, points = raster(counts), uniform(500, dims, seed=2)
-    matrix, bias, bumps, bump_bias = hats(nodes, counts)
-    computed = torch.relu(torch.relu(points @ matrix.T + bias) @ bumps.T + bump_bias)
-    spacing = 2 / torch.tensor(counts)
-    distance = ((points[:, None] - ((nodes + 0.5) * spacing - 1)).abs() / spacing).sum(-1)
+def test_octahedral_hats_stand_about_their_nodes_and_cover_space(dims: int) -> None:
+    basis, points = OctahedralHats(some_cells(dims), 2), uniform(500, dims, seed=2)
+    computed = all_hats(basis, points)
+    spacing = 2 / torch.tensor(basis.counts)
+    distance = ((points[:, None] - ((basis.nodes + 0.5) * spacing - 1)).abs() / spacing).sum(-1)
     torch.testing.assert_close(computed, torch.relu(1 - distance / 2.2), atol=1e-5, rtol=0)
     assert (computed > 0).any(1).all()
+
+
+def b_spline(x: Tensor) -> Tensor:
+    """The quadratic one, from third differences of a truncated square (de Boor 1978)."""
+    weights = ((1.5, 0.5), (0.5, -1.5), (-0.5, 1.5), (-1.5, -0.5))
+    return sum((weight * (x + knot).relu() ** 2 for knot, weight in weights), torch.zeros_like(x))
+
+
+@pytest.mark.parametrize(
+    ("cells", "per_cell"),
+    [
+        (some_cells(2), 2),
+        (some_cells(3), 2),
+        (Cells((3, 2), mirror=False), 3),
+        (Cells((1, 1), mirror=False), 1),
+        (Cells((1, 2, 1), mirror=True), 1),
+    ],
+)
+def test_spline_hats_are_products_of_b_splines_inside_the_box_and_far_outside(cells: Cells, per_cell: int) -> None:
+    basis = SplineHats(cells, per_cell)
+    dims = len(basis.counts)
+    points = torch.cat([uniform(800, dims, seed=2) * 1.6, uniform(200, dims, seed=3) * 40])
+    counts = torch.tensor(basis.counts)
+    at = points * (counts - 1).clamp(min=1) / 2 + (counts - 1) / 2
+    wanted = b_spline((at[:, None] - basis.nodes).double().clamp(-2, 2)).prod(-1).float()
+    torch.testing.assert_close(all_hats(basis, points), wanted, atol=1e-5, rtol=0)
+    places, hats = basis.near(points[None])
+    near = torch.zeros(1, len(points), len(basis.nodes)).scatter_add_(2, places, hats)
+    torch.testing.assert_close(near[0], wanted, atol=1e-5, rtol=0)
+    rows = torch.randn(1, len(basis.nodes), 4, generator=torch.Generator().manual_seed(4))
+    torch.testing.assert_close(basis.interpolate(rows, points[None]), wanted @ rows, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_spline_hats_add_up_to_one_and_reproduce_planes(dims: int) -> None:
+    basis = SplineHats(Cells((2, 3, 2)[:dims], mirror=True), 2)
+    spacing = 2 / (torch.tensor(basis.counts) - 1)
+    # Half a spacing from the sides, where each point has three nodes along each axis.
+    points = uniform(500, dims, seed=2) * (1 - spacing / 2)
+    hats = all_hats(basis, points)
+    torch.testing.assert_close(hats.sum(1), torch.ones(500), atol=1e-5, rtol=0)
+    torch.testing.assert_close(hats @ (basis.nodes * spacing - 1), points, atol=1e-5, rtol=0)
+
+
+def test_a_stored_tokenizer_with_octahedral_hats_decodes_to_the_values_that_it_did() -> None:
+    """Of 2-D fields, with cells that were given and a learned codebook; others are among the artifacts of 0.1."""
+    stored = Path(__file__).parents[1] / "fixtures" / "octahedral_flat"
+    tokenizer = registry.load(stored)
+    expected = read_tensors(stored.with_suffix(".safetensors"))
+    assert tokenizer.config.basis == "octahedral"
+    assert tokenizer.config.cells == (2, 2)
+    assert (tokenizer.encode(expected["weights"]) == expected["tokens"]).double().mean() > 0.9
+    values = evaluate(tokenizer.decoded_spec, tokenizer.decode(expected["tokens"]), expected["points"])
+    torch.testing.assert_close(values, expected["values"], atol=1e-4, rtol=1e-4)
+
+
+def test_a_decoded_field_is_small_in_each_region_and_its_mesh_that_of_the_whole_grid() -> None:
+    torch.manual_seed(0)
+    cells = Cells((2, 3, 4), mirror=True)
+    network = GridField(cells, 2, 8, "sdf", 0.1)
+    network.out.weight.data *= 20
+    box = Box(torch.zeros(1, 3), torch.tensor([[0.6, 0.7, 0.9]]))
+    weights = network.weights(torch.randn(1, len(cells.nodes(2)), 8), box)[0].detach()
+    field = Field(network.spec, weights)
+    weights[-1] -= field(uniform(2000, 3, seed=1) * box.half[0]).median()
+    line = torch.arange(8) / 4 - 0.875
+    restricted = restrict(field.spec, weights, torch.cartesian_prod(line, line, line), torch.full((3,), 0.125))
+    assert restricted is not None
+    assert len(cells.nodes(2)) > 2 * restricted[0].hidden[-3], "of the hats, those near a region"
+    assert all(few < most for few, most in zip(restricted[0].hidden[:-2], field.spec.hidden, strict=False))
+    found = field.mesh(48)
+    whole = mesh_from_grid(field(grid_points(49)).reshape((49,) * 3).numpy())
+    assert len(whole.faces) > 500
+    assert np.array_equal(found.faces, whole.faces)
+    assert found.vertices == pytest.approx(whole.vertices, abs=1e-4)
 
 
 def test_a_warp_without_strength_moves_nothing_and_none_folds_over() -> None:

@@ -11,6 +11,7 @@ from nfgen.fields.mlp import evaluate
 from nfgen.tokenizers.vq.bounding_box import STEP, Box, extent
 from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokenizers.vq.dataset import WarpedFields
+from nfgen.tokenizers.vq.gradients import RADIUS, gradient_loss, gradients, simplices
 from nfgen.tokenizers.vq.networks import raster
 from nfgen.tokenizers.vq.probes import grid_sight, probe, sight, signal
 from nfgen.tokenizers.vq.tokenizer import VQTokenizer
@@ -116,6 +117,37 @@ def test_the_loss_is_least_where_the_field_is_right(output: str) -> None:
     assert (loss(true) < loss(true - 0.02)).all()
     assert (loss(true) + 0.5 < loss(-true)).all()
     assert loss(true).shape == (5,)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_gradients_by_simplices_are_those_of_planes_exactly_and_of_spheres_nearly(dims: int) -> None:
+    places, normal = 0.6 + 0.3 * uniform(5, 40, dims), uniform(5, dims, 1, seed=1)
+    corners = simplices(places)
+    found = gradients((corners @ normal)[..., 0], dims)
+    torch.testing.assert_close(found, normal.mT.expand(5, 40, dims), atol=1e-4, rtol=0)
+    round_ = gradients(corners.norm(dim=-1), dims)
+    torch.testing.assert_close(round_, torch.nn.functional.normalize(places, dim=-1), atol=0.03, rtol=0)
+
+
+def test_the_gradient_loss_sees_a_ripple_that_the_loss_of_values_hardly_does() -> None:
+    # On either side of the plane z = 0, which has normals along z.
+    places = uniform(5, 100, 3) * torch.tensor([1.0, 1.0, 0.04])
+    points = simplices(places)
+    true = points[..., 2]
+    ripple = true + 0.005 * torch.sin(60 * points[..., 0])
+
+    def loss(distances: Tensor, targets: Tensor = true) -> Tensor:
+        return gradient_loss(distances, targets, 3, 0.1)
+
+    torch.testing.assert_close(loss(true), torch.zeros(5), atol=1e-4, rtol=0)
+    assert (loss(ripple) > 0.1).all()
+    values = [reconstruction_loss(distances, true, "sdf", 0.1) for distances in (true, ripple)]
+    assert (values[1] < values[0] + 0.05).all()
+    assert (loss(2 * true) > 0.9).all(), "an eikonal term, too"
+    torch.testing.assert_close(loss(true, 1.2 * true), torch.zeros(5), atol=1e-4, rtol=0)
+    # Far from the surface, and where the original has no sound gradient, nothing is asked.
+    assert torch.equal(loss(ripple, true + 0.2), torch.zeros(5))
+    assert torch.equal(loss(ripple, 3 * true), torch.zeros(5))
 
 
 @pytest.mark.parametrize(("output", "leans"), [("sdf", True), ("occupancy", True), ("brightness", False)])
@@ -243,11 +275,20 @@ def test_towards_the_end_of_a_training_shapes_are_left_more_and_more_as_they_are
     assert cut == 0
 
 
+@pytest.mark.parametrize("gradient_weight", [0.0, 1.0])
 def test_points_of_the_loss_are_near_the_surface_in_the_box_and_anywhere(
-    pool: WarpedFields, tiny_fields: FieldSet
+    gradient_weight: float, tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
+    config = replace(STILL, gradient_weight=gradient_weight)
+    pool = WarpedFields(tiny_fields, tokenizer.networks.encoder.probe_counts, config, generator())
+    pool.fill()
     batch = pool.draw()
     assert batch.points.shape == (6, 400, 3)
+    assert batch.corners == (200 if gradient_weight else 0)
+    if batch.corners:
+        corners = batch.points[:, : batch.corners].unflatten(1, (-1, 4))
+        from_middle = (corners - corners.mean(2, keepdim=True)).norm(dim=-1)
+        torch.testing.assert_close(from_middle, torch.full_like(from_middle, RADIUS), atol=1e-5, rtol=0)
     assert batch.read.shape == (6, len(pool.probes))
     fields = [
         next(i for i, values in enumerate(pool.values) if torch.equal(values.float(), read)) % len(tiny_fields)

@@ -12,6 +12,7 @@ from nfgen.fields.accuracy import TRUNCATION, judge_fields
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate
 from nfgen.fields.spec import FieldSpec
+from nfgen.tokenizers.weights.identity import IdentityConfig, IdentityTokenizer
 from nfgen.tokens.round_trip import FIGURES, token_report
 from nfgen.tokens.vocabulary import Vocabulary
 
@@ -113,6 +114,19 @@ def test_report_of_a_tokenizer(tiny_fields: FieldSet) -> None:
         for key, judged in (("before", before), ("after", after)):
             assert report[f"iou_{key}"][name] == pytest.approx(float(judged.iou.mean()), abs=1e-5)
             assert report[f"sdf_l1_{key}"][name] == pytest.approx(float(judged.sdf_l1.mean()), abs=1e-5)
+
+
+def test_a_round_trip_without_loss_keeps_slopes_and_normals_and_a_bad_one_does_not(tiny_fields: FieldSet) -> None:
+    heldout = torch.arange(12) % 3 == 0
+    exact = token_report(IdentityTokenizer(IdentityConfig()).fit(tiny_fields), tiny_fields, heldout)
+    signs = token_report(SignTokenizer(tiny_fields.spec), tiny_fields, heldout)
+    for part in ("train", "heldout"):
+        assert exact["eikonal_after"][part] == pytest.approx(exact["eikonal_before"][part], abs=1e-6)
+        assert signs["eikonal_before"][part] == pytest.approx(exact["eikonal_before"][part], abs=1e-6)
+        assert exact["normal_cosine"][part] == pytest.approx(1, abs=1e-5)
+        assert exact["normal_angle_95"][part] < 0.1
+        assert signs["normal_angle_median"][part] > 20
+        assert signs["normal_cosine"][part] < 0.9
 
 
 def test_report_without_held_out_fields_says_none(tiny_fields: FieldSet) -> None:

@@ -6,11 +6,11 @@ import re
 
 import numpy as np
 import pytest
+from markupsafe import escape
 from PIL import Image
 
 from nfgen.report.data_uris import COOL, WARM, code_map_uri, heat_map_uri
-from nfgen.viz.charts import Axis, Series, histogram, line_chart, scatter_chart
-from nfgen.viz.html import Html, tag
+from nfgen.viz.charts import Axis, Series, histogram, line_chart, scatter_plot
 
 HOSTILE = """<script>alert(1)</script>"'&<img src=x onerror=alert(2)>"""
 
@@ -34,7 +34,7 @@ def test_charts_bear_empty_and_single_values() -> None:
         [Series("flat", [1.0, 2.0], [0.0, 0.0])],
     ):
         assert "<svg" in line_chart(series, "t", "x", "y", marked=None)
-        assert "<svg" in scatter_chart(series, "t", "x", "y", diagonal=True)
+        assert "<svg" in scatter_plot(series, "t", "x", "y", diagonal=True).chart()
 
 
 def test_a_histogram_counts_every_value_once() -> None:
@@ -66,6 +66,10 @@ def test_codes_have_different_colours() -> None:
     assert len({tuple(color) for color in shown.tolist()}) == 12
 
 
-def test_elements_escape_text_and_attributes() -> None:
-    assert tag("b", HOSTILE, title=HOSTILE).count("<") == 2
-    assert tag("p", ["a", None, Html("<br>")], hidden=True, id=None) == "<p hidden>a<br></p>"
+def test_text_of_charts_is_escaped() -> None:
+    plain = [Series("a", [1.0, 2.0], [1.0, 2.0]), Series("b", [1.0], [2.0])]
+    hostile = [Series(HOSTILE, one.x, one.y) for one in plain]
+    for chart in (line_chart, lambda *given: scatter_plot(*given).chart()):
+        shown = chart(hostile, HOSTILE, HOSTILE, HOSTILE)
+        assert shown.count("<") == chart(plain, "t", "x", "y").count("<")
+        assert str(escape(HOSTILE)) in shown

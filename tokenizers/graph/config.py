@@ -16,15 +16,15 @@ class GraphConfig(VQConfig):
     the strengths of warps are those of shifts, as weights can follow no other warp exactly."""
 
     encoder_blocks: Annotated[int, Field(ge=1, le=256)] = 3
-    """Rounds of messages: with fewer than half as many as layers, some neurons never hear of each other."""
+    """Rounds of message passing; below half the number of layers, some neurons exchange no information."""
     learning_rate: PositiveFloat = 1e-3
     """Half of the probe encoder's: above, messages stop to carry anything."""
     edge_channels: PositiveInt = 8
-    """Numbers that stand for a weight between the blocks; `channels` is a multiple of it."""
+    """Channels of an edge; must divide `channels`."""
     node_points: Annotated[int, Field(ge=0, le=4096)] = 64
     """Points at which a neuron's excitation is part of its node; 0 = nodes and edges know the weights alone."""
     cut: Annotated[float, Field(ge=0, le=0)] = 0.0
-    """No other: the weights of two fields do not make those of one that is put together."""
+    """Must be 0: the weights of two fields cannot be merged into those of one."""
 
     @model_validator(mode="after")
     def _check_channels(self) -> Self:

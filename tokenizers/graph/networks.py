@@ -1,9 +1,10 @@
-"""The graph encoder: a field's weights as a graph, neurons its nodes and weights its edges (Kofinas et al. 2024,
-Graph Neural Networks for Learning Equivariant Representations of Neural Networks, https://arxiv.org/abs/2403.12143).
+"""The graph encoder: neurons of a field are nodes, its weights are edges.
 
-Messages run along all edges, both ways, and are summed: neurons of a hidden layer in another order give the same nodes
-in that order, block by block. Inputs and the output have embeddings of their own, as they have no symmetry; tokens ask
-all nodes at once and so do not depend on the order. Layers are fully connected, hence messages are dense products.
+After Kofinas et al. 2024, Graph Neural Networks for Learning Equivariant Representations of Neural Networks,
+https://arxiv.org/abs/2403.12143. Messages pass along all edges in both directions and are summed, so the network is
+equivariant to permutations of hidden neurons. Inputs and the output have embeddings of their own, as they have no such
+symmetry. Tokens attend to all nodes and so do not depend on the order. Layers are fully connected, hence messages are
+dense products.
 
 Dimension names: `fields`, `nodes` (of a layer), `channels`, `edges` (channels of an edge), `outputs` and `inputs` of a
 layer, `cells`.
@@ -24,95 +25,95 @@ from nfgen.tokenizers.vq.networks import Block, Cells, Encoder
 
 from .config import HEADS
 
-NUMBER = 32  # channels in which a bias, or a weight, is first read: a scalar needs kinks to be told from its neighbours
-POOLINGS = 2  # cells ask the nodes, think, and ask again
-SMALLEST_SPREAD = 1e-6  # of a tensor that is the same in all fields
+NUMBER = 32  # hidden channels of the embedding of a bias or a weight: nonlinear, to separate close values
+POOLINGS = 2  # cross-attention layers from cells to nodes
+SMALLEST_SPREAD = 1e-6  # lower bound for tensors that are equal in all fields
 
 Nodes = list[Float[Tensor, "fields nodes channels"]]
 """Inputs, then each hidden layer, then the output."""
 Edges = list[Float[Tensor, "fields edges outputs inputs"]]
-"""Of each layer of weights."""
+"""One tensor per layer of weights."""
 
 
 class GraphBlock(nn.Module):
-    """Edges hear their two ends, nodes hear their edges and neighbours, then think for themselves."""
+    """Updates edges from their two nodes, then nodes from messages along their edges, then nodes by an MLP."""
 
     def __init__(self, channels: int, edges: int) -> None:
         super().__init__()
         self.edges = edges
-        self.ask_norm, self.think_norm = nn.LayerNorm(channels), nn.LayerNorm(channels)
-        # For each node: as the end and as the start of an edge, and what it tells its followers and its predecessors.
-        self.ask = nn.Linear(channels, 4 * channels)
+        self.end_norm, self.mlp_norm = nn.LayerNorm(channels), nn.LayerNorm(channels)
+        # Per node: query as the end of an edge, key as its start, message to the next and to the previous layer.
+        self.ends = nn.Linear(channels, 4 * channels)
         self.mix = nn.Conv2d(edges, edges, 1)
         self.gather = nn.Linear(2 * channels, channels)
-        self.think = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+        self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
     def forward(self, nodes: Nodes, edges: Edges) -> tuple[Nodes, Edges]:
-        asked = [
-            rearrange(self.ask(self.ask_norm(layer)), "n v (r k d) -> r n k v d", r=4, k=self.edges) for layer in nodes
+        ends = [
+            rearrange(self.ends(self.end_norm(layer)), "n v (r k d) -> r n k v d", r=4, k=self.edges) for layer in nodes
         ]
-        pairs = list(itertools.pairwise(asked))
+        pairs = list(itertools.pairwise(ends))
         edges = [
             weight + self.mix(functional.gelu(weight + end[0] @ start[1].mT / math.sqrt(end.shape[-1])))
             for weight, (start, end) in zip(edges, pairs, strict=True)
         ]
-        silent = torch.zeros_like(asked[0][0]), torch.zeros_like(asked[-1][0])
+        zero_messages = torch.zeros_like(ends[0][0]), torch.zeros_like(ends[-1][0])
         followed = [
             weight @ start[2] / math.sqrt(weight.shape[3]) for weight, (start, _) in zip(edges, pairs, strict=True)
         ]
         preceded = [
             weight.mT @ end[3] / math.sqrt(weight.shape[2]) for weight, (_, end) in zip(edges, pairs, strict=True)
         ]
-        heard = zip(nodes, [silent[0], *followed], [*preceded, silent[1]], strict=True)
-        return [self._updated(node, torch.cat([front, back], dim=-1)) for node, front, back in heard], edges
+        messages = zip(nodes, [zero_messages[0], *followed], [*preceded, zero_messages[1]], strict=True)
+        return [self._updated(node, torch.cat([front, back], dim=-1)) for node, front, back in messages], edges
 
-    def _updated(self, nodes: Tensor, heard: Float[Tensor, "fields edges nodes both"]) -> Tensor:
-        nodes = nodes + self.gather(rearrange(heard, "n k v d -> n v (k d)"))
-        added: Tensor = self.think(self.think_norm(nodes))
+    def _updated(self, nodes: Tensor, messages: Float[Tensor, "fields edges nodes both"]) -> Tensor:
+        nodes = nodes + self.gather(rearrange(messages, "n k v d -> n v (k d)"))
+        added: Tensor = self.mlp(self.mlp_norm(nodes))
         return nodes + added
 
 
 class Pooling(nn.Module):
-    """Cells ask all nodes, then think."""
+    """Cross-attention from cells to all nodes, then an MLP."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.ask_norm, self.told_norm, self.think_norm = (nn.LayerNorm(channels) for _ in range(3))
-        self.ask, self.told = nn.Linear(channels, channels), nn.Linear(channels, 2 * channels)
+        self.query_norm, self.key_value_norm, self.mlp_norm = (nn.LayerNorm(channels) for _ in range(3))
+        self.query, self.key_value = nn.Linear(channels, channels), nn.Linear(channels, 2 * channels)
         self.write = nn.Linear(channels, channels)
-        self.think = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
+        self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
     def forward(
         self, cells: Float[Tensor, "fields cells channels"], nodes: Float[Tensor, "fields nodes channels"]
     ) -> Float[Tensor, "fields cells channels"]:
-        queries = rearrange(self.ask(self.ask_norm(cells)), "n q (h d) -> n h q d", h=HEADS)
-        keys, values = rearrange(self.told(self.told_norm(nodes)), "n v (r h d) -> r n h v d", r=2, h=HEADS)
-        heard = functional.scaled_dot_product_attention(queries, keys, values)
-        cells = cells + self.write(rearrange(heard, "n h q d -> n q (h d)"))
-        added: Tensor = self.think(self.think_norm(cells))
+        queries = rearrange(self.query(self.query_norm(cells)), "n q (h d) -> n h q d", h=HEADS)
+        keys, values = rearrange(self.key_value(self.key_value_norm(nodes)), "n v (r h d) -> r n h v d", r=2, h=HEADS)
+        attended = functional.scaled_dot_product_attention(queries, keys, values)
+        cells = cells + self.write(rearrange(attended, "n h q d -> n q (h d)"))
+        added: Tensor = self.mlp(self.mlp_norm(cells))
         return cells + added
 
 
-def excitations(
+def pre_activations(
     spec: FieldSpec, weights: Float[Tensor, "fields weights"], points: Float[Tensor, "points dims"]
 ) -> list[Float[Tensor, "fields nodes points"]]:
-    """What each neuron of each layer is worth at points, before its activation."""
+    """Pre-activations of all neurons, layer by layer, at points."""
     values = fourier_features(spec, points).T
     found: list[Tensor] = []
-    # In full precision: a signed distance is a small difference of large sums.
+    # Without autocast: a signed distance is a small difference of large sums.
     with torch.autocast(weights.device.type, enabled=False):
         for matrix, bias in unflatten(spec, weights):
-            told = matrix @ (ACTIVATIONS[spec.activation](values) if found else values)
+            told = matrix @ (ACTIVATIONS[spec.activations[len(found) - 1]](values) if found else values)
             values = told if bias is None else told + bias[..., None]
             found.append(values)
     return found
 
 
 class GraphEncoder(Encoder):
-    """Flat weights of fields, and their boxes, to one latent a cell, whatever the order of hidden neurons.
+    """Maps flat weights of fields and their boxes to one latent per cell, invariant to the order of hidden neurons.
 
-    A node holds its bias, its layer and the neuron's excitation at some points (the paper's probe features), if asked.
-    A cell knows its place in the box, and where the box is.
+    The features of a node are its bias, its layer and, if `points` > 0, the neuron's pre-activations at that many
+    points (the paper's probe features). The features of a cell are its position in the box, and the box.
     """
 
     def __init__(
@@ -135,7 +136,7 @@ class GraphEncoder(Encoder):
         self.weight = nn.ModuleList(
             nn.Sequential(nn.Linear(1, NUMBER), nn.GELU(), nn.Linear(NUMBER, edges)) for _ in spec.layers
         )
-        self.excitation = nn.Linear(points, channels) if points else None
+        self.pre_activation = nn.Linear(points, channels) if points else None
         self.blocks: nn.ModuleList = nn.ModuleList(GraphBlock(channels, edges) for _ in range(blocks))
         self.read_box = nn.Linear(2 * spec.dims, channels)
         self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
@@ -152,9 +153,9 @@ class GraphEncoder(Encoder):
         self.spread: Tensor
 
     def learn_scale(self, weights: Float[Tensor, "fields weights"]) -> None:
-        """Take mean and deviation of each tensor (of the first one: of each input's column) from fields.
+        """Set mean and standard deviation of each tensor from fields; in the first tensor, of each input column.
 
-        All neurons of a hidden layer share them, so that their order stays without meaning.
+        All neurons of a hidden layer share them, which keeps the equivariance.
         """
         means, deviations = [], []
         for index, (matrix, bias) in enumerate(unflatten(self.spec, weights)):
@@ -168,38 +169,38 @@ class GraphEncoder(Encoder):
             deviations.append((deviation.expand(shape), None if flat is None else flat[1]))
         self.offset.copy_(flatten(means)[0])
         self.scale.copy_(flatten(deviations)[0].clamp(min=SMALLEST_SPREAD))
-        if self.excitation is not None:
-            spread = [values.square().mean().sqrt() for values in excitations(self.spec, weights, self.points)]
+        if self.pre_activation is not None:
+            spread = [values.square().mean().sqrt() for values in pre_activations(self.spec, weights, self.points)]
             self.spread.copy_(torch.stack(spread).clamp(min=SMALLEST_SPREAD))
 
     def graph(self, weights: Float[Tensor, "fields weights"]) -> tuple[Nodes, Edges]:
-        """Nodes and edges before the first block."""
+        """Node and edge features before the first block."""
         layers = unflatten(self.spec, (weights - self.offset) / self.scale)
-        excited = excitations(self.spec, weights, self.points) if self.excitation is not None else []
+        values = pre_activations(self.spec, weights, self.points) if self.pre_activation is not None else []
         nodes: Nodes = [self.inputs.expand(len(weights), -1, -1)]
         edges: Edges = []
         for index, ((matrix, bias), embed, layer) in enumerate(zip(layers, self.weight, self.layers, strict=True)):
             number = matrix.new_zeros(matrix.shape[:2]) if bias is None else bias
             nodes.append(self.read(self.bias(number[..., None])) + layer)
-            if self.excitation is not None:
-                # Bounded, as the output grows without end far from the surface.
-                nodes[-1] = nodes[-1] + self.excitation(torch.tanh(excited[index] / self.spread[index]))
+            if self.pre_activation is not None:
+                # Bounded by tanh, as distances grow without bound away from the surface.
+                nodes[-1] = nodes[-1] + self.pre_activation(torch.tanh(values[index] / self.spread[index]))
             edges.append(rearrange(embed(matrix[..., None]), "n o i k -> n k o i"))
         return nodes, edges
 
     def nodes(self, weights: Float[Tensor, "fields weights"]) -> list[Nodes]:
-        """Nodes before the first block and after each one."""
+        """Node features before the first block and after each one."""
         nodes, edges = self.graph(weights)
-        every = [nodes]
+        history = [nodes]
         for block in self.blocks:
             nodes, edges = block(nodes, edges)
-            every.append(nodes)
-        return every
+            history.append(nodes)
+        return history
 
     def forward(
         self, weights: Float[Tensor, "fields weights"], box: Float[Tensor, "fields numbers"]
     ) -> Float[Tensor, "fields cells latent"]:
-        """Latents of flat weights and of the numbers of the box."""
+        """Latents of flat weights and boxes."""
         nodes = torch.cat(self.nodes(weights)[-1], dim=1)
         cells = self.read_box(box)[:, None] + self.place
         for pooling in self.poolings:

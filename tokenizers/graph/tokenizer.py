@@ -1,10 +1,10 @@
-"""The graph tokenizer: `vq` with another encoder, which reads a field's weights as a graph and does not probe it.
+"""The graph tokenizer: `vq` with an encoder that takes the weights as a graph instead of probing the field.
 
-    weights ──neurons are nodes, weights edges──▶ messages ──▶ bottleneck ──▶ tokens ──▶ decoder ──▶ plain MLP
+    weights ──neurons are nodes, weights edges──▶ messages ──▶ quantizer ──▶ tokens ──▶ decoder ──▶ plain MLP
 
-Neurons in another order give the same tokens, so that fields that were fitted from any random start will do.
-The box and its tokens, cells, bottleneck, decoder, decoded field and the loss in function space are those of `vq`: a
-field is evaluated coarsely to find its box, and the encoder reads the box beside the weights.
+Tokens are invariant to the order of hidden neurons, so fields may be fitted from any random initialisation. The box and
+its tokens, cells, quantizer, decoder, decoded field and the loss in function space are those of `vq`: a field is
+evaluated on a coarse grid to find its box, and the encoder takes the box beside the weights.
 """
 
 import torch
@@ -21,11 +21,12 @@ from nfgen.tokenizers.vq.warps import Warp
 
 from .config import GraphConfig
 from .networks import GraphEncoder
-from .weight_transforms import moved, movements
+from .stored_names import with_current_names
+from .weight_transforms import sample_transforms, transform_weights
 
 
 class GraphTokenizer(VQTokenizer):
-    """Fields to a few tokens and back, read as graphs of neurons; only of the spec that it was fitted on."""
+    """Fields as graphs of neurons to tokens and back; only fields of the spec that it was fitted on."""
 
     name = "graph"
     Config = GraphConfig
@@ -38,25 +39,28 @@ class GraphTokenizer(VQTokenizer):
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
         if isinstance(encoder, GraphEncoder):
             encoder.learn_scale(fields.weights)
-        return MovedFields(fields, encoder.probe_counts, self.config, generator)
+        return TransformedFields(fields, encoder.probe_counts, self.config, generator)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
         config, dims = self.config, self.spec.dims
-        return movements(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
+        return sample_transforms(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
-        return moved(spec, weights, warp), find_box(spec, grid_sight(spec, weights, warp))
+        return transform_weights(spec, weights, warp), find_box(spec, grid_sight(spec, weights, warp))
+
+    def _restore(self, tensors: dict[str, Tensor]) -> None:
+        super()._restore(with_current_names(tensors))
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
         self._check_weights(weights, spec)
 
 
-class MovedFields(WarpedFields):
-    """A pool of moved fields, of which the encoder reads weights."""
+class TransformedFields(WarpedFields):
+    """A pool of transformed fields, whose weights are the encoder's input."""
 
     def read(self, rows: Tensor) -> Tensor:
-        return moved(self.fields.spec, self.fields.weights[self.index[rows]], self.warps[rows])
+        return transform_weights(self.fields.spec, self.fields.weights[self.index[rows]], self.warps[rows])
 
     def _random_warps(self, count: int) -> Warp:
         dims = self.fields.spec.dims
-        return movements(count, dims, self.generator, strength=self.augment, mirror=self.config.mirrors(dims))
+        return sample_transforms(count, dims, self.generator, strength=self.augment, mirror=self.config.mirrors(dims))

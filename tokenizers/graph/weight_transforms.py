@@ -1,8 +1,8 @@
-"""Movements that a field's weights can follow exactly: mirroring the first axis, and shifts.
+"""Transforms of space that can be applied to a field's weights exactly: mirroring the first axis, and shifts.
 
-A warp of space changes what a field is worth, and in general no weights of the same architecture are worth that. Of
-Fourier features, however, a mirrored coordinate only flips the sines, and a shifted one mixes the sine and the cosine
-of each octave: both are linear, hence fold into the first layer. So whoever reads weights can be given new shapes, too.
+In general no weights of the same architecture represent a warped field. But with Fourier features, a mirrored
+coordinate only flips the signs of the sines, and a shift mixes the sine and the cosine of each octave. Both are linear
+and fold into the first layer. So encoders of weights can be trained on new shapes, too.
 """
 
 import math
@@ -17,23 +17,23 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.vq.warps import SHIFT, Warp
 
 
-def movements(count: int, dims: int, generator: torch.Generator, *, strength: float, mirror: bool) -> Warp:
-    """Random warps that only shift, and mirror if asked."""
+def sample_transforms(count: int, dims: int, generator: torch.Generator, *, strength: float, mirror: bool) -> Warp:
+    """Random shifts, mirrored at random if `mirror`."""
     still = Warp.random(count, dims, generator, strength=0.0, mirror=mirror)
     shift = (torch.rand(count, 1, dims, generator=generator) * 2 - 1) * SHIFT * strength
     return replace(still, shift=shift)
 
 
-def moved(
-    spec: FieldSpec, weights: Float[Tensor, "fields weights"], movement: Warp | None
+def transform_weights(
+    spec: FieldSpec, weights: Float[Tensor, "fields weights"], transform: Warp | None
 ) -> Float[Tensor, "fields weights"]:
-    """Weights of the fields `field(movement(points))`, for a movement of `movements`."""
-    if movement is None:
+    """Weights of the fields `field(transform(points))`, for a transform of `sample_transforms`."""
+    if transform is None:
         return weights
     (matrix, bias), *rest = unflatten(spec, weights)
-    shift = movement.shift[:, 0].to(weights)
+    shift = transform.shift[:, 0].to(weights)
     sign = torch.ones_like(shift)
-    sign[:, :1] = movement.sign.to(weights)
+    sign[:, :1] = transform.sign.to(weights)
     raw, sines, cosines = matrix.split(
         [spec.dims * spec.raw_coordinates, spec.dims * spec.frequencies, spec.dims * spec.frequencies], dim=2
     )
@@ -45,7 +45,7 @@ def moved(
         octaves = math.pi * 2.0 ** torch.arange(spec.frequencies).to(weights)
         angle = (octaves[:, None] * shift[:, None]).flatten(1)[:, None]
         flip = sign.repeat(1, spec.frequencies)[:, None]
-        # sin(a + b) and cos(a + b), where a turns round with the sign and b is the shift's angle.
+        # sin(a + b) and cos(a + b), where the sign flips a, and b is the angle of the shift.
         parts.append(flip * (sines * angle.cos() - cosines * angle.sin()))
         parts.append(sines * angle.sin() + cosines * angle.cos())
     return flatten([(torch.cat(parts, dim=2), bias), *rest])

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from nfgen.config import Configuration, require
+from nfgen.fields.spec import FieldSpec
 
 Kind = Literal["fsq", "vq", "residual", "lfq"]
 Level = Annotated[int, Field(ge=3)]
@@ -14,6 +15,7 @@ Size = Annotated[int, Field(ge=1, le=1 << 16)]
 Blocks = Annotated[int, Field(ge=1, le=256)]
 WarpStrength = Annotated[float, Field(ge=0, le=1.5)]
 """Beyond 1.5, space folds over."""
+Basis = Literal["spline", "octahedral"]
 
 MOST_CODES = 1 << 20
 """Of a codebook: more would neither be used nor fit a GPT's head."""
@@ -31,14 +33,17 @@ class VQConfig(Configuration):
     """Tokens of a cell."""
     bottleneck: Kind = "fsq"
     """`fsq` rounds numbers to levels; `vq`, `residual` and `lfq` as in the papers named in `bottleneck.py`."""
-    levels: Annotated[tuple[Level, ...], Field(min_length=1)] = (8, 5, 5, 5)
-    """FSQ levels of a token; their product is the number of codes (1,000: 9.97 bits a token)."""
+    levels: Annotated[tuple[Level, ...], Field(min_length=1)] = (12, 10, 10)
+    """FSQ levels of a token; their product is the number of codes (1,200: 10.2 bits a token)."""
     codebook: Annotated[int, Field(ge=2, le=MOST_CODES)] = 1024
     """Entries of a codebook, for all but FSQ (LFQ: a power of two)."""
     probes: Annotated[int, Field(ge=1, le=64)] | None = None
     """Probes along each axis of a cell; None = about 7,000 (2-D: 1,600) in all."""
     nodes: Annotated[int, Field(ge=1, le=16)] = 2
     """Basis functions of the decoded field along each axis of a cell."""
+    basis: Basis = "spline"
+    """Kind of these functions: smooth `spline` ones, or `octahedral` ones, with which surfaces look like quilts: for
+    tokenizers that were stored before there were others."""
     width: Size = 32
     """Neurons of the last two hidden layers of the decoded field."""
     channels: Size = 128
@@ -57,6 +62,8 @@ class VQConfig(Configuration):
     """Warped fields a step."""
     points: PositiveInt = 512
     """Points of each at which the loss is taken."""
+    gradient_weight: NonNegativeFloat = 2.0
+    """Weight of the error of the gradients near the surface in the loss, for signed distances; 0 = none."""
     learning_rate: PositiveFloat = 3e-3
     """Peak learning rate of Muon; AdamW takes half of it."""
     augment: WarpStrength = 0.5
@@ -84,6 +91,10 @@ class VQConfig(Configuration):
         require(self.bottleneck != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
         require(self.cells is None or len(self.cells) > 0, "cells", "must be positive", self.cells)
         return self
+
+    def learns_gradients(self, spec: FieldSpec) -> bool:
+        """Whether the gradients of fields of a spec are part of the loss."""
+        return self.gradient_weight > 0 and spec.output == "sdf"
 
     def mirrors(self, dims: int) -> bool:
         """Whether fields of so many dims are mirrored."""

@@ -17,6 +17,7 @@ from nfgen.runtime.progress import progress
 
 from .bounding_box import Box
 from .config import VQConfig
+from .gradients import simplices
 from .networks import centres
 from .probes import on_grid, probe, sight
 from .warps import Warp
@@ -26,6 +27,7 @@ POOL_COPIES, POOL_LIMIT = 8, 2048  # warped fields kept: 8 of each; 2,048 of 8,0
 POOL_REFRESHED = 4  # of them made anew each step: a tenth of the step's time, and none is ever seen often
 CUT_WITHIN = 0.3  # of the middle, of two shapes that are put together: then there is something on either side
 NEAR_SHARE, BOX_SHARE = 0.85, 0.1  # of the points of the loss near the surface, anywhere in the box; others anywhere
+SIMPLEX_SHARE = 0.5  # of all points are the corners of simplices, where distances have gradients to be learned
 NEAR_SIGNAL = 0.4  # |signal| of a probe that counts as near the surface: within 0.42 truncations
 FAR_WEIGHT = 1e-4  # so that a field without a surface can be drawn from, too
 # At the end of a training shapes had better be as they will be met: warps become milder, fewer shapes are cut.
@@ -39,6 +41,8 @@ class Batch(NamedTuple):
     """What the encoder reads of each field."""
     box: Box
     points: Float[Tensor, "batch points dims"]
+    """The first of them are the corners of simplices, see `gradients`."""
+    corners: int
     targets: Float[Tensor, "batch points"]
 
 
@@ -97,22 +101,29 @@ class WarpedFields:
         """What the encoder reads, boxes, points, and the fields' outputs there."""
         rows = self._random(self.size, self.config.batch_size)
         values, box = self.values[rows].float(), self.boxes[rows]
-        points = self._points(values, box)
-        return Batch(self.read(rows), box, points, self.see(rows, points))
+        points, corners = self._points(values, box)
+        return Batch(self.read(rows), box, points, corners, self.see(rows, points))
 
     def read(self, rows: Int[Tensor, "chosen"]) -> Float[Tensor, "chosen read"]:
         """What the encoder reads of some of the pool: their signals at the probes."""
         return self.values[rows].float()
 
-    def _points(self, values: Float[Tensor, "batch probes"], box: Box) -> Float[Tensor, "batch points dims"]:
+    def _points(
+        self, values: Float[Tensor, "batch probes"], box: Box
+    ) -> tuple[Float[Tensor, "batch points dims"], int]:
+        """Where the loss is taken, and how many of these are the corners of simplices."""
         count, dims = self.config.points, self.probes.shape[1]
-        near, inner = int(count * NEAR_SHARE), int(count * BOX_SHARE)
+        places = int(count * SIMPLEX_SHARE / (dims + 1)) if self.config.learns_gradients(self.fields.spec) else 0
+        corners = places * (dims + 1)
+        inner, anywhere = int(count * BOX_SHARE), int(count * (1 - NEAR_SHARE - BOX_SHARE))
+        near = count - corners - inner - anywhere + places
         likelihood = (values.abs() < NEAR_SIGNAL) + FAR_WEIGHT
         chosen = self.probes[torch.multinomial(likelihood, near, replacement=True, generator=self.generator)]
         spacing = 1 - self.probes.amax(0)  # half a spacing lies between the last probe and the side of the box
         chosen = chosen + 2 * spacing * self._uniform(*chosen.shape)
         placed = box.place(torch.cat([chosen, self._uniform(len(values), inner, dims)], dim=1))
-        return torch.cat([placed, self._uniform(len(values), count - near - inner, dims)], dim=1)
+        around = simplices(placed[:, :places])
+        return torch.cat([around, placed[:, places:], self._uniform(len(values), anywhere, dims)], dim=1), corners
 
     def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
         spec, truncation = self.fields.spec, self.config.truncation

@@ -1,9 +1,8 @@
-"""The base field of the VQ tokenizer: a plain ReLU MLP whose second layer is a grid of local basis functions.
+"""The base field of the VQ tokenizer: a plain MLP whose first layers are a basis of hats, one a node of a grid.
 
-    layer 1   kinks of each coordinate at the node positions                             fixed, seen from the box
-    layer 2   one bump a node, an octahedron around it: relu(1 - sum_a |x_a - node_a| / reach_a)           fixed
-    layer 3   sums of bumps: one row of weights a node                                                   decoded
-    layer 4   and the output                                                                     learned, shared
+    fixed layers          hats of the nodes, seen from the box               `hat_basis`
+    hidden layer          sums of hats: one row of weights a node            decoded
+    hidden layer, output                                                     learned, shared
 
 So the rows are a feature grid, read by an MLP, and yet all of it is one ordinary field of `spec`: nothing has to be
 approximated when a shape's rows are written into its weights. A row acts near its node only.
@@ -11,46 +10,44 @@ approximated when a shape's rows are written into its weights. A row acts near i
 
 import functools
 import math
-from typing import NamedTuple
 
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor, nn
-from torch.nn import functional
 
-from nfgen.fields.mlp import flatten
-from nfgen.fields.spec import FieldSpec, Output
+from nfgen.config import require
+from nfgen.fields.mlp import ACTIVATIONS, flatten
+from nfgen.fields.spec import MOST_NEURONS, Activation, FieldSpec, Output
 
 from .bounding_box import Box
+from .hat_basis import BASES, Basis, HatBasis
 from .networks import Cells
 
-REACH = 2.2  # radius of a bump in node spacings: every point lies inside about a dozen of them
-PASS_SHIFT = 2.0  # relu(x + 2) - 2 = x wherever bumps reach: one neuron hands a coordinate on unchanged
+UPPER: dict[Basis, Activation] = {"spline": "gelu", "octahedral": "relu"}
+"""Activation of the layers above the hats: of smooth hats a smooth one makes smooth surfaces."""
 
 
-class LocalField(nn.Module):
+class GridField(nn.Module):
     """The shared part of all decoded fields.
 
     Args:
         cells: how the box is cut.
         per_cell: nodes along each axis of a cell.
-        width: neurons of layers 3 and 4, hence numbers in a row.
+        width: neurons of the last two hidden layers, hence numbers in a row.
         output: kind of field to decode to.
         truncation: distance at which signed distances saturate; scales the output of the other kinds.
+        basis: kind of hats.
     """
 
-    def __init__(self, cells: Cells, per_cell: int, width: int, output: Output, truncation: float) -> None:
+    def __init__(
+        self, cells: Cells, per_cell: int, width: int, output: Output, truncation: float, basis: Basis = "spline"
+    ) -> None:
         super().__init__()
-        self.cells, self.per_cell = cells, per_cell
+        self.cells, self.per_cell, self.width, self.output, self.basis = cells, per_cell, width, output, basis
+        # What `spec` would refuse, before the layers are made: the hats, and about twice the kinks along all axes.
         counts = cells.across(per_cell)
-        self.spec = FieldSpec(
-            dims=len(counts),
-            frequencies=0,
-            hidden=(sum(counts) + len(counts), math.prod(counts), width, width),
-            activation="relu",
-            output_bias=True,
-            output=output,
-        )
+        wanted = f"must make at most {MOST_NEURONS:,} basis functions in all"
+        require(max(math.prod(counts), 4 * sum(counts)) <= MOST_NEURONS, "nodes", wanted, per_cell)
         # tanh(distance / truncation) and 1 - 2 sigmoid(logit) are the same signal, positive outside.
         self.gain = 1.0 if output == "sdf" else -2.0 / truncation
         self.sum_bias = nn.Parameter(torch.zeros(width))
@@ -63,60 +60,42 @@ class LocalField(nn.Module):
 
     @functools.cached_property
     @torch.inference_mode(mode=False)  # or what is kept could not be trained with later
-    def hats(self) -> "Hats":
-        """The two layers that are the same for all shapes."""
-        return hats(self.cells.nodes(self.per_cell), self.cells.across(self.per_cell))
+    def hats(self) -> HatBasis:
+        """The layers that are the same for all shapes."""
+        return BASES[self.basis](self.cells, self.per_cell)
+
+    @functools.cached_property
+    def spec(self) -> FieldSpec:
+        """Architecture of the decoded fields."""
+        fixed = self.hats.layers
+        return FieldSpec(
+            dims=len(self.cells.counts),
+            frequencies=0,
+            hidden=(*(len(layer.bias) for layer in fixed), self.width, self.width),
+            activation=(*(layer.activation for layer in fixed), UPPER[self.basis], UPPER[self.basis]),
+            output_bias=True,
+            output=self.output,
+        )
 
     def forward(
         self, rows: Float[Tensor, "fields nodes width"], box: Box, points: Float[Tensor, "fields points dims"]
     ) -> Float[Tensor, "fields points"]:
         """Signed distances at each field's own points of space: what `weights` evaluates to, but for the gain."""
-        with torch.no_grad():
-            bumps = functional.relu(functional.linear(box.within(points), self.hats.first_matrix, self.hats.first_bias))
-            bumps = functional.relu(functional.linear(bumps, self.hats.bump_matrix, self.hats.bump_bias))
-        hidden = functional.relu(torch.baddbmm(self.sum_bias.to(bumps.dtype), bumps, rows.to(bumps.dtype)))
-        values: Tensor = self.out(functional.relu(self.mix(hidden)))
+        activate = ACTIVATIONS[UPPER[self.basis]]
+        sums = self.hats.interpolate(rows, box.within(points))
+        values: Tensor = self.out(activate(self.mix(activate(sums + self.sum_bias))))
         return values[..., 0]
 
     def weights(self, rows: Float[Tensor, "fields nodes width"], box: Box) -> Float[Tensor, "fields weights"]:
         """Flat weights of `spec`: the way into the box's frame is part of the first layer."""
-        first = self.hats.first_matrix / box.half[:, None]
+        (matrix, bias, _), *others = self.hats.layers
+        first = matrix / box.half[:, None]
         layers = [
-            (first, self.hats.first_bias - (first @ box.centre[..., None])[..., 0]),
-            (self.hats.bump_matrix, self.hats.bump_bias),
+            (first, bias - (first @ box.centre[..., None])[..., 0]),
+            *((layer.matrix, layer.bias) for layer in others),
             (rows.mT, self.sum_bias),
             (self.mix.weight, self.mix.bias),
             (self.out.weight * self.gain, self.out.bias * self.gain),
         ]
         count = len(rows)
         return flatten([(matrix.expand(count, -1, -1), bias.expand(count, -1)) for matrix, bias in layers])
-
-
-class Hats(NamedTuple):
-    """Weights of the first two layers."""
-
-    first_matrix: Float[Tensor, "kinks dims"]
-    first_bias: Float[Tensor, "kinks"]
-    bump_matrix: Float[Tensor, "nodes kinks"]
-    bump_bias: Float[Tensor, "nodes"]
-
-
-def hats(nodes: Int[Tensor, "nodes dims"], counts: tuple[int, ...]) -> Hats:
-    """The layers that make bumps at nodes, which stand at 0 … counts - 1 along each axis of the box.
-
-    Of |x - t| = 2 relu(x - t) - x + t, layer 1 computes relu(x - t) for all node positions t, and relu(x + 2) for x.
-    """
-    number, dims = nodes.shape
-    matrix, bias = torch.zeros(sum(counts) + dims, dims), torch.zeros(sum(counts) + dims)
-    bumps, bump_bias = torch.zeros(number, sum(counts) + dims), torch.ones(number)
-    start = 0
-    for axis, count in enumerate(counts):
-        positions = (torch.arange(count) + 0.5) / count * 2 - 1
-        reach = REACH * 2 / count
-        matrix[start : start + count + 1, axis] = 1
-        bias[start : start + count + 1] = torch.cat([torch.tensor([PASS_SHIFT]), -positions])
-        bumps[:, start] = 1 / reach
-        bumps[torch.arange(number), start + 1 + nodes[:, axis]] = -2 / reach
-        bump_bias -= (PASS_SHIFT + positions[nodes[:, axis]]) / reach
-        start += count + 1
-    return Hats(matrix, bias, bumps, bump_bias)

@@ -3,7 +3,7 @@
     field ──find its box, evaluate at probes──▶ encoder ──▶ bottleneck ──▶ tokens ──▶ decoder ──▶ rows ──▶ plain MLP
 
 The encoder sees what a field is worth and never its weights: neurons in another order, or another architecture with the
-same values, give the same tokens. What is decoded is an ordinary field of `decoded_spec`, see `local_field`.
+same values, give the same tokens. What is decoded is an ordinary field of `decoded_spec`, see `grid_field`.
 
 The first tokens say the box, an axis each (`box.py`). Then come the cells of the box in raster order, layer by layer
 from the ground up, and the slots of a cell side by side.
@@ -16,6 +16,7 @@ each of torch's threads encodes fields of its own.
 import itertools
 import math
 import warnings
+from typing import Any
 
 import torch
 from einops import rearrange
@@ -36,7 +37,7 @@ from nfgen.tokens.vocabulary import Vocabulary
 from .bounding_box import INTERVALS, Box
 from .config import VQConfig
 from .dataset import WarpedFields
-from .grid_field import LocalField
+from .grid_field import GridField
 from .latent_optimization import refine
 from .networks import Cells, Decoder, Encoder, ProbeEncoder
 from .probes import find_box, grid_sight, probe
@@ -127,7 +128,7 @@ class VQTokenizer(Tokenizer):
             self._encoder(cells, bottleneck.width, probes),
             bottleneck,
             Decoder(*sizes, config.decoder_blocks, config.nodes**dims, config.width),
-            LocalField(cells, config.nodes, config.width, self.spec.output, config.truncation),
+            GridField(cells, config.nodes, config.width, self.spec.output, config.truncation, config.basis),
         )
 
     # Another encoder replaces the next four; all else is the same for it.
@@ -273,6 +274,10 @@ class VQTokenizer(Tokenizer):
         own["cells"] = torch.tensor(self._counts)
         # Tensors that share memory cannot be stored, hence the clones.
         return own | {f"networks.{key}": value.clone() for key, value in self.networks.state_dict().items()}
+
+    @classmethod
+    def _stored_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
+        return {"basis": "octahedral", **settings}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         self._counts = tuple(tensors["cells"].tolist())

@@ -17,7 +17,8 @@ from nfgen.runtime.signals import uninterrupted
 from .checkpoint import CheckPoint
 from .config import VQConfig
 from .dataset import Batch, WarpedFields
-from .grid_field import LocalField
+from .gradients import gradient_loss
+from .grid_field import GridField
 from .networks import Decoder, Encoder
 from .probes import signal
 from .quantizers import Bottleneck
@@ -36,7 +37,7 @@ SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted 
 class VQNetworks(nn.Module):
     """Everything of the tokenizer that is learned."""
 
-    def __init__(self, encoder: Encoder, bottleneck: Bottleneck, decoder: Decoder, field: LocalField) -> None:
+    def __init__(self, encoder: Encoder, bottleneck: Bottleneck, decoder: Decoder, field: GridField) -> None:
         super().__init__()
         self.encoder, self.bottleneck, self.decoder, self.field = encoder, bottleneck, decoder, field
 
@@ -99,7 +100,7 @@ def _step(
 ) -> float | None:
     """One step of the optimizers, and its loss; None, and nothing done to the weights, if that is not finite."""
     pool.refresh(done)
-    loss = function_loss(networks, pool.draw(), config.truncation)
+    loss = function_loss(networks, pool.draw(), config)
     for optimizer in optimizers:
         optimizer.zero_grad()
     loss.backward()
@@ -111,15 +112,21 @@ def _step(
     return loss.item()
 
 
-def function_loss(networks: VQNetworks, batch: Batch, truncation: float) -> Float[Tensor, ""]:
-    """L1 of the signal, cross-entropy of inside and outside, and the bottleneck's own term."""
+def function_loss(networks: VQNetworks, batch: Batch, config: VQConfig) -> Float[Tensor, ""]:
+    """L1 of the signal, cross-entropy of inside and outside, error of the gradients near the surface, and the
+    bottleneck's own term."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
         latents = networks.encoder(batch.read, batch.box.numbers)
     quantised = networks.bottleneck(latents.float())
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
         rows = networks.decoder(quantised.latents, batch.box.numbers)
-        distances = networks.field(rows, batch.box, batch.points)
-    loss = reconstruction_loss(distances.float(), batch.targets, networks.field.spec.output, truncation)
+    # In full precision: gradients are small differences of distances.
+    distances = networks.field(rows.float(), batch.box, batch.points)
+    loss = reconstruction_loss(distances, batch.targets, networks.field.output, config.truncation)
+    if batch.corners:
+        near, dims = slice(0, batch.corners), batch.points.shape[-1]
+        error = gradient_loss(distances[:, near], batch.targets[:, near], dims, config.truncation)
+        loss = loss + config.gradient_weight * error
     return loss.mean() + quantised.loss
 
 

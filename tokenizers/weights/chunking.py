@@ -1,4 +1,4 @@
-"""How flat weights are cut into the units that become tokens: single weights, chunks, or neuron rows."""
+"""Splits flat weights into units, one per token: single weights, chunks, or neuron rows."""
 
 import torch
 from einops import rearrange
@@ -14,7 +14,7 @@ from .config import Unit
 
 
 class Units:
-    """A cut of flat weights [N, P] into [N, length, width]; the numbers that pad the last or shorter units are zeros.
+    """Splits flat weights [N, P] into [N, length, width]; shorter units are padded with zeros.
 
     Raises:
         ConfigError: if a chunk is larger than the field.
@@ -24,30 +24,30 @@ class Units:
         if unit == "chunk" and chunk > spec.size:
             raise ConfigError(f"a chunk of {chunk} is larger than the field's {spec.size} weights", "lower chunk")
         self._size = spec.size
-        self.places = _places(spec, unit, chunk)
-        flat = self.places.flatten()
-        self._back = torch.empty(spec.size + 1, dtype=torch.int64)
-        self._back[flat] = torch.arange(len(flat))
+        self.indices = _indices(spec, unit, chunk)
+        flat = self.indices.flatten()
+        self._inverse = torch.empty(spec.size + 1, dtype=torch.int64)
+        self._inverse[flat] = torch.arange(len(flat))
 
     @property
     def length(self) -> int:
-        return len(self.places)
+        return len(self.indices)
 
     @property
     def width(self) -> int:
-        return self.places.shape[1]
+        return self.indices.shape[1]
 
     def split(self, values: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields units width"]:
-        """Cut into units."""
-        return functional.pad(values, (0, 1))[:, self.places]
+        """Split into units."""
+        return functional.pad(values, (0, 1))[:, self.indices]
 
     def join(self, units: Float[Tensor, "fields units width"]) -> Float[Tensor, "fields weights"]:
-        """The inverse of `split`; what stands in the padding is dropped."""
-        return rearrange(units, "n l w -> n (l w)")[:, self._back[: self._size]]
+        """The inverse of `split`; values in the padding are dropped."""
+        return rearrange(units, "n l w -> n (l w)")[:, self._inverse[: self._size]]
 
 
-def _places(spec: FieldSpec, unit: Unit, chunk: int) -> Int[Tensor, "units width"]:
-    """The place in flat weights of each number of each unit; P, one past the end, is padding."""
+def _indices(spec: FieldSpec, unit: Unit, chunk: int) -> Int[Tensor, "units width"]:
+    """Index into flat weights of each number of each unit; P, one past the end, is padding."""
     numbers = torch.arange(spec.size)
     if unit == "row":
         rows = neuron_rows(spec, numbers[None])

@@ -22,23 +22,23 @@ from .code_grid import distinct_codes
 from .config import CodebookConfig
 from .normalization import Scaling
 
-SCORES_AT_ONCE = 1 << 22  # 32 MB of float64: the nearest code is sought in bounded memory
-KMEANS_VECTORS_A_CODE = 32  # in the first batch, on which k-means runs
+SCORES_AT_ONCE = 1 << 22  # 32 MB of float64 in the search for nearest codes
+KMEANS_VECTORS_PER_CODE = 32  # in the first batch, on which k-means runs
 KMEANS_DISTANCES = 1 << 25  # 128 MB; with thousands of codes the first batch is smaller
-KMEANS_ROUNDS = 10  # twice as many gain nothing that the moving averages do not (IoU 0.545 and 0.544 on unseen chairs)
-DEAD_SHARE = 0.1  # a code seen less often than this share of the mean is moved to a vector of the batch
+KMEANS_ROUNDS = 10  # 20 rounds are no better after the moving averages (IoU 0.545 and 0.544 on unseen chairs)
+DEAD_SHARE = 0.1  # codes used less often than this share of the mean are replaced by vectors of the batch
 COLLAPSED_SHARE = 0.1
 
 
 class CodebookTokenizer(Tokenizer):
-    """Vectors become the nearest code; at depth q the nearest to what levels 0 … q - 1 left (SoundStream, algorithm 1).
+    """Each vector becomes its nearest code; level q quantizes the residual of level q - 1 (SoundStream, algorithm 1).
 
-    Neuron rows have codebooks for each layer (at the same bits a field this kept an IoU of 0.57 on unseen chairs, one
-    for all layers 0.52); chunks and single weights have one for the whole field. A field's tokens are its vectors in
-    order, the levels of a vector side by side. Every codebook has ids of its own; `allowed` says which may stand where.
+    Neuron rows have codebooks per layer (at equal bits per field, IoU on unseen chairs is 0.57 with codebooks per layer
+    and 0.52 with common ones); chunks and single weights share codebooks over the whole field. A field's tokens are its
+    vectors in order, the levels of a vector side by side. Every codebook has ids of its own; `allowed` is the mask.
 
-    At depth 1 `encode(decode(t)) == t` for every allowed sequence, unless the last chunk is padded. Residual codes do
-    not promise it, as another path may lead nearer.
+    At depth 1 `encode(decode(t)) == t` for every allowed sequence, unless the last chunk is padded. Residual codes have
+    no such guarantee, as another path may be closer.
     """
 
     name = "codebook"
@@ -52,8 +52,8 @@ class CodebookTokenizer(Tokenizer):
         step = self._scaling.grid_step(vectors, units.width)
         books: list[Tensor] = []
         with progress(len(self._groups()) * config.steps, "codebook", "step") as bar:
-            for group, places in enumerate(self._groups()):
-                some = rearrange(vectors[:, places], "n l w -> (n l) w")
+            for group, here in enumerate(self._groups()):
+                some = rearrange(vectors[:, here], "n l w -> (n l) w")
                 learned = _learn(some, config, config.seed + group, bar.update)
                 books += [distinct_codes(book, step) for book in learned]
         self._set(books)
@@ -68,7 +68,7 @@ class CodebookTokenizer(Tokenizer):
         self._ranges = [ranges[i : i + self.config.depth] for i in range(0, len(ranges), self.config.depth)]
 
     def _groups(self) -> list[slice]:
-        """The units that share codebooks, as slices of the length."""
+        """Units with common codebooks, as slices of the length."""
         if self.config.unit != "row":
             return [slice(0, None)]
         ends = torch.tensor([layer.outputs for layer in self.spec.layers]).cumsum(0).tolist()
@@ -76,13 +76,13 @@ class CodebookTokenizer(Tokenizer):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """`depth` tokens a vector; ranges say which codebook stands where."""
+        """`depth` tokens per vector; `ranges` holds the codebook of each."""
         self._check_fitted()
         groups = self._groups()
         ranges = [
             pair
             for here, pairs in zip(groups, self._ranges, strict=True)
-            for _ in range(len(self._units.places[here]) if len(groups) > 1 else 1)
+            for _ in range(len(self._units.indices[here]) if len(groups) > 1 else 1)
             for pair in pairs
         ]
         return Vocabulary(
@@ -100,16 +100,16 @@ class CodebookTokenizer(Tokenizer):
         vectors = self._units.split(self._scaling.apply(weights))
         tokens = torch.empty(*vectors.shape[:2], self.config.depth, dtype=torch.int64)
         for here, pairs in zip(self._groups(), self._ranges, strict=True):
-            left = rearrange(vectors[:, here], "n l w -> (n l) w").double()
+            residual = rearrange(vectors[:, here], "n l w -> (n l) w").double()
             for level, (start, end) in enumerate(pairs):
                 book = self._codes[start:end].double()
-                nearest = _nearest(left, book)
-                left = left - book[nearest]
+                nearest = _nearest(residual, book)
+                residual = residual - book[nearest]
                 tokens[:, here, level] = rearrange(nearest + start, "(n l) -> n l", l=vectors[:, here].shape[1])
         return rearrange(tokens, "n l q -> n (l q)")
 
     def decode(self, tokens: Int[Tensor, "fields tokens"]) -> Float[Tensor, "fields weights"]:
-        """Weights [N, P]: the codes of each vector summed."""
+        """Weights [N, P]: sums of the codes of each vector."""
         self._check_tokens(tokens)
         levels = rearrange(tokens, "n (l q) -> q n l", q=self.config.depth)
         total = self._codes[levels[0]]
@@ -118,12 +118,12 @@ class CodebookTokenizer(Tokenizer):
         return self._scaling.undo(self._units.join(total))
 
     def code_vectors(self) -> Float[Tensor, "codes width"]:
-        """Of all codebooks, one after the other; in units of scaled weights."""
+        """All codebooks, concatenated; in units of scaled weights."""
         self._check_fitted()
         return self._codes
 
     def tensors(self) -> dict[str, Tensor]:
-        """The codes [codes, width], how many each codebook has, and offset and scale of each weight."""
+        """The codes [codes, width], the sizes of the codebooks, and offset and scale of each weight."""
         self._check_fitted()
         sizes = torch.tensor([len(book) for book in self._books])
         return {"codes": self._codes, "sizes": sizes} | self._scaling.tensors()
@@ -137,11 +137,11 @@ class CodebookTokenizer(Tokenizer):
 
     def _warn_if_collapsed(self, weights: Tensor) -> None:
         used = len(torch.unique(self.encode(weights)))
-        counts = [len(weights) * len(self._units.places[here]) for here in self._groups()]
+        counts = [len(weights) * len(self._units.indices[here]) for here in self._groups()]
         possible = self.config.depth * sum(min(self.config.codes, count) for count in counts)
         if used < COLLAPSED_SHARE * possible:
             warnings.warn(
-                f"the codebook has collapsed: {used} of {possible} codes are in use, since the fields barely differ; "
+                f"the codebook has collapsed: {used} of {possible} codes are in use, as the fields barely differ; "
                 "use fewer codes or less depth, or fields that differ more (fitted longer, with a weaker pull)",
                 CollapsedCodebookWarning,
                 stacklevel=4,
@@ -151,11 +151,11 @@ class CodebookTokenizer(Tokenizer):
 def _learn(
     vectors: Float[Tensor, "vectors width"], config: CodebookConfig, seed: int, on_step: Callable[[int], None]
 ) -> Float[Tensor, "depth codes width"]:
-    """Codebooks of all levels: k-means on the first batch, then moving averages, in which dead codes are revived."""
-    # The library draws from torch's own generator: keep the caller's as it was.
+    """Codebooks of all levels: k-means on the first batch, then moving averages with replacement of dead codes."""
+    # The library uses torch's global generator: restore its state.
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         torch.manual_seed(seed)
-        most = max(config.codes, min(KMEANS_VECTORS_A_CODE * config.codes, KMEANS_DISTANCES // config.codes))
+        most = max(config.codes, min(KMEANS_VECTORS_PER_CODE * config.codes, KMEANS_DISTANCES // config.codes))
         first = vectors[torch.randperm(len(vectors))[:most]]
         count = min(config.codes, len(torch.unique(first, dim=0)))
         quantizer = ResidualVQ(
@@ -177,7 +177,7 @@ def _learn(
 
 
 def _nearest(vectors: Float[Tensor, "vectors width"], book: Float[Tensor, "codes width"]) -> Int[Tensor, "vectors"]:
-    """The exact nearest of sorted codes; in float32 the expanded square would lose what tells near codes apart."""
+    """Index of the nearest of sorted codes, in float64: in float32 the expanded square cannot separate close codes."""
     if book.shape[1] == 1:
         return torch.bucketize(vectors[:, 0].contiguous(), (book[1:, 0] + book[:-1, 0]) / 2)
     half_squares = book.square().sum(1) / 2

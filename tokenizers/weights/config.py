@@ -15,11 +15,11 @@ class IdentityConfig(Configuration):
     """How weights become continuous tokens."""
 
     target: Target = "delta"
-    """Tokenise weights, or their delta from the base (weights where there is no base)."""
+    """Tokenize weights, or their delta from the base (weights if there is no base)."""
     normalise: Normalise = "entry"
     """Mean 0 and deviation 1 for each weight, for each tensor of the field, or not at all."""
     unit: Unit = "row"
-    """One token a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
+    """One token is a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
     chunk: PositiveInt = 32
     """Weights of one token where the unit is a chunk."""
 
@@ -28,11 +28,11 @@ class HistogramConfig(Configuration):
     """How the values are placed that weights are rounded to."""
 
     target: Target = "delta"
-    """Tokenise weights, or their delta from the base (weights where there is no base)."""
+    """Tokenize weights, or their delta from the base (weights if there is no base)."""
     bins: Annotated[int, Field(ge=2, le=1 << 16)] = 256
     """Number of values."""
     kind: Literal["uniform", "quantile", "lloyd-max"] = "lloyd-max"
-    """Evenly from the smallest to the largest; means of bins of equal counts; or those of least squared error."""
+    """Placement: evenly from smallest to largest; means of bins of equal counts; or least squared error."""
     scope: Literal["global", "tensor"] = "tensor"
     """One set of values for all weights, or one for each tensor of the field."""
     seed: NonNegativeInt = 0
@@ -43,15 +43,15 @@ class CodebookConfig(Configuration):
     """What is quantised, by how many codes, and how they are learned."""
 
     target: Target = "delta"
-    """Tokenise weights, or their delta from the base (weights where there is no base)."""
+    """Tokenize weights, or their delta from the base (weights if there is no base)."""
     normalise: Normalise = "tensor"
     """Before distances are measured: mean 0 and deviation 1 of each weight, of each tensor, or not at all."""
     unit: Unit = "row"
-    """One vector a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
+    """One vector is a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
     chunk: PositiveInt = 8
     """Weights of one vector where the unit is a chunk."""
     codes: Annotated[int, Field(ge=2, le=1 << 14)] = 1024
-    """Codes of each codebook."""
+    """Size of each codebook."""
     depth: PositiveInt = 1
     """Tokens of one vector: 1 = vector quantisation; more = residual, each level quantises what the last one left."""
     steps: NonNegativeInt = 50

@@ -1,4 +1,4 @@
-"""`histogram`: every weight becomes the nearest of a few values, one token a weight."""
+"""`histogram`: scalar quantization, one token per weight."""
 
 import numpy as np
 import torch
@@ -14,16 +14,16 @@ from .code_grid import distinct_codes
 from .config import HistogramConfig
 from .normalization import Scaling, tensor_slices
 
-MOST_VALUES = 1 << 22  # to place the points on: the error of a bin's mean is then far below the bin's width
-LLOYD_ROUNDS = 2000  # each costs two searches of `bins` values; the companded start is near the end already
-QUANTILES = 4096  # that tell the density for the companded start
+MOST_VALUES = 1 << 22  # used to place the points; the error of a bin's mean is far below the bin's width
+LLOYD_ROUNDS = 2000  # cheap: each searches `bins` values twice; the companded start is close to the optimum
+QUANTILES = 4096  # from which the density is estimated for the companded start
 
 
 class HistogramTokenizer(Tokenizer):
-    """Scalar quantisation: token b stands for the b-th smallest value; weights beyond the ends go to the end values.
+    """Scalar quantization: token b is the b-th smallest value; weights outside the range go to the nearest end.
 
-    `encode(decode(t)) == t` for every sequence of codes. Where a tensor has fewer different values than bins (equal
-    weights), the spare codes decode to values just above its largest.
+    `encode(decode(t)) == t` for every sequence of codes. If a tensor has fewer distinct values than bins, the spare
+    codes decode to values just above its largest.
     """
 
     name = "histogram"
@@ -46,13 +46,13 @@ class HistogramTokenizer(Tokenizer):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """One code a weight, the same number of codes everywhere."""
+        """One token per weight, with the same number of codes everywhere."""
         return Vocabulary(length=self.spec.size, codes=self.config.bins, classes=self.classes)
 
     def encode(
         self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None = None
     ) -> Int[Tensor, "fields weights"]:
-        """The nearest value of each weight, tokens [N, P]."""
+        """Tokens [N, P]: the nearest value of each weight."""
         self._check_weights(weights, spec)
         values = self._scaling.apply(weights)
         parts = []
@@ -67,7 +67,7 @@ class HistogramTokenizer(Tokenizer):
         return self._scaling.undo(torch.cat(parts, dim=1))
 
     def code_vectors(self) -> Float[Tensor, "bins scopes"]:
-        """The value that a bin has in each scope."""
+        """The value of each bin in each scope."""
         self._check_fitted()
         return self._points.mT
 
@@ -102,31 +102,31 @@ def _quantile(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins
 
 
 def _lloyd_max(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins"]:
-    """Points of least squared error (Max 1960; Lloyd 1982): each the mean of what is nearer to it than to others."""
+    """Points of least squared error (Max 1960; Lloyd 1982): each is the mean of the values closest to it."""
     points = _companded(values, bins)
     tolerance = 1e-6 * float(values[-1] - values[0])
     sums = _running_sums(values)
     for _ in range(LLOYD_ROUNDS):
         inner = torch.searchsorted(values, _midpoints(points))
         edges = torch.cat([inner.new_tensor([0]), inner, inner.new_tensor([len(values)])])
-        moved = _bin_means(values, edges, points, sums)
-        shift = float((moved - points).abs().max())
-        points = moved
+        means = _bin_means(values, edges, points, sums)
+        shift = float((means - points).abs().max())
+        points = means
         if shift <= tolerance:
             break
     return points
 
 
 def _companded(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins"]:
-    """Points spread like the cube root of the density, optimal for many bins (Panter and Dite 1951).
+    """Points whose density is the cube root of that of the values; optimal for many bins (Panter and Dite 1951).
 
     Between neighbouring quantiles the density is 1 / gap, so the integral of its cube root is gap^(2/3).
     """
     places = torch.linspace(0, len(values) - 1, min(len(values), QUANTILES), dtype=torch.float64)
     quantiles = values[places.long()].numpy()
     shares = np.cumsum(np.append(0.0, np.diff(quantiles) ** (2 / 3)))
-    wanted = (np.arange(bins) + 0.5) / bins * shares[-1]
-    return torch.from_numpy(np.interp(wanted, shares, quantiles))
+    targets = (np.arange(bins) + 0.5) / bins * shares[-1]
+    return torch.from_numpy(np.interp(targets, shares, quantiles))
 
 
 def _running_sums(values: Float[Tensor, "values"]) -> Float[Tensor, "values_and_one"]:
@@ -139,7 +139,7 @@ def _bin_means(
     empty: Float[Tensor, "bins"],
     sums: Float[Tensor, "values_and_one"] | None = None,
 ) -> Float[Tensor, "bins"]:
-    """Means of sorted values between edges; `empty` where there is none."""
+    """Means of sorted values between edges; `empty` for bins without values."""
     sums = _running_sums(values) if sums is None else sums
     counts = edges.diff()
     return torch.where(counts > 0, sums[edges].diff() / counts.clamp(min=1), empty)

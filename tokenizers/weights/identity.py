@@ -14,10 +14,10 @@ from .normalization import Scaling
 
 
 class IdentityTokenizer(Tokenizer):
-    """Continuous tokens: scaled weights, cut into units.
+    """Continuous tokens: scaled weights, split into units.
 
-    `|decode(encode(w)) - w| <= 2^-22 (|w| + |offset|)`, the rounding of `Scaling`, and equality for `target="weights"`
-    with `normalise="none"`.
+    `|decode(encode(w)) - w| <= 2^-22 (|w| + |offset|)`, the rounding of `Scaling`; exact for `target="weights"` with
+    `normalise="none"`.
     """
 
     name = "identity"
@@ -32,7 +32,7 @@ class IdentityTokenizer(Tokenizer):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        """Continuous; the classes of the field set."""
+        """Continuous, with the classes of the field set."""
         self._check_fitted()
         return Vocabulary(length=self._units.length, width=self._units.width, classes=self.classes)
 
@@ -44,7 +44,7 @@ class IdentityTokenizer(Tokenizer):
         return self._units.split(self._scaling.apply(weights))
 
     def decode(self, tokens: Float[Tensor, "fields tokens width"]) -> Float[Tensor, "fields weights"]:
-        """Weights [N, P]; what stands in the padding is dropped."""
+        """Weights [N, P]; values in the padding are dropped."""
         self._check_tokens(tokens)
         return self._scaling.undo(self._units.join(tokens))
 

@@ -1,4 +1,4 @@
-"""From weights to the numbers that are tokenised, and back: delta from the base, mean and spread."""
+"""Normalisation of weights before tokenization, and its inverse: delta from the base, mean and deviation."""
 
 import math
 from dataclasses import dataclass
@@ -13,11 +13,11 @@ from nfgen.fields.spec import FieldSpec
 
 from .config import Normalise, Target
 
-SMALLEST_SCALE = 2.0**-6  # of the mean spread: a weight that never moved in training must not become a huge number
+SMALLEST_SCALE = 2.0**-6  # of the mean deviation: weights that are equal in all fields must not become huge
 
 
 def tensor_slices(spec: FieldSpec) -> list[slice]:
-    """Where each weight matrix and each bias stands in flat weights."""
+    """Slices of flat weights of each weight matrix and each bias."""
     slices = []
     for layer in spec.layers:
         slices.append(slice(layer.start, layer.bias_start))
@@ -30,8 +30,8 @@ def tensor_slices(spec: FieldSpec) -> list[slice]:
 class Scaling:
     """`value = (weight - offset) / scale`.
 
-    Four roundings lie between `w` and `undo(apply(w))`, each of half a unit in the last place of a number no larger
-    than |w| + |offset|, so that they differ by at most 2^-22 (|w| + |offset|); not at all for offset 0 and scale 1.
+    `undo(apply(w))` takes four roundings, each of half a unit in the last place of a number no larger than
+    |w| + |offset|. So it differs from `w` by at most 2^-22 (|w| + |offset|); it is exact for offset 0 and scale 1.
     """
 
     offset: Float[Tensor, "weights"]
@@ -39,11 +39,11 @@ class Scaling:
 
     @classmethod
     def of(cls, fields: FieldSet, target: Target, normalise: Normalise) -> "Scaling":
-        """What a field set asks for.
+        """The scaling of a field set.
 
         Args:
             target: `delta` from the base (from zero if the set has none), or the `weights` themselves.
-            normalise: to mean 0 and deviation 1 for each weight (`entry`) or each tensor of the field, or not at all.
+            normalise: to mean 0 and deviation 1 each weight (`entry`), each tensor of the field, or nothing.
         """
         start = torch.zeros(fields.spec.size)
         if target == "delta" and fields.base is not None:
@@ -58,7 +58,7 @@ class Scaling:
         return cls(start + mean, _not_too_small(spread))
 
     def apply(self, weights: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields weights"]:
-        """The numbers to tokenise."""
+        """Normalise weights."""
         return (weights - self.offset) / self.scale
 
     def undo(self, values: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields weights"]:
@@ -66,24 +66,24 @@ class Scaling:
         return values * self.scale + self.offset
 
     def grid_step(self, values: Tensor, width: int) -> float:
-        """The spacing on which codes of `width` numbers are to be laid, a power of two.
+        """Spacing of the grid of codes of `width` numbers, a power of two.
 
-        `apply(undo(code))` is wrong by at most e = 2^-22 of the largest number met on the way. Codes that differ by
+        `apply(undo(code))` has an error of at most e = 2^-22 of the largest intermediate number. Codes that differ by
         2 e (1 + sqrt(width)) or more in one number stay nearest to themselves, so that `encode(decode(t)) == t`.
         """
         largest = float(values.abs().max()) + float((self.offset / self.scale).abs().max())
         return 2.0 ** math.ceil(math.log2(2.0**-21 * (1 + math.sqrt(width)) * (largest or 1.0)))
 
     def tensors(self) -> dict[str, Tensor]:
-        """The state, to be saved."""
+        """The state to save."""
         return {"offset": self.offset, "scale": self.scale}
 
     @classmethod
     def restored(cls, tensors: dict[str, Tensor], spec: FieldSpec) -> "Scaling":
-        """Take back what `tensors` gave.
+        """Load what `tensors` gave.
 
         Raises:
-            ConfigError: if it is not of this spec's size.
+            ConfigError: if its size is not that of the spec.
         """
         if any(tensors[key].shape != (spec.size,) for key in ("offset", "scale")):
             raise ConfigError(f"its offset and scale are not those of {spec.size} weights")

@@ -22,9 +22,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.fields.mlp import SINE_FREQUENCY, LayerWeights, unflatten
+from nfgen.fields.mlp import ACTIVATIONS, SINE_FREQUENCY, LayerWeights, unflatten
 from nfgen.fields.spec import FieldSpec
 
+MONOTONE = ("relu", "relu2")
 ROUNDING = 1e-5  # of the numbers in a bound: a hundred times what float32 sums of a few hundred terms lose
 
 
@@ -101,8 +102,8 @@ def hidden_ranges(
 
 
 def _hidden_layers(spec: FieldSpec, layers: list[LayerWeights], forms: Tensor, slack: Tensor) -> Iterator[HiddenLayer]:
-    line_over = LINES[spec.activation]
-    for matrix, bias in layers[:-1]:
+    below: tuple[Tensor, Tensor] | None = None
+    for activation, (matrix, bias) in zip(spec.activations, layers, strict=False):
         forms = torch.bmm(forms.flatten(1, 2), matrix.mT).unflatten(1, forms.shape[1:3])
         if bias is not None:
             forms[:, 0] += bias[:, None]
@@ -111,11 +112,33 @@ def _hidden_layers(spec: FieldSpec, layers: list[LayerWeights], forms: Tensor, s
         width = forms[:, 1:].abs().sum(1).add_(slack)
         width.add_(centre.abs().add_(width), alpha=ROUNDING)
         low, high = centre - width, centre + width
-        line = line_over(centre, width)
+        if below is not None:
+            # What the ends of the last layer's intervals allow; of monotone functions in a row it is the better bound.
+            least, most = _interval(matrix, bias, *below)
+            low, high = torch.maximum(low, least), torch.minimum(high, most)
+            # Rounding may have put one past the other.
+            middle, width = (low + high) / 2, ((high - low) / 2).clamp_(min=0)
+        else:
+            middle = centre.clone()
+        below = None
+        if activation in MONOTONE:
+            below = ACTIVATIONS[activation](low), ACTIVATIONS[activation](high)
+        line = LINES[activation](middle, width)
         forms[:, 1:] *= line.slope[:, None]
-        forms[:, 0] = line.value
+        forms[:, 0] = torch.addcmul(line.value, line.slope, centre.sub_(middle))
         slack = slack.mul_(line.slope.abs()).add_(line.error)
         yield HiddenLayer(low, high, line, forms)
+
+
+def _interval(matrix: Tensor, bias: Tensor | None, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """What a layer's sums can be if its inputs lie between low and high."""
+    middle, half = (low + high) / 2, (high - low) / 2
+    centre, width = torch.bmm(middle, matrix.mT), torch.bmm(half, matrix.abs().mT)
+    width.add_(torch.bmm(middle.abs_().add_(half), matrix.abs().mT), alpha=ROUNDING)
+    if bias is not None:
+        centre += bias[:, None]
+        width.add_(bias.abs()[:, None], alpha=ROUNDING)
+    return centre - width, centre + width
 
 
 def _features(spec: FieldSpec, centres: Tensor, radius: Tensor) -> tuple[Tensor, Tensor]:
@@ -167,6 +190,14 @@ def _relu(z: Tensor, width: Tensor) -> Line:
     return Line(torch.addcmul(error, slope, z), slope, error)
 
 
+def _relu2(z: Tensor, width: Tensor) -> Line:
+    """Half way between the chord and the tangent of its slope: the function is convex."""
+    low, high = (z - width).clamp_(min=0), (z + width).clamp_(min=0)
+    slope = torch.where(low > 0, low + high, high.square() / (width - z).add_(high).clamp_(min=1e-30))
+    error = (slope * (z - width - slope / 4)).neg_().add_(low.square()).mul_(0.5)
+    return Line(low.square().addcmul_(slope, width).sub_(error), slope, error)
+
+
 def _gelu(z: Tensor, width: Tensor) -> Line:
     bell = torch.exp(z.square().mul_(-0.5)).mul_(1 / math.sqrt(2 * math.pi))
     below = torch.erf(z * math.sqrt(0.5)).add_(1).mul_(0.5)
@@ -212,4 +243,10 @@ def _better(line: Line, other: Line) -> Line:
     return Line(*(torch.where(choice, a, b) for a, b in zip(line, other, strict=True)))
 
 
-LINES: dict[str, Callable[[Tensor, Tensor], Line]] = {"relu": _relu, "gelu": _gelu, "silu": _silu, "sine": _siren}
+LINES: dict[str, Callable[[Tensor, Tensor], Line]] = {
+    "relu": _relu,
+    "relu2": _relu2,
+    "gelu": _gelu,
+    "silu": _silu,
+    "sine": _siren,
+}

@@ -1,8 +1,6 @@
 """What a command would do, and what it would take: for `--dry-run`."""
 
 import contextlib
-import resource
-import sys
 import time
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -57,12 +55,6 @@ def duration(seconds: float) -> str:
     if seconds < 90:
         return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 90 * 60 else f"{seconds / 3600:.1f} h"
-
-
-def peak_memory() -> int:
-    """Most memory that this process has had, in bytes."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak * 1024
 
 
 def timed(work: Callable[[], Any]) -> float:

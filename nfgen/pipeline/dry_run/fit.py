@@ -1,6 +1,5 @@
 """What a fit would take: a few shapes are sampled and fitted for a few steps, and nothing is kept."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -15,8 +14,9 @@ from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
 from nfgen.fitting.job import FitJob
 from nfgen.fitting.optimize import fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
+from nfgen.runtime.machine import peak_memory, processors
 
-from .estimate import Plan, peak_memory, per_turn, silent, timed
+from .estimate import Plan, per_turn, silent, timed
 
 PROBED = 6  # shapes that are sampled: spread over all, as large ones may stand together
 WORKER_START = 4.0  # seconds until a new process has imported what sampling needs
@@ -78,6 +78,6 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
 
 def _over_processes(seconds: float, shapes: int, workers: int | None) -> float:
     """Sampling by one process takes so long; by several, less, but they must start first."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    available = processors()
     processes = min(workers or available, shapes)
     return min(seconds, seconds / processes + WORKER_START) if processes > 1 else seconds

@@ -19,6 +19,7 @@ from nfgen.pipeline.run import Run, probe_values
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
+from nfgen.runtime.machine import peak_memory
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.decoding import decode_fields
@@ -26,7 +27,7 @@ from nfgen.tokens.token_set import TOKENIZER, TokenSet
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 from nfgen.viz.render import render_mesh
 
-from .estimate import PROBE_STEPS, Plan, peak_memory, silent, timed
+from .estimate import PROBE_STEPS, Plan, silent, timed
 from .model_cost import middle_tokens, sampling_cost, training_cost
 
 FIELDS = 8, 24
@@ -108,7 +109,9 @@ def plan_generate(
         seconds = {"tokens": sampling_cost(run.model, n, batch_size, config)}
         few = min(n, WRITTEN)
         quick = sampling_cost(run.model, few) < SHORT
-        drawn = sample(run.model, few if quick else 0, config, label=run.class_index(label), earlier=run.earlier)
+        drawn = sample(
+            run.model, few if quick else 0, config, label=run.class_index(label), reference_model=run.reference_model
+        )
         tokens = drawn if quick else middle_tokens(vocabulary, few)
         fields: list[Any] = []
         pictures: list[Any] = []

@@ -16,7 +16,15 @@ from .gltf_nodes import Nodes, matrices
 from .limits import MAX_GLTF_JSON, check_gltf
 from .polygons import fan, strips
 
-HARMLESS = ("KHR_materials_", "KHR_texture_", "EXT_texture_", "MSFT_texture_", "KHR_lights_", "EXT_lights_", "KHR_xmp")
+HARMLESS = (
+    "KHR_materials_",
+    "KHR_texture_",
+    "EXT_texture_",
+    "MSFT_texture_",
+    "KHR_lights_",
+    "KHR_technique",
+    "KHR_xmp",
+)
 KNOWN = {"KHR_mesh_quantization", "EXT_mesh_gpu_instancing", "KHR_animation_pointer", "MSFT_lod", "KHR_node_visibility"}
 DRACO = "KHR_draco_mesh_compression"
 TRIANGLES = {4, 5, 6}  # and strips and fans; the other modes are points and lines

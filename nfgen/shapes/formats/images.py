@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from nfgen.errors import ShapeError
-from nfgen.io.pictures import opened_picture
+from nfgen.io.pictures import OURS, opened_picture
 from nfgen.shapes.base import Kind
 from nfgen.shapes.formats.grids import check_count
 from nfgen.shapes.formats.shape_file import DEFLATE, ShapeFile
@@ -47,8 +47,10 @@ def read_picture(
     Raises:
         ShapeError: unreadable, too large, or without the alpha channel that is asked for.
     """
+    # As its name says: only PNG and JPEG are so often mistaken for each other that either may be either.
+    formats = OURS if PICTURES[file.suffix] in OURS else (PICTURES[file.suffix],)
     try:
-        with file.opened(id) as stream, opened_picture(stream, tuple(set(PICTURES.values()))) as picture:
+        with file.opened(id) as stream, opened_picture(stream, formats) as picture:
             frames = getattr(picture, "n_frames", 1)
             notes = (f"holds {frames} pictures, of which the first is read",) if frames > 1 else ()
             # The orientation is kept beside the pixels, which some modes lose.
@@ -66,7 +68,7 @@ def read_picture(
     except Exception as error:  # Pillow's plugins fail on rubbish in a dozen ways; that is the file's fault
         reason = " ".join(str(error).split())[:120] or type(error).__name__
         if isinstance(error, UnidentifiedImageError):
-            reason = f"none of {', '.join(sorted(set(PICTURES.values())))}"
+            reason = f"it is no {' or '.join(formats)}"
         raise ShapeError(f"{id}: cannot be read as a picture ({reason})", "check the file") from error
 
 

@@ -14,6 +14,8 @@ from .text import counts_of_lines, numbers, plain_text, whole_numbers, without_c
 
 CHUNK = 1 << 23  # bytes handled at once, some 30 bytes each
 BLANK, NEWLINE, SLASH = 32, 10, 47
+# Only before numbers: a name or path may end with a backslash, and must not swallow the next statement.
+CONTINUED = re.compile(rb"\\[ \t]*\n(?=[ \t]*[-+.\d])")
 FREE_FORM = re.compile(rb"^[ \t]*(?:curv2?|surf|cstype)\b", re.MULTILINE)
 LINES = re.compile(rb"^[ \t]*l\b", re.MULTILINE)
 
@@ -37,7 +39,7 @@ def read_obj(data: bytes) -> FileMesh:
     Raises:
         ShapeError: a word is no number, or an index is 0 or out of range.
     """
-    text = without_comments(re.sub(rb"\\[ \t]*\n", b" ", plain_text(data)))
+    text = CONTINUED.sub(b" ", without_comments(plain_text(data)))
     parts, corners, count, at = list[Statements](), list[NDArray[np.int64]](), 0, 0
     while at < len(text):
         end = text.find(b"\n", at + CHUNK) + 1 or len(text)

@@ -48,10 +48,10 @@ def read_header(data: bytes) -> tuple[str, list[Element], int]:
                 elements[-1].properties.append(Property(name.lower(), _type(kind), TYPES[length]))
             case ["property", kind, name] if elements:
                 elements[-1].properties.append(Property(name.lower(), _type(kind), None))
-            case [] | ["ply" | "comment" | "obj_info", *_]:
-                pass
-            case _:
+            case ["format" | "element" | "property", *_]:
                 raise ShapeError(f"its header has a line {line[:60]!r}", "export the file again")
+            case _:
+                pass  # comments, some of which are broken into lines without that word
     if order is None:
         raise ShapeError("its header names no format", "export the file again")
     return order, elements, at

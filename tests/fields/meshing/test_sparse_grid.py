@@ -17,13 +17,15 @@ from nfgen.fields.meshing.piecewise import RegionalField
 from nfgen.fields.meshing.pruning import restrict
 from nfgen.fields.meshing.sparse_grid import surface_grid
 from nfgen.fields.mlp import ACTIVATIONS, SINE_FREQUENCY, evaluate, flatten, fourier_features, initial_weights
-from nfgen.fields.spec import FieldSpec
+from nfgen.fields.spec import Activation, FieldSpec
 
 SPECS = {
     "gelu": FieldSpec(hidden=(16, 16, 16)),
     "silu": FieldSpec(hidden=(16, 16), activation="silu", output_bias=True),
     "relu": FieldSpec(frequencies=0, hidden=(24, 16), activation="relu", output_bias=True),
     "sine": FieldSpec(frequencies=0, hidden=(16, 16), activation="sine"),
+    "relu2": FieldSpec(frequencies=0, hidden=(24, 16), activation="relu2", output_bias=True),
+    "mixed": FieldSpec(frequencies=0, hidden=(24, 16, 16), activation=("relu", "gelu", "silu"), output_bias=True),
     "occupancy": FieldSpec(frequencies=4, hidden=(16,), activation="relu", output="occupancy", raw_coordinates=False),
 }
 THIN = FieldSpec(frequencies=0, hidden=(3,), activation="relu", output_bias=True)
@@ -71,7 +73,9 @@ def test_no_value_of_a_box_is_beyond_its_bounds(name: str, radius: float) -> Non
 
 
 @pytest.mark.parametrize("width", [3.0, 1.0, 0.3, 0.05])
-@pytest.mark.parametrize(("name", "loosest"), [("relu", 1.01), ("gelu", 1.3), ("silu", 1.5), ("sine", 1.7)])
+@pytest.mark.parametrize(
+    ("name", "loosest"), [("relu", 1.01), ("relu2", 1.01), ("gelu", 1.3), ("silu", 1.5), ("sine", 1.7)]
+)
 def test_lines_about_an_activation_hold_it_and_are_hardly_wider_than_it_needs(
     name: str, loosest: float, width: float
 ) -> None:
@@ -139,10 +143,12 @@ def test_most_of_space_is_never_evaluated(tiny_fields: FieldSet) -> None:
     assert len(grid.values) == grid.corners.sum() < 0.15 * 129**3
 
 
-def tents(nodes: int = 40) -> Field:
-    """Tents on a line of nodes: in a part of it only the near ones act."""
+def tents(nodes: int = 40, upper: Activation = "relu") -> Field:
+    """Tents on a line of nodes: in a part of it only the near ones act. What is above them acts everywhere."""
     at = torch.linspace(-1, 1, nodes)
-    spec = FieldSpec(dims=3, frequencies=0, hidden=(nodes, nodes), activation="relu", output_bias=True)
+    spec = FieldSpec(
+        dims=3, frequencies=0, hidden=(nodes, nodes, 6), activation=("relu", "relu", upper), output_bias=True
+    )
     generator = torch.Generator().manual_seed(0)
     first = torch.zeros(nodes, 3)
     first[:, 0] = 1
@@ -153,7 +159,8 @@ def tents(nodes: int = 40) -> Field:
     layers = [
         (first[None], -at[None]),
         (second[None], torch.full((1, nodes), -0.2)),
-        (torch.randn(1, 1, nodes, generator=generator), torch.tensor([[0.1]])),
+        (torch.randn(1, 6, nodes, generator=generator), torch.randn(1, 6, generator=generator)),
+        (torch.randn(1, 1, 6, generator=generator), torch.tensor([[0.1]])),
     ]
     return Field(spec, flatten(layers)[0])
 
@@ -162,19 +169,25 @@ LINE = torch.linspace(-0.9, 0.9, 10)
 REGION_CENTRES, REGION_RADIUS = torch.stack([LINE, LINE * 0, LINE * 0], 1), torch.tensor([0.1, 1, 1])
 
 
-def test_a_local_field_is_small_in_each_region() -> None:
-    field = tents()
+@pytest.mark.parametrize("upper", ACTIVATIONS)
+def test_a_local_field_is_small_in_each_region(upper: Activation) -> None:
+    field = tents(upper=upper)
     restricted = restrict(field.spec, field.weights, REGION_CENTRES, REGION_RADIUS)
     assert restricted is not None
     small, parts = restricted
     assert small.hidden[1] < 15
+    assert upper in ("relu", "relu2") or small.hidden[2] == 6
     generator = torch.Generator().manual_seed(1)
     points = REGION_CENTRES[:, None] + (torch.rand(10, 200, 3, generator=generator) * 2 - 1) * REGION_RADIUS
     whole = evaluate(field.spec, field.weights[None].expand(10, -1), points)
     torch.testing.assert_close(evaluate(small, parts, points), whole, atol=1e-5, rtol=1e-5)
 
 
-@pytest.mark.parametrize("make", [tents, lambda: random_field("gelu")], ids=["local", "everywhere"])
+@pytest.mark.parametrize(
+    "make",
+    [tents, lambda: tents(upper="gelu"), lambda: random_field("gelu")],
+    ids=["local", "local, of two activations", "everywhere"],
+)
 def test_a_field_by_regions_has_the_values_and_bounds_of_the_whole(make: Callable[[], Field]) -> None:
     field, generator = make(), torch.Generator().manual_seed(3)
     regional = RegionalField(field.spec, field.weights, REGION_CENTRES, REGION_RADIUS)

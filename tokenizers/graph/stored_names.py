@@ -1,0 +1,23 @@
+"""Names of the graph encoder's weights in files of version 0.1, and what they are called now."""
+
+from torch import Tensor
+
+from nfgen.io.tensor_names import rename
+
+BLOCK, POOLING = r"^(networks\.encoder\.blocks\.\d+)", r"^(networks\.encoder\.poolings\.\d+)"
+RENAMED = (
+    (BLOCK + r"\.ask_norm\.", r"\1.end_norm."),
+    (BLOCK + r"\.ask\.", r"\1.ends."),
+    (POOLING + r"\.ask_norm\.", r"\1.query_norm."),
+    (POOLING + r"\.ask\.", r"\1.query."),
+    (POOLING + r"\.told_norm\.", r"\1.key_value_norm."),
+    (POOLING + r"\.told\.", r"\1.key_value."),
+    (r"^(networks\.encoder\.(?:blocks|poolings)\.\d+)\.think_norm\.", r"\1.mlp_norm."),
+    (r"^(networks\.encoder\.(?:blocks|poolings)\.\d+)\.think\.", r"\1.mlp."),
+    (r"^networks\.encoder\.excitation\.", "networks.encoder.pre_activation."),
+)
+
+
+def with_current_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
+    """The stored state of a graph tokenizer by its current names."""
+    return rename(tensors, RENAMED)
