@@ -3,7 +3,7 @@
 import math
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from nfgen.config import Configuration, require
 from nfgen.fields.spec import FieldSpec
