@@ -13,13 +13,12 @@ import torch
 
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field_set import FieldSet
-from nfgen.fitting.job import PointSamplingConfig
-from nfgen.fitting.optimize import FitConfig
-from nfgen.models.training.config import TrainConfig
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.pipeline import fit as fitting
 from nfgen.pipeline import generate as generating
 from nfgen.pipeline import tokenize as tokenizing
 from nfgen.pipeline import train as training
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize

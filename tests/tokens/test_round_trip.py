@@ -12,7 +12,8 @@ from nfgen.fields.accuracy import TRUNCATION, judge_fields
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate
 from nfgen.fields.spec import FieldSpec
-from nfgen.tokenizers.weights.identity import IdentityConfig, IdentityTokenizer
+from nfgen.tokenizers.weights.config import IdentityConfig
+from nfgen.tokenizers.weights.identity import IdentityTokenizer
 from nfgen.tokens.round_trip import FIGURES, token_report
 from nfgen.tokens.vocabulary import Vocabulary
 
