@@ -278,7 +278,7 @@ READERS = {
     "identity": tokens("identity"),
     "histogram": tokens("histogram", bins=8),
     "codebook": tokens("codebook", codes=4, steps=1),
-    "vq": tokens("vq", steps=2, batch=4, points=16, **VQ),
+    "vq": tokens("vq", steps=2, batch_size=4, points=16, **VQ),
     "run": Reader(read_run, make_run, in_safetensors, file=False),
     "config": Reader(read_config, make_configs),
 }

@@ -7,7 +7,7 @@ import typing
 from collections.abc import Iterator, Mapping, Sequence
 from importlib import import_module
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 OPTIONS, GIVEN, BASE = "nfgen.options", "nfgen.given", "nfgen.base"
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+NOT_SETTINGS = ("sources", "tokenizer_digest")
+"""What artifacts store beside their settings: from what they were made."""
 METAVARS: Mapping[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: "BOOLEAN"}
 
 
@@ -29,11 +31,13 @@ class SettingOption(click.Option):
         self.long_names = [f"--{other.replace('_', '-')}" for other in place.names[1:]]
         hint = place.field.annotation
         kinds = set(_kinds(hint))
+        form: dict[str, Any] = {"default": None}
         flags = [f"--{name.replace('_', '-')}"] if not spellings else list(spellings)
         if kinds <= {bool, type(None)}:
-            declared, form = [f"{flags[0]}/--no-{flags[0][2:]}"], {"default": None}
+            declared = [f"{flags[0]}/--no-{flags[0][2:]}"]
         else:
-            declared, form = flags + self.long_names, {"type": str, "metavar": _metavar(hint)}
+            declared = flags + self.long_names
+            form = {"type": str, "metavar": _metavar(hint)}
         default = place.field.get_default(call_default_factory=True)
         bounds = _bounds(hint, place.field.metadata)
         shown = "; ".join(filter(None, [f"default: {_shown(default)}", bounds]))
@@ -72,7 +76,7 @@ class ConfigCommand(click.Command):
         *args: Any,
         config: str,
         kind: str,
-        stage: str | None = None,
+        stage: Literal["fit", "tokenize", "train"] | None = None,
         spellings: Mapping[str, Sequence[str]] | None = None,
         **kwargs: Any,
     ) -> None:
@@ -135,6 +139,7 @@ def read_settings(path: Path, kind: str) -> dict[str, Any]:
     Raises:
         ConfigError: if there is no such file, or it is of another kind of artifact, or holds no settings.
     """
+    found: Any
     try:
         text = path.read_text()
         if path.suffix == ".toml":
@@ -157,7 +162,7 @@ def read_settings(path: Path, kind: str) -> dict[str, Any]:
         found = found.get("settings", found.get("train"))
     if not isinstance(found, dict):
         raise ConfigError(f"{path} holds no settings", "write a line a setting, as `steps: 600`")
-    return {str(key).replace("-", "_"): value for key, value in found.items() if key != "sources"}
+    return {str(key).replace("-", "_"): value for key, value in found.items() if key not in NOT_SETTINGS}
 
 
 def nearest_option(error: click.NoSuchOption) -> ConfigError:

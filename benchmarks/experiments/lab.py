@@ -82,7 +82,7 @@ SIZES = {
         points=PointSamplingConfig(near=3072, uniform=1024, near_checks=256, uniform_checks=2048),
         budget=10.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=8,
         codebook={"codes": 256, "steps": 20}, resolution=40, cloud=512,
-        function_space={"steps": 200, "batch": 16, "points": 256, "channels": 64, "probes": 8},
+        function_space={"steps": 200, "batch_size": 16, "points": 256, "channels": 64, "probes": 8},
     ),
     # For the tests: everything runs, nothing is learned.
     "tiny": Sizes(
@@ -90,7 +90,7 @@ SIZES = {
         points=PointSamplingConfig(near=192, uniform=64, near_checks=16, uniform_checks=256),
         budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1,
         codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64, pictured=1,
-        function_space={"steps": 2, "batch": 2, "points": 32, "channels": 16, "probes": 4, "codes": 11},
+        function_space={"steps": 2, "batch_size": 2, "points": 32, "channels": 16, "probes": 4, "codes": 11},
     ),
 }  # fmt: skip
 

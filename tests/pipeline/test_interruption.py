@@ -127,7 +127,7 @@ def test_a_tokenizer_is_resumed_only_as_it_was(
         patch.setattr(training, "_step", stopping(training._step, 6, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             tokenize(tiny_fields, tmp_path / "cut", "vq", **VQ)
-    with pytest.raises(ArtifactError, match="had other settings"):
+    with pytest.raises(ArtifactError, match="had other tokenizer_settings"):
         tokenize(tiny_fields, tmp_path / "cut", "vq", resume=True, **{**VQ, "width": 8})
     other = replace(tiny_fields, weights=tiny_fields.weights + 1)
     with pytest.raises(ArtifactError, match="had other fields"):
