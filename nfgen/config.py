@@ -165,5 +165,6 @@ def _as_config_error(cls: type[Configuration], error: ValidationError) -> Config
         return ConfigError(f"{cls.__name__} has no setting {key!r}", other.remedy)
     if first["type"] == "missing":
         return ConfigError(f"{cls.__name__} needs the setting {key!r}", f"known are: {', '.join(cls.model_fields)}")
-    rule = re.sub(r"^\w+ should", "must", first["msg"]).replace("valid integer", "whole number")
+    rule = re.sub(r"^\w+ should", "must", first["msg"]).split(" after validation")[0]
+    rule = rule.replace("valid integer", "whole number")
     return ConfigError(f"{key} {rule}, not {first['input']!r}", f"change {key}")

@@ -39,6 +39,8 @@ def exact_surfaces(reference: str | Path) -> Exact | None:
             return None
         sampled, _ = sample_normals(mesh, POINTS, np.random.default_rng(0))
         points, normals = onto_surface(true_distance(kind, own), shape.transform.invert(sampled))
-        return known_points(mesh, shape.transform.apply(points), normals)  # shapes are moved and scaled, not turned
+        placed = shape.transform.apply(points)
+        turned = (shape.transform.apply(points + normals) - placed) / shape.transform.scale
+        return known_points(mesh, placed, turned)
 
     return exact

@@ -85,7 +85,7 @@ def evaluate_pairs(
     """
     source = _reconstructions(reconstructed, resolution, reading)
     refs = find_shapes(reference, normalize=source.normalize, reading=source.reading)[:limit]
-    exact = exact_surfaces(reference) if source.reading == AS_FOUND else None  # other readings may turn shapes
+    exact = exact_surfaces(reference) if source.reading == AS_FOUND else None  # other readings may change shapes
     ids, figures, reasons = [], [], []
     matched = list(_matched(source.solids, refs))
     if not matched:

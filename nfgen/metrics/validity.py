@@ -45,8 +45,7 @@ def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
         return Validity(False, False, False, 0, 0, 0.0, None, None)
     surfaces = list(mesh.split(only_watertight=False))
     if not mesh.is_watertight:
-        areas = np.array([surface.area for surface in surfaces])
-        return Validity(True, False, False, len(surfaces), 0, float(areas.max() / areas.sum()), None, None)
+        return Validity(True, False, False, len(surfaces), 0, largest_share(mesh), None, None)
     volumes = np.array([surface.volume for surface in surfaces])
     total = float(volumes.sum())
     outward = bool(mesh.is_winding_consistent and total > 0)

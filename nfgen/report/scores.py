@@ -155,3 +155,12 @@ def score_figures(scores: dict[str, Any]) -> Iterator[KeyFigure]:
             )
             few = key == "1_nna" and scores.get("enough") is False
             yield KeyFigure(name, "too few to tell" if few else f"{value}{unit}", f"{low} to {high}")
+    validity, c2st, normals = (scores.get(key) or {} for key in ("validity", "c2st", "normals"))
+    if "single_body" in validity:
+        yield KeyFigure("in one piece", percent(validity["single_body"]), "")
+    if c2st:
+        real = "" if c2st["real"] is None else f"real {100 * c2st['real']['value']:.0f}"
+        share = f"{100 * c2st['accuracy']['value']:.0f} %"
+        yield KeyFigure("C2ST by pictures, best at 50\N{NO-BREAK SPACE}%", share, real)
+    if normals:
+        yield KeyFigure("ripple of normals", f"{normals['ripple']:.1f}°", f"real {normals['ripple_real']:.1f}°")

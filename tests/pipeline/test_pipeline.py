@@ -160,9 +160,26 @@ def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatc
     assert [sample_.index for sample_ in made] == [2, 3]
     config = read_config(tmp_path / "out", writer.KIND)
     assert (config["empty"], config["dropped"]) == (1, 2)
+    draws = config["draws"]
+    assert (draws["drawn"], draws["kept"], draws["empty"], draws["in_pieces"], draws["alike"]) == (4, 2, 1, 1, 0)
+    assert draws["one_piece"] == 2 / 4, "the crumb is 0.1 % of the volume"
+    assert draws["largest_share"] == pytest.approx((0.5 + 0 + 1 / 1.001 + 1) / 4)
     meshes = iter([halves] * 99)
     with pytest.raises(NfgenError, match="in one piece"):
         generate(run, 2, tmp_path / "never", require_body=0.99)
+
+
+def test_pieces_are_counted_before_the_offset_that_joins_them(
+    run: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    box = trimesh.creation.box()
+    halves = trimesh.util.concatenate([box, box.copy().apply_translation([0, 0, 2])])
+    meshes = iter([halves, box, box, box])  # of each draw first without, then with the offset
+    monkeypatch.setattr("nfgen.pipeline.generate.surface_or_none", lambda field, resolution: next(meshes))
+    monkeypatch.setattr("nfgen.pipeline.generate.Field.thickened", lambda field, distance: field)
+    made = generate(run, 2, tmp_path / "out", require_body=0.99, thicken=0.01)
+    assert [sample_.index for sample_ in made] == [0, 1]
+    assert read_config(tmp_path / "out")["draws"]["one_piece"] == 1 / 2
 
 
 def test_distinct_samples_have_nearest_training_fields_of_their_own(
@@ -177,6 +194,7 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
     assert [sample_.index for sample_ in made] == [0, 2, 3]
     assert read_config(tmp_path / "out")["distinct"]
     assert read_config(tmp_path / "out")["dropped"] == 1
+    assert read_config(tmp_path / "out")["draws"]["alike"] == 1
     names = itertools.repeat("a")
     twice = generate(run, 2, tmp_path / "independent", resolution=16)
     assert [sample_.index for sample_ in twice] == [0, 1], "unless asked for, nothing is left out"
