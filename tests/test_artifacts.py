@@ -27,7 +27,7 @@ from nfgen.tokens.vocabulary import Vocabulary
         ({"hidden": []}, "hidden must have at least 1"),
         ({"hidden": [8, -1]}, "hidden must be greater than or equal to 1, not -1"),
         ({"hidden": [8, 1.5]}, "hidden must be a whole number, not 1.5"),
-        ({"activation": "swish"}, "activation must be 'relu', 'gelu'"),
+        ({"activation": "swish"}, "activation must be 'relu', 'relu2'"),
         ({"activation": ["relu", "swish"]}, "activation must be"),
         ({"hidden": [5, 6], "activation": ["relu", "gelu", "gelu"]}, "activation must be one, or 2: one a hidden"),
         ([1], "must be a JSON object"),
