@@ -7,6 +7,8 @@ from torch import Tensor, nn
 
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.io import files
+from nfgen.io.optimizer_state import load_optimizer, optimizer_tensors
+from nfgen.io.tensor_names import strip_prefix
 from nfgen.runtime.signals import uninterrupted
 
 
@@ -46,8 +48,7 @@ class CheckPoint:
         tensors = {f"networks/{key}": value for key, value in self.networks.state_dict().items()}
         tensors |= {f"pool/{key}": value for key, value in self.pool.items()}
         for number, optimizer in enumerate(self.optimizers):
-            for index, slots in optimizer.state_dict()["state"].items():
-                tensors |= {f"optimizer/{number}/{index}/{slot}": value for slot, value in slots.items()}
+            tensors |= {f"optimizer/{number}/{key}": value for key, value in optimizer_tensors(optimizer).items()}
         tensors |= {"random/own": self.generator.get_state(), "random/torch": torch.get_rng_state()}
         tensors |= {"step": torch.tensor(step), "seconds": torch.tensor(seconds, dtype=torch.float64)}
         # Tensors that share memory cannot be stored, hence the clones.
@@ -66,20 +67,16 @@ class CheckPoint:
             return None
         tensors = files.read_tensors(self.path)
         try:
-            self.networks.load_state_dict(_below("networks", tensors))
+            self.networks.load_state_dict(strip_prefix("networks", tensors))
             for number, optimizer in enumerate(self.optimizers):
-                state: dict[int, dict[str, Tensor]] = {}
-                for key, value in _below(f"optimizer/{number}", tensors).items():
-                    index, _, slot = key.partition("/")
-                    state.setdefault(int(index), {})[slot] = value
-                optimizer.load_state_dict({**optimizer.state_dict(), "state": state})
+                load_optimizer(optimizer, strip_prefix(f"optimizer/{number}", tensors))
             for key, own in self.pool.items():
                 own.copy_(tensors[f"pool/{key}"])
             self.generator.set_state(tensors["random/own"])
             torch.set_rng_state(tensors["random/torch"])
             self.saved_step = int(tensors["step"])
             return self.saved_step, float(tensors["seconds"])
-        except (KeyError, TypeError, ValueError, RuntimeError) as error:
+        except (LookupError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
             raise ArtifactError(f"the check point {self.path} is damaged: {reason}", "leave --resume out") from error
 
@@ -91,8 +88,3 @@ class CheckPoint:
         return NfgenError(
             f"the loss of the {self.name} tokenizer is no longer finite at step {step}", f"{kept} a lower learning_rate"
         )
-
-
-def _below(prefix: str, tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    prefix += "/"
-    return {key.removeprefix(prefix): value for key, value in tensors.items() if key.startswith(prefix)}

@@ -1,6 +1,5 @@
 """Training of the VQ tokenizer: a loss in function space on warped fields."""
 
-import math
 import time
 from pathlib import Path
 
@@ -12,6 +11,7 @@ from torch.nn import functional
 from nfgen.fields.spec import Output
 from nfgen.runtime.precision import bfloat16_pays
 from nfgen.runtime.progress import progress
+from nfgen.runtime.schedule import cosine_decay
 from nfgen.runtime.signals import uninterrupted
 
 from .checkpoint import CheckPoint
@@ -162,5 +162,4 @@ def make_optimizers(networks: VQNetworks, rate: float) -> list[torch.optim.Optim
 
 def annealed(done: float) -> float:
     """Learning rate, relative to its peak, when a share of the training is done: linear warm-up, then a cosine."""
-    cosine = FINAL_RATE + (1 - FINAL_RATE) * (1 + math.cos(math.pi * done)) / 2
-    return min(1.0, done / WARMUP + 0.01) * cosine
+    return min(1.0, done / WARMUP + 0.01) * cosine_decay(done, FINAL_RATE)
