@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 import nfgen
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run.estimate import Plan, timed
 from nfgen.pipeline.dry_run.fit import plan_fit
 from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
@@ -52,7 +52,7 @@ def main(count: int, fields: Path | None, steps: int, samples: int, only: tuple[
         compare(f"tokenize {tokenizer}", plan, lambda: nfgen.tokenize(fields, tokens, tokenizer, **settings))
         if tokenizer == "histogram":
             return  # a model of so many tokens takes too long
-        plan, config = plan_train(tokens, {"steps": steps}), TrainConfig(steps=steps)
+        plan, config = plan_train(tokens, steps=steps), TrainConfig(steps=steps)
         compare(f"train on {tokenizer}", plan, lambda: nfgen.train(tokens, run, config=config))
         plan = plan_generate(Run.load(run), samples)
         compare(f"generate by {tokenizer}", plan, lambda: nfgen.generate(run, samples, out))

@@ -207,7 +207,7 @@ VQ = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "de
 
 
 def make_run(folder: Path) -> None:
-    from nfgen.models.training.config import TrainConfig
+    from nfgen.pipeline.config import TrainConfig
     from nfgen.pipeline.train import train
 
     beside = folder.with_name("tokens")
@@ -232,16 +232,14 @@ def make_field(folder: Path) -> None:
 
 
 def configs() -> dict[str, type[Configuration]]:
-    from nfgen.fitting.job import SampleConfig
-    from nfgen.fitting.optimize import FitConfig
-    from nfgen.models.generation.logits import SamplingConfig
-    from nfgen.models.gpt import GPTConfig
-    from nfgen.models.training.config import TrainConfig
+    from nfgen.fitting.config import FitConfig, PointSamplingConfig
+    from nfgen.models.config import GPTConfig
+    from nfgen.models.generation.config import SamplingConfig
+    from nfgen.pipeline.config import TrainConfig
     from nfgen.tokenizers.vq.config import VQConfig
-    from nfgen.tokenizers.weights.codebook import CodebookConfig
-    from nfgen.tokenizers.weights.histogram import HistogramConfig
+    from nfgen.tokenizers.weights.config import CodebookConfig, HistogramConfig
 
-    known = (FieldSpec, FitConfig, SampleConfig, TrainConfig, GPTConfig, SamplingConfig)
+    known = (FieldSpec, FitConfig, PointSamplingConfig, TrainConfig, GPTConfig, SamplingConfig)
     return {one.__name__: one for one in (*known, HistogramConfig, CodebookConfig, VQConfig)}
 
 
@@ -280,7 +278,7 @@ READERS = {
     "identity": tokens("identity"),
     "histogram": tokens("histogram", bins=8),
     "codebook": tokens("codebook", codes=4, steps=1),
-    "vq": tokens("vq", steps=2, batch=4, points=16, **VQ),
+    "vq": tokens("vq", steps=2, batch_size=4, points=16, **VQ),
     "run": Reader(read_run, make_run, in_safetensors, file=False),
     "config": Reader(read_config, make_configs),
 }

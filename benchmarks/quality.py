@@ -118,7 +118,7 @@ def main(
         lambda path: train(tokens, path, size=size, model_settings={"dropout": dropout}, config=config),
     )  # fmt: skip
 
-    sampling = SamplingConfig(temperature=temperature, contrast=contrast if weights == "last" else 0.0)
+    sampling = SamplingConfig(temperature=temperature, contrastive_weight=contrast if weights == "last" else 0.0)
 
     def scored(name: str, count: int, real: Path, label: str | None) -> dict[str, Any]:
         made = step(

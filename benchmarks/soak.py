@@ -30,24 +30,24 @@ MEASURED = {"seconds", "tokens_per_second", "command"}
 
 COMMANDS = {
     "fit": (
-        "fit {shapes} --spec talk --steps 60 --batch 4 --points 256 --near 2048 --uniform 512 --workers 1 "
-        "--near-checks 64 --uniform-checks 256 --cache {work}/cache"
+        "fit {shapes} --spec talk --steps 60 --batch-size 4 --points 256 --near 2048 --uniform 512 --workers 1 "
+        "--near-eval 64 --uniform-eval 256 --cache {work}/cache"
     ),
     "tokenize": (
         "tokenize {base} --tokenizer vq --codes 11 --levels 8,5 --probes 4 --width 16 --channels 32 "
-        "--decoder-blocks 1 --steps 60 --batch 8 --points 64 --save-every 7 --views 2 --minutes 60 --heldout 0.2"
+        "--decoder-blocks 1 --steps 60 --batch-size 8 --points 64 --save-every 7 --views 2 --minutes 60 --heldout 0.2"
     ),
     "train": (
         "train {base} --tokenizer vq --codes 11 --levels 8,5 --probes 4 --width 16 --channels 32 "
-        "--decoder-blocks 1 --tokenizer-steps 20 --tokenizer-save-every 6 --batch 8 --points 64 --views 2 "
-        "--heldout 0.2 --layers 1 --model-width 32 --heads 1 --steps 60 --batch-size 4 --evaluate-every 9 "
+        "--decoder-blocks 1 --tokenizer-steps 20 --tokenizer-save-every 6 --tokenizer-batch-size 8 --points 64 "
+        "--views 2 --heldout 0.2 --layers 1 --model-width 32 --heads 1 --steps 60 --batch-size 4 --evaluate-every 9 "
         "--log-every 3 --sample-every 20"
     ),
     "generate": "generate {model} -n 6 --resolution 32 --require-surface",
 }
 PREPARE = (
     "shapes chair -n 12 --resolution 24 -o {shapes}",
-    "fit {shapes} --steps 60 --batch 4 --near 2048 --uniform 512 --workers 1 -o {base}",
+    "fit {shapes} --steps 60 --batch-size 4 --near 2048 --uniform 512 --workers 1 -o {base}",
     # A model that knows little: most of its fields have a surface, some have none.
     "train {base} --tokenizer codebook --tokenizer-codes 64 --layers 1 --model-width 32 --heads 1 --steps 20 "
     "--batch-size 4 --sample-every 0 --heldout 0.2 -o {model}",

@@ -18,7 +18,8 @@ from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate_in_chunks, fourier_features, inside, unflatten
 from nfgen.fields.spec import FieldSpec
-from nfgen.fitting.optimize import FitConfig, field_loss, fit_batch, loss_target, one_cycle
+from nfgen.fitting.config import FitConfig
+from nfgen.fitting.optimize import field_loss, fit_batch, loss_target, one_cycle
 from nfgen.runtime.precision import product_speed
 
 

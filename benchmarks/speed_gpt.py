@@ -15,12 +15,13 @@ from peers.operators import declare_missing_operators
 from speed import in_turns, ratio, report
 
 from nfgen.models.base import SequenceModel
-from nfgen.models.generation.logits import SamplingConfig, draw, generators, uniforms
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.generation.logits import draw, generators, uniforms
 from nfgen.models.gpt import GPT
 from nfgen.models.presets import SIZES, preset
 from nfgen.models.registry import create
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.optim import low_precision, optimizer
+from nfgen.pipeline.config import TrainConfig
 from nfgen.runtime.precision import product_speed
 from nfgen.tokens.vocabulary import Vocabulary
 

@@ -53,7 +53,7 @@ def main(folder: Path, steps: int, size: str, dropout: float, seed: int) -> None
     tokens = TokenSet.load(folder)
     networks = registry.load(folder / TOKENIZER).networks
     cells = networks.encoder.cells
-    boxes, slots = len(cells.counts), tokens.settings["slots"]
+    boxes, slots = len(cells.counts), tokens.settings["tokenizer_settings"]["slots"]
     known = (~tokens.heldout).nonzero()[:, 0]
     config = TrainConfig(steps=steps, evaluate_every=max(1, steps // 6), sample_every=0, patience=0, seed=seed)
     losses = {}

@@ -7,51 +7,42 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from . import options
+from .config_options import ConfigCommand
 
 if TYPE_CHECKING:
-    from nfgen.shapes.reading import ReadingConfig
+    from nfgen.fitting.config import FitConfig
 
 
-@click.command(context_settings=options.FREE_SETTINGS)
-@options.words("SHAPES…")
-@click.option(
-    "--spec",
-    help="Architecture: talk, talk-2d, nef-gpt, mnist, hyperdiffusion, or a JSON file. [default: talk]",
+@click.command(
+    cls=ConfigCommand,
+    config="nfgen.fitting.config:FitConfig",
+    kind="fields",
+    stage="fit",
+    spellings={"limit": ("-n", "--limit")},
 )
-@click.option(
-    "--init",
-    help="Where fits start: random (unconditioned), first (conditioned), shared, or the path of a field. [default: "
-    "shared]",
-)
+@click.argument("shapes", nargs=-1, required=True)
 @options.preset
-@click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many shapes.")
 @click.option("--strict", is_flag=True, help="Stop at the first unusable shape instead of skipping it.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
 @click.option("--workers", type=click.IntRange(1), help="Processes that sample shapes. [default: one a processor]")
 @click.option("--snapshots", type=click.IntRange(2), help="Keep so many stages of the first fits for `nfgen report`.")
-@options.reading
 @options.engine
 @options.dry_run
-@options.seed
 @options.resume
 @options.overwrite
 @options.quiet
 @options.out
 def fit(
-    words: tuple[str, ...],
-    spec: str | None,
-    init: str | None,
+    shapes: tuple[str, ...],
+    config: "FitConfig",
     preset: str | None,
-    limit: int | None,
     strict: bool,
     cache: Path | None,
     workers: int | None,
     snapshots: int | None,
-    reading: "ReadingConfig",
     engine: str,
     address: str | None,
     dry_run: bool,
-    seed: int,
     resume: bool,
     overwrite: bool,
     out: Path,
@@ -60,46 +51,24 @@ def fit(
 
     `nfgen check SHAPES` shows beforehand how they are read.
 
-    Settings such as --steps 600, --points 1024, --pull 1e-5, --tolerance, --near, --uniform, --augment 2 or
-    --normalize none are options too.
-
     \b
     nfgen fit chairs -o fields
     nfgen fit train-images-idx3-ubyte.gz --spec mnist -n 1000 -o digits
     """
-    from nfgen.pipeline.fit import fit_fields, sort_settings
+    from nfgen.pipeline.fit import fit_fields
     from nfgen.pipeline.fit_notes import fit_notes
-    from nfgen.pipeline.recipes import with_recipe
     from nfgen.runtime.executor import create_engine
 
-    shapes, settings = options.parse_words(words)
-    settings = with_recipe(preset, "fit", {"spec": spec, "init": init, "seed": seed, **settings})
-    spec, init = settings.pop("spec", "talk"), settings.pop("init", "shared")
-    fit_config, sample_config = sort_settings(settings)
+    config = config.replace(spec=options.load_spec(config.spec))
     if dry_run:
         from nfgen.pipeline.dry_run.fit import plan_fit
 
-        plan = plan_fit(
-            shapes,
-            spec=options.load_spec(spec),
-            init=init,
-            config=fit_config,
-            samples=sample_config,
-            reading=reading,
-            limit=limit,
-            workers=workers,
-        )
-        click.echo("\n".join(plan.lines()))
+        click.echo("\n".join(plan_fit(shapes, config, workers=workers).lines()))
         return
     fields = fit_fields(
         shapes,
         out,
-        spec=options.load_spec(str(spec)),
-        init=str(init),
-        config=fit_config,
-        samples=sample_config,
-        reading=reading,
-        limit=limit,
+        config,
         strict=strict,
         workers=workers,
         snapshots=snapshots or 0,

@@ -120,7 +120,7 @@ def generate(
     nfgen generate run -n 16 -o out
     nfgen generate run -n 8 --class chair --top-p 0.9 --format obj -o out
     """
-    from nfgen.models.generation.logits import SamplingConfig
+    from nfgen.models.generation.config import SamplingConfig
     from nfgen.pipeline.dry_run.stages import plan_generate
     from nfgen.pipeline.generate import generate
     from nfgen.pipeline.run import Run, read_prefix
@@ -134,7 +134,7 @@ def generate(
     loaded = Run.load(run, which, device)
     first = None if prefix is None else read_prefix(loaded, prefix, prefix_length)
     config = SamplingConfig(
-        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance, contrast=contrast
+        temperature=temperature, top_k=top_k, top_p=top_p, min_p=min_p, guidance=guidance, contrastive_weight=contrast
     )
     if dry_run:
         plan = plan_generate(

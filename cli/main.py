@@ -15,6 +15,7 @@ from nfgen.runtime.provenance import made_by
 
 from .check import check
 from .completion import completion
+from .config_options import nearest_option
 from .demo import demo
 from .doctor import doctor
 from .evaluate import evaluate
@@ -75,6 +76,8 @@ class Group(click.Group):
         keep_freed_memory()
         try:
             return super().invoke(ctx)
+        except click.NoSuchOption as error:
+            raise nearest_option(error) from None
         except KeyboardInterrupt:  # here and not in `main`, where click has already made an "Aborted!" of it
             words = self._words
             named = next((self.commands[word] for word in words if word in self.commands), None)

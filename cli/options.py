@@ -1,7 +1,6 @@
 """Options that mean the same in every command, and settings given as options of their own name."""
 
 import functools
-import json
 import logging
 import shlex
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from nfgen.fields.spec import FieldSpec
     from nfgen.shapes.reading import ReadingConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -112,7 +112,8 @@ def reading(command: Command) -> Command:
     def with_reading(values: str, foreground: str, up: str, shell: str, **rest: Any) -> Any:
         from nfgen.shapes.reading import ReadingConfig
 
-        settings = {"values": values, "foreground": foreground, "up": up, "shell": _value(shell)}
+        thickness = shell if shell == "auto" else float(shell)
+        settings = {"values": values, "foreground": foreground, "up": up, "shell": thickness}
         return command(reading=ReadingConfig.from_json(settings), **rest)
 
     for option in reversed(_READING):
@@ -143,64 +144,11 @@ quiet = click.option(
     help="Print results only, no progress.",
 )
 
-FREE_SETTINGS = {"ignore_unknown_options": True, "allow_extra_args": True}
-"""Context settings of a command that takes settings as options it does not declare."""
 
-
-def words(metavar: str) -> Callable[[Command], Command]:
-    """The argument that takes nouns and settings alike: `parse_words` tells them apart."""
-    return click.argument(
-        "words", nargs=-1, required=True, type=click.UNPROCESSED, metavar=f"{metavar} [--SETTING VALUE]…"
-    )
-
-
-def parse_words(words: tuple[str, ...]) -> tuple[list[str], dict[str, Any]]:
-    """Nouns, and settings as a dict: `chairs --codes 64 --levels 12,10,10 --target delta`.
-
-    Values are JSON, lists by comma, or texts.
-
-    Raises:
-        click.UsageError: if a setting has no value, or there is no noun.
-    """
-    nouns: list[str] = []
-    found: dict[str, Any] = {}
-    rest = list(words)
-    while rest:
-        word = rest.pop(0)
-        if not word.startswith("--"):
-            nouns.append(word)
-            continue
-        name, equals, value = word[2:].partition("=")
-        if not equals:
-            if not rest:
-                raise click.UsageError(f"{word} needs a value")
-            value = rest.pop(0)
-        found[name.replace("-", "_")] = _value(value)
-    if not nouns:
-        raise click.UsageError("there is no path to work on")
-    return nouns, found
-
-
-def parse_one(words: tuple[str, ...]) -> tuple[Path, dict[str, Any]]:
-    """`parse_words` for a command that takes a single noun, a path."""
-    nouns, found = parse_words(words)
-    if len(nouns) > 1:
-        raise click.UsageError(f"{nouns[1]!r} is one argument too many")
-    return Path(nouns[0]), found
-
-
-def _value(text: str) -> Any:
-    for attempt in (text, f"[{text}]" if "," in text else text):
-        try:
-            return json.loads(attempt)
-        except ValueError:
-            continue
-    return text
-
-
-def load_spec(name: str) -> Any:
-    """A field spec by the name of a preset, or from a JSON file."""
+def load_spec(name: "FieldSpec | str") -> "FieldSpec | str":
+    """A field spec, the name of one, or the one of a JSON file."""
     from nfgen.fields.spec import FieldSpec
     from nfgen.io.files import read_json
 
-    return FieldSpec.from_json(read_json(Path(name))) if name.endswith(".json") else name
+    is_file = isinstance(name, str) and name.endswith(".json")
+    return FieldSpec.from_json(read_json(Path(str(name)))) if is_file else name

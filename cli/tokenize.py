@@ -1,49 +1,34 @@
 """`nfgen tokenize`: a field set becomes tokens."""
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from . import options
+from .config_options import ConfigCommand
+
+if TYPE_CHECKING:
+    from nfgen.tokenizers.config import TokenizeConfig
 
 
-@click.command(context_settings=options.FREE_SETTINGS)
-@options.words("FIELDS")
-@click.option("--tokenizer", help="identity, histogram, codebook, vq, graph, or a plug-in. [default: vq]")
+@click.command(cls=ConfigCommand, config="nfgen.tokenizers.config:TokenizeConfig", kind="tokens", stage="tokenize")
+@click.argument("fields", type=click.Path(path_type=Path))
 @options.preset
-@click.option(
-    "--heldout",
-    type=click.FloatRange(0, 1, max_open=True),
-    default=0.1,
-    show_default=True,
-    help="Share of fields that nothing is learned from.",
-)
-@click.option(
-    "--views",
-    type=click.IntRange(0),
-    default=0,
-    show_default=True,
-    help="Token sequences of augmented copies to store for each field (vq, graph).",
-)
 @options.engine
 @options.dry_run
-@options.seed
 @options.resume
 @options.overwrite
 @options.quiet
 @options.as_json
 @options.out
 def tokenize(
-    words: tuple[str, ...],
-    tokenizer: str | None,
+    fields: Path,
+    config: "TokenizeConfig",
     preset: str | None,
-    heldout: float,
-    views: int,
     engine: str,
     address: str | None,
     dry_run: bool,
-    seed: int,
     resume: bool,
     overwrite: bool,
     as_json: bool,
@@ -51,7 +36,7 @@ def tokenize(
 ) -> None:
     """Fit a tokenizer on FIELDS and encode them; print what the round trip keeps.
 
-    Settings of the tokenizer are options too: `nfgen info --tokenizers` lists them.
+    Its settings are listed here for vq; `nfgen tokenize --tokenizer histogram --help` lists those of histogram.
 
     \b
     nfgen tokenize fields --tokenizer vq --codes 64 -o tokens
@@ -60,28 +45,15 @@ def tokenize(
     import json
 
     from nfgen.pipeline.dry_run.stages import plan_tokenize
-    from nfgen.pipeline.recipes import with_recipe
     from nfgen.pipeline.tokenize import tokenize
     from nfgen.runtime.executor import create_engine
 
-    fields, settings = options.parse_one(words)
-    settings = with_recipe(preset, "tokenize", {"tokenizer": tokenizer, **settings})
     if dry_run:
-        name = settings.pop("tokenizer", "vq")
-        plan = plan_tokenize(fields, name, heldout=heldout, views=views, **settings)
+        plan = plan_tokenize(fields, config=config)
         click.echo(json.dumps(plan.to_json()) if as_json else "\n".join(plan.lines()))
         return
     tokens = tokenize(
-        fields,
-        out,
-        settings.pop("tokenizer", "vq"),
-        heldout=heldout,
-        seed=seed,
-        views=views,
-        engine=create_engine(engine, address),
-        resume=resume,
-        overwrite=overwrite,
-        **settings,
+        fields, out, config=config, engine=create_engine(engine, address), resume=resume, overwrite=overwrite
     )
     if as_json:
         click.echo(json.dumps(tokens.report))

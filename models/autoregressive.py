@@ -6,7 +6,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.models.nn.transformer import Transformer, TransformerConfig
+from nfgen.models.config import TransformerConfig
+from nfgen.models.nn.transformer import Transformer
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel

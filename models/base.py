@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from nfgen.config import Configuration
 from nfgen.errors import ConfigError
-from nfgen.models.generation.logits import SamplingConfig
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 

@@ -1,7 +1,6 @@
 """`diffusion`: a transformer that denoises all continuous tokens of a field at once, after HyperDiffusion."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
@@ -10,39 +9,16 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.config import require
-from nfgen.models.generation.logits import SamplingConfig
-from nfgen.models.nn.transformer import Transformer, TransformerConfig, learning_rate_at
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.nn.transformer import Transformer, learning_rate_at
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
+from .config import EVAL_LEVELS, DiffusionConfig
 
 BETA_MIN, BETA_MAX = 0.1, 20.0  # first and last beta of the linear schedule, times its levels: DDPM's 1e-4 and 0.02
 LARGEST_BETA = 0.999  # of one level, as in https://arxiv.org/abs/2102.09672
 FREQUENCIES = 64  # of the sines and cosines that encode the noise level
-EVAL_LEVELS = 8  # evenly spaced noise levels of the held-out loss, with the same noise each time
-
-
-@dataclass(frozen=True)
-class DiffusionConfig(TransformerConfig):
-    """Settings of diffusion."""
-
-    dropout: float = 0.0
-    """As in the transformer, but 0 by default: the noise of diffusion regularises enough."""
-    process: Literal["diffusion", "flow"] = "diffusion"
-    """`diffusion`: variance-preserving, linear schedule, predicts the clean tokens (DDPM,
-    https://arxiv.org/abs/2006.11239, as in HyperDiffusion). `flow`: straight paths from noise to tokens, predicts the
-    velocity (flow matching, https://arxiv.org/abs/2210.02747)."""
-    noise_levels: int = 500
-    """Number of noise levels in training."""
-    denoise_steps: int = 50
-    """Denoising steps in generation, evenly spaced over the levels (DDIM, https://arxiv.org/abs/2010.02502)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.noise_levels >= EVAL_LEVELS, "noise_levels", f"must be {EVAL_LEVELS} or more", self.noise_levels)
-        most = f"must be 1 to the {self.noise_levels} noise levels"
-        require(0 < self.denoise_steps <= self.noise_levels, "denoise_steps", most, self.denoise_steps)
 
 
 class DiffusionTransformer(SequenceModel):

@@ -1,39 +1,21 @@
 """`gpt`: a causal transformer over codes, trained with cross-entropy, after nanoGPT."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import require
 from nfgen.errors import ConfigError
-from nfgen.models.generation.logits import SamplingConfig, draw, uniforms
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.generation.logits import draw, uniforms
 from nfgen.models.nn.heads import OWN_VECTORS_UP_TO, CodeEmbedding, DigitHead, Head, TableHead
-from nfgen.models.nn.transformer import TransformerConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .autoregressive import CausalModel
 from .base import allowed_ranges
-
-
-@dataclass(frozen=True)
-class GPTConfig(TransformerConfig):
-    """Settings of GPT."""
-
-    head: Literal["auto", "tied", "untied", "digits"] = "auto"
-    """The output head: `tied` shares the embedding's vectors, `untied` has its own, `digits` predicts an FSQ code digit
-    by digit. `auto` = digits for codes of several digits if there are more than 4,096 codes, else untied. Held-out nats
-    per token after 300 steps on 64 codes of 1,000 of a chair: 2.14 untied, 2.23 tied, 2.31 digits."""
-    label_smoothing: float = 0.0
-    """Share of each target's probability that is spread evenly over all codes allowed at its position."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(0 <= self.label_smoothing < 1, "label_smoothing", "must lie in [0, 1)", self.label_smoothing)
+from .config import GPTConfig
 
 
 class GPT(CausalModel):
@@ -103,12 +85,12 @@ class GPT(CausalModel):
         advance: Callable[[], None] | None = None,
         reference_model: "GPT | None" = None,
     ) -> Int[Tensor, "fields tokens"]:
-        """As in `SequenceModel.generate`; `settings.contrast` contrasts this model with `reference_model`."""
+        """As in `SequenceModel.generate`; `settings.contrastive_weight` contrasts this model with `reference_model`."""
         count, given = len(labels), 0 if prefix is None else prefix.shape[1]
         numbers = uniforms(randoms, self.vocabulary.length, labels.device)
         tokens = labels.new_empty(count, self.vocabulary.length)
         # A weighted sum of logits. The weights sum to 1, so the normalisation of each softmax cancels.
-        models = ((self, 1 + settings.contrast), (reference_model, -settings.contrast))
+        models = ((self, 1 + settings.contrastive_weight), (reference_model, -settings.contrastive_weight))
         classes = ((labels, settings.guidance), (torch.full_like(labels, -1), 1 - settings.guidance))
         decoders = [
             (CachedDecoder(model, of, prefix), share * weight)

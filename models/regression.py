@@ -1,34 +1,18 @@
 """`regression`: a causal transformer over continuous tokens, trained with the L1 loss."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
-from nfgen.config import require
-from nfgen.models.generation.logits import SamplingConfig
-from nfgen.models.nn.transformer import TransformerConfig, learning_rate_at
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.nn.transformer import learning_rate_at
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .autoregressive import CausalModel
-
-
-@dataclass(frozen=True)
-class RegressionConfig(TransformerConfig):
-    """Settings of the regression transformer."""
-
-    dropout: float = 0.0
-    """As in the transformer, but 0 by default: dropout adds noise to the predicted values."""
-    input_noise: float = 0.0
-    """Standard deviation of Gaussian noise on the input tokens in training, in units of the tokens' numbers. It teaches
-    the model to correct its own small errors, which accumulate over a generated sequence."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.input_noise >= 0, "input_noise", "must not be negative", self.input_noise)
+from .config import RegressionConfig
 
 
 class RegressionTransformer(CausalModel):

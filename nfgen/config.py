@@ -1,11 +1,12 @@
-"""Configurations: frozen dataclasses that go to JSON and come back strictly checked."""
+"""Configurations: typed, frozen settings; the one place of each setting's default, bounds and description."""
 
-import dataclasses
-import json
-import math
-import types
-import typing
-from typing import Any, ClassVar, Self
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, NamedTuple, Self
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from .errors import ConfigError
 
@@ -16,95 +17,154 @@ def require(holds: bool, key: str, rule: str, value: object) -> None:
         raise ConfigError(f"{key} {rule}, not {value!r}", f"change {key}")
 
 
-@dataclasses.dataclass(frozen=True)
-class Configuration:
-    """Base of every configuration; subclasses are frozen dataclasses with a docstring under each field.
+class Configuration(BaseModel):
+    """Base of every configuration: strictly typed, frozen, with a docstring under each field.
+
+    Bounds of one setting stand in its type, as in `Annotated[int, Field(ge=1)]`; rules between settings in
+    `model_validator(mode="after")`, by `require`.
 
     Raises:
-        ConfigError: on a value of the wrong type, or a number that is not finite.
+        ConfigError: on a setting that is unknown, missing, of the wrong type or out of range.
     """
 
-    _hints: ClassVar[dict[type, dict[str, Any]]] = {}
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
-    def __post_init__(self) -> None:
-        for key, hint in self._types().items():
-            value = getattr(self, key)
-            require(_matches(value, hint), key, f"must be {_wording(hint)}", value)
+    RENAMED: ClassVar[Mapping[str, str]] = {}
+    """Names that stored settings had in earlier versions, and today's."""
+
+    def __init__(self, /, **settings: Any) -> None:
+        settings = {self.RENAMED.get(key, key): _tupled(value) for key, value in settings.items()}
+        try:
+            super().__init__(**settings)
+        except ValidationError as error:
+            raise _as_config_error(type(self), error) from None
 
     @classmethod
-    def _types(cls) -> dict[str, Any]:
-        if cls not in cls._hints:
-            hints = typing.get_type_hints(cls)
-            cls._hints[cls] = {field.name: hints[field.name] for field in dataclasses.fields(cls)}
-        return cls._hints[cls]
+    def components(cls, settings: Mapping[str, Any]) -> list[tuple[str, type["Configuration"]]]:
+        """Fields that hold the settings of a component as a dict, and the configuration of the one in use.
+
+        Args:
+            settings: those known so far, by field; they say which component it is.
+        """
+        return []
 
     def to_json(self) -> dict[str, Any]:
-        """The settings as JSON values, as they will be read back: tuples are lists."""
-        settings: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(self)))
-        return settings
+        """The settings as JSON values: tuples are lists."""
+        return self.model_dump(mode="json")
 
     @classmethod
     def from_json(cls, settings: object) -> Self:
-        """Build from JSON values.
+        """Build from JSON values, also from those that an earlier version stored.
 
         Raises:
             ConfigError: on an unknown key, a wrong type or a value out of range; the message names the key.
         """
         if not isinstance(settings, dict):
             raise ConfigError(f"{cls.__name__} must be a JSON object, not {settings!r}")
-        types_ = cls._types()
-        unknown = sorted(set(settings) - set(types_))
-        if unknown:
-            raise ConfigError(f"{cls.__name__} has no setting {unknown[0]!r}", f"known are: {', '.join(types_)}")
-        required = {f.name for f in dataclasses.fields(cls) if f.default is f.default_factory is dataclasses.MISSING}
-        missing = sorted(required - set(settings))
-        if missing:
-            raise ConfigError(f"{cls.__name__} needs the setting {missing[0]!r}", f"known are: {', '.join(types_)}")
-        return cls(**{key: _untupled(value, types_[key]) for key, value in settings.items()})
+        return cls(**settings)
+
+    def replace(self, **changes: Any) -> Self:
+        """A copy with other values of some fields; what was left at its default stays so."""
+        return type(self)(**{key: getattr(self, key) for key in self.model_fields_set} | changes)
+
+    def with_settings(self, settings: Mapping[str, Any]) -> Self:
+        """A copy with other values of some settings, by the names that `flat` gives or by field.
+
+        Another component (such as a tokenizer) starts from its own defaults.
+
+        Raises:
+            ConfigError: if there is no such setting, or a value is wrong; an unknown one is answered with the nearest.
+        """
+        renamed = {self.RENAMED.get(key, key): value for key, value in settings.items()}
+        known = {key: getattr(self, key) for key in self.model_fields_set}
+        for field in {field for field, _ in self.components(known | renamed)}:
+            chosen = field.removesuffix(COMPONENT)
+            if renamed.get(chosen) is not None and renamed[chosen] != getattr(self, chosen):
+                known.pop(field, None)
+        places = flat(type(self), known | renamed)
+        for key, value in renamed.items():
+            if key in type(self).model_fields:
+                nested = known.get(key, type(self).model_fields[key].default)
+                known[key] = nested.with_settings(value) if _is_group(nested, value) else value
+                continue
+            if key not in places:
+                raise unknown("setting", key, [name for name, place in places.items() if name == place.names[0]])
+            field, name = places[key].path
+            before = known.get(field, type(self).model_fields[field].get_default(call_default_factory=True))
+            known[field] = (
+                before.replace(**{name: value}) if isinstance(before, Configuration) else before | {name: value}
+            )
+        return type(self)(**known)
 
 
-def _untupled(value: object, hint: Any) -> object:
-    """JSON has lists only: give tuples back where the hint says tuple."""
-    options = typing.get_args(hint) if typing.get_origin(hint) in (typing.Union, types.UnionType) else (hint,)
-    for option in options:
-        if isinstance(value, list) and typing.get_origin(option) is tuple:
-            inner = typing.get_args(option)[0]
-            return tuple(_untupled(item, inner) for item in value)
-    return value
+COMPONENT = "_settings"
+"""Ending of a field that holds a component's settings; before it stands the field of the component's name."""
 
 
-def _matches(value: object, hint: Any) -> bool:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin in (typing.Union, types.UnionType):
-        return any(_matches(value, option) for option in arguments)
-    if origin is typing.Literal:
-        return any(value == option and type(value) is type(option) for option in arguments)
-    if origin is tuple:
-        if not isinstance(value, tuple):
-            return False
-        if len(arguments) == 2 and arguments[1] is Ellipsis:
-            return all(_matches(item, arguments[0]) for item in value)
-        return len(value) == len(arguments) and all(map(_matches, value, arguments))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    return isinstance(value, hint)
+class Place(NamedTuple):
+    """Where a setting stands in a configuration."""
+
+    path: tuple[str, ...]
+    """Its field, or the field of the group that it is in and its own."""
+    owner: type[Configuration]
+    field: FieldInfo
+    names: tuple[str, ...]
+    """What it is called in a flat list: one name, and others that work as well."""
 
 
-def _wording(hint: Any) -> str:
-    origin, arguments = typing.get_origin(hint), typing.get_args(hint)
-    if origin is typing.Literal:
-        return "one of " + ", ".join(map(str, arguments))
-    if origin in (typing.Union, types.UnionType):
-        return " or ".join(_wording(option) for option in arguments)
-    if origin is tuple:
-        names = _wording(arguments[0]) if typing.get_origin(arguments[0]) else getattr(arguments[0], "__name__", "")
-        return f"a list of {names}" if names else "a list"
-    return {
-        int: "a whole number",
-        float: "a finite number",
-        bool: "true or false",
-        str: "a text",
-        type(None): "nothing",
-    }.get(hint, getattr(hint, "__name__", str(hint)))
+def flat(cls: type[Configuration], settings: Mapping[str, Any] | None = None) -> dict[str, Place]:
+    """All settings of a configuration, of its groups and of its components by one name each, in their order.
+
+    The name is the field's own. Where another setting has it already, that of a component is called by the component
+    too, as in `tokenizer_steps`; this longer name always works.
+
+    Args:
+        settings: of fields that say which components are in use.
+    """
+    found: dict[str, Place] = {}
+    for name, field in cls.model_fields.items():
+        group = field.annotation
+        if isinstance(group, type) and issubclass(group, Configuration):
+            for inner, of_group in group.model_fields.items():
+                found[inner] = Place((name, inner), group, of_group, (inner,))
+        elif not name.endswith(COMPONENT):
+            found[name] = Place((name,), cls, field, (name,))
+    for name, component in cls.components(settings or {}):
+        for inner, of_component in component.model_fields.items():
+            long = f"{name.removesuffix(COMPONENT)}_{inner}"
+            if long in found or (inner in found and found[inner].path == (name, inner)):
+                continue  # several components may be in question: the first describes what they share
+            names = (long,) if inner in found else (inner, long)
+            found |= dict.fromkeys(names, Place((name, inner), component, of_component, names))
+    return found
+
+
+def unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
+    """The error for a name that there is not: it says the nearest ones, or all."""
+    near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
+    remedy = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(known)}"
+    return ConfigError(f"there is no {what} {name!r}", remedy)
+
+
+def _is_group(before: object, value: object) -> bool:
+    return isinstance(before, Configuration) and isinstance(value, Mapping)
+
+
+def _tupled(value: Any) -> Any:
+    """JSON has lists only; settings that are frozen are tuples."""
+    return tuple(map(_tupled, value)) if isinstance(value, list) else value
+
+
+def _as_config_error(cls: type[Configuration], error: ValidationError) -> ConfigError:
+    first = error.errors(include_url=False)[0]
+    key = str(first["loc"][0]) if first["loc"] else cls.__name__
+    if first["type"] == "extra_forbidden":
+        other = unknown("setting", key, cls.model_fields)
+        return ConfigError(f"{cls.__name__} has no setting {key!r}", other.remedy)
+    if first["type"] == "missing":
+        return ConfigError(f"{cls.__name__} needs the setting {key!r}", f"known are: {', '.join(cls.model_fields)}")
+    rule = re.sub(r"^\w+ should", "must", first["msg"]).split(" after validation")[0]
+    rule = rule.replace("valid integer", "whole number")
+    return ConfigError(f"{key} {rule}, not {first['input']!r}", f"change {key}")

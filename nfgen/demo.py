@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nfgen.io import artifact, files
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.make_shapes import write_shapes

@@ -30,7 +30,7 @@ if not DOCS.is_dir():
 
 SMALL = {
     "shapes": "-n 5 --resolution 24",
-    "fit": "--steps 40 --points 192 --near 512 --uniform 256 --near-checks 32 --uniform-checks 128 --workers 1",
+    "fit": "--steps 40 --points 192 --near 512 --uniform 256 --near-eval 32 --uniform-eval 128 --workers 1",
     "tokenize": "--heldout 0.2",
     "train": "--heldout 0.2 --steps 3 --batch-size 4 --layers 1 --width 16 --heads 1 --sample-every 0",
     "generate": "-n 2 --resolution 12",
@@ -40,8 +40,8 @@ SMALL = {
 """What makes every command short; an option given twice counts as it was given last."""
 
 SMALL_VQ = (
-    "--codes 11 --levels 8,5 --probes 4 --channels 16 --decoder-blocks 1 --batch 4 --tokenizer-points 64 "
-    "--tokenizer-steps 100 --tokenizer-width 16"
+    "--codes 11 --levels 8,5 --probes 4 --channels 16 --decoder-blocks 1 --tokenizer-batch-size 4 "
+    "--tokenizer-points 64 --tokenizer-steps 100 --tokenizer-width 16"
 )
 SMALLER_CODE = {
     '"chair", 16, "chairs-py"': '"chair", 4, "chairs-py", resolution=24',

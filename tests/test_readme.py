@@ -6,8 +6,7 @@ from pathlib import Path
 import pytest
 
 from nfgen.cli.main import main
-from nfgen.fitting.job import SampleConfig
-from nfgen.fitting.optimize import FitConfig
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -32,7 +31,7 @@ def test_the_python_example_runs(
         code = code.replace(text, less, 1)
     settings = {
         "FIT": FitConfig(steps=60, points=256),
-        "SAMPLES": SampleConfig(near=768, uniform=256, near_checks=64, uniform_checks=256),
+        "SAMPLES": PointSamplingConfig(near=768, uniform=256, near_checks=64, uniform_checks=256),
     }
     monkeypatch.chdir(tmp_path)
     exec(code, settings)

@@ -10,7 +10,7 @@ import json
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -22,7 +22,7 @@ from nfgen import (
     FieldSpec,
     FitConfig,
     NfgenError,
-    SampleConfig,
+    PointSamplingConfig,
     find_shapes,
     fit,
     show_progress,
@@ -46,7 +46,7 @@ class Sizes:
     spec: FieldSpec
     """Architecture of the 3-D fields."""
     fit: FitConfig
-    points: SampleConfig
+    points: PointSamplingConfig
     budget: float
     """Processor seconds that the training of each model may take; 0 = four steps."""
     model: dict[str, int]
@@ -73,24 +73,24 @@ SIZES = {
     # A field of 816 weights, so that a GPT that writes each of them gets somewhere in its budget: on the 3,712 of the
     # talk's field it makes a dozen steps of 16 fields in the time. Two hours on two cores.
     "full": Sizes(
-        known=400, unseen=200, samples=200, spec=SMALL, fit=FitConfig(), points=SampleConfig(),
+        known=400, unseen=200, samples=200, spec=SMALL, fit=FitConfig(), points=PointSamplingConfig(),
         budget=150.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=16, codebook={"codes": 256},
         function_space={"steps": 2000}, resolution=64, cloud=1024,
     ),
     "quick": Sizes(
         known=96, unseen=32, samples=32, spec=SMALL, fit=FitConfig(steps=400, points=512),
-        points=SampleConfig(near=3072, uniform=1024, near_checks=256, uniform_checks=2048),
+        points=PointSamplingConfig(near=3072, uniform=1024, near_checks=256, uniform_checks=2048),
         budget=10.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=8,
         codebook={"codes": 256, "steps": 20}, resolution=40, cloud=512,
-        function_space={"steps": 200, "batch": 16, "points": 256, "channels": 64, "probes": 8},
+        function_space={"steps": 200, "batch_size": 16, "points": 256, "channels": 64, "probes": 8},
     ),
     # For the tests: everything runs, nothing is learned.
     "tiny": Sizes(
         known=6, unseen=3, samples=4, spec=FieldSpec(frequencies=1, hidden=(8, 8)), fit=FitConfig(steps=30, points=64),
-        points=SampleConfig(near=192, uniform=64, near_checks=16, uniform_checks=256),
+        points=PointSamplingConfig(near=192, uniform=64, near_checks=16, uniform_checks=256),
         budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1,
         codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64, pictured=1,
-        function_space={"steps": 2, "batch": 2, "points": 32, "channels": 16, "probes": 4, "codes": 11},
+        function_space={"steps": 2, "batch_size": 2, "points": 32, "channels": 16, "probes": 4, "codes": 11},
     ),
 }  # fmt: skip
 
@@ -186,14 +186,14 @@ class Lab:
 
     def fields(self, init: str = "shared", count: int | None = None, **changed: Any) -> Path:
         """Fields of the first known shapes; `changed` settings are those of their spec."""
-        spec = replace(self.sizes.spec, **changed)
+        spec = self.sizes.spec.replace(**changed)
         count = min(count or self.sizes.known, len(self.refs[0]))
         sizes = self.sizes
         about = {"init": init, "count": count, "spec": spec, "fit": sizes.fit, "points": sizes.points}
         return self.kept("fields", about, lambda path: self.fit(self.shapes, path, spec, init, limit=count)).path
 
     def fit(self, shapes: Path, path: Path, spec: FieldSpec, init: str, **more: Any) -> FieldSet:
-        config = replace(more.pop("config", self.sizes.fit), seed=self.seed)
+        config = more.pop("config", self.sizes.fit).replace(seed=self.seed)
         # As many processes as torch has threads: OMP_NUM_THREADS=1 keeps an experiment to one core.
         workers = torch.get_num_threads()
         return fit(

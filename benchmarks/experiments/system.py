@@ -3,7 +3,7 @@
 import tempfile
 import time
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +128,7 @@ def steps_within(lab: Lab, tokens: Path, model: str | None, settings: dict[str, 
         return 4
     found = TokenSet.load(tokens)
     name, stamps = model or models.model_for(found.vocabulary), []
-    config = replace(_config(lab, 4, 4), sample_every=1)
+    config = _config(lab, 4, 4).replace(sample_every=1)
     with tempfile.TemporaryDirectory() as folder:
         train_model(
             name, preset(name, "tiny", **settings), found.vocabulary, found.tokens, found.labels, found.heldout,

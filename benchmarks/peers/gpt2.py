@@ -24,9 +24,9 @@ from torch.nn import functional
 
 from nfgen.models.presets import preset
 from nfgen.models.registry import create
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.data import Batches, mixed, parts
 from nfgen.models.training.optim import optimizer, update_average
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.train import view_drawer
 from nfgen.tokens.token_set import TokenSet
 

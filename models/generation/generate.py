@@ -9,11 +9,12 @@ from torch import Tensor
 from nfgen.config import require
 from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel, check_tokens
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.gpt import GPT
 from nfgen.models.training.data import parts
 from nfgen.runtime.progress import progress
 
-from .logits import SamplingConfig, generators
+from .logits import generators
 
 CACHE_BYTES = 1 << 30
 """Memory limit of generation if no batch size is given; fits a laptop."""
@@ -46,7 +47,7 @@ def sample(
         label: class of all samples, or of each [n]; None = any class (BOS).
         prefix: first tokens [m (, width)] of all samples, or of each [n, m (, width)].
         batch_size: samples per batch; None = as many as fit in 1 GiB of cache.
-        reference_model: the same model with the weights of its lowest held-out loss, for `settings.contrast`.
+        reference_model: the same model with the weights of its lowest held-out loss, for `settings.contrastive_weight`.
 
     Returns:
         Tokens [n, length], int64, or [n, length, width], float32, if the vocabulary is continuous.
@@ -63,11 +64,11 @@ def sample(
         raise ConfigError("guidance needs a class to guide towards", "give a class, or guidance 1")
     labels, given = _conditions(model, n, label, prefix)
     generate = model.generate
-    if settings.contrast:
+    if settings.contrastive_weight:
         if not (isinstance(model, GPT) and isinstance(reference_model, GPT)):
             raise ConfigError(
-                "contrast needs the last weights of a gpt and those of its lowest held-out loss",
-                "use --weights last with a gpt run, or contrast 0",
+                "contrastive_weight needs the last weights of a gpt and those of its lowest held-out loss",
+                "use --weights last with a gpt run, or contrastive_weight 0",
             )
         generate = partial(model.generate, reference_model=reference_model.eval())
     size = batch_size or fitting_batch(model, settings)

@@ -1,49 +1,13 @@
 """Drawing a token from logits, with a random generator per sample."""
 
-from dataclasses import dataclass
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import Configuration, require
 from nfgen.errors import NfgenError
 
-
-@dataclass(frozen=True)
-class SamplingConfig(Configuration):
-    """How tokens are drawn; filters are applied in the order of the fields."""
-
-    temperature: float = 1.0
-    """Divides the logits; 0 takes the most likely token."""
-    top_k: int | None = None
-    """Keep the k most likely tokens."""
-    top_p: float = 1.0
-    """Keep the most likely tokens of this total probability (nucleus, https://arxiv.org/abs/1904.09751)."""
-    min_p: float = 0.0
-    """Keep tokens of at least this share of the highest probability (https://arxiv.org/abs/2407.01082)."""
-    guidance: float = 1.0
-    """Classifier-free guidance: logits = unconditional + guidance x (conditional - unconditional); 1 = none."""
-    contrast: float = 0.0
-    """Contrastive decoding between the last weights of a GPT and those of its lowest held-out loss: log-probabilities =
-    last + contrast x (last - best); 0 = none. It strengthens the details that only the last weights have learned
-    (https://arxiv.org/abs/2210.15097; https://arxiv.org/abs/2406.02507)."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.temperature >= 0, "temperature", "must not be negative", self.temperature)
-        require(self.top_k is None or self.top_k > 0, "top_k", "must be positive", self.top_k)
-        require(0 < self.top_p <= 1, "top_p", "must lie in (0, 1]", self.top_p)
-        require(0 <= self.min_p <= 1, "min_p", "must lie in [0, 1]", self.min_p)
-        require(self.guidance >= 0, "guidance", "must not be negative", self.guidance)
-        require(self.contrast >= 0, "contrast", "must not be negative", self.contrast)
-
-    @property
-    def passes(self) -> int:
-        """Forward passes per token: conditional and unconditional, of the model and of its reference model."""
-        return (1 + (self.guidance != 1)) * (1 + (self.contrast != 0))
-
+from .config import SamplingConfig
 
 WITHOUT_FLOAT64 = ("mps",)
 """Kinds of devices on which there are no tensors of float64."""

@@ -9,7 +9,6 @@ RUN/log.jsonl            one line per logged step
 
 import contextlib
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +29,6 @@ FREE_ON_RESUME = ("steps", "minutes", "patience", "learning_rate", "sample_every
 """Settings that may change when a training is resumed."""
 
 
-@dataclass(frozen=True)
 class TrainingState(Configuration):
     """Progress of a training; with its tensors, everything that the next step depends on."""
 

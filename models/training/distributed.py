@@ -21,7 +21,7 @@ from nfgen.models.nn.transformer import Block
 from nfgen.runtime import launcher
 from nfgen.runtime.signals import sigint_calls
 
-from .config import TrainConfig
+from .config import TrainerConfig
 from .strategy import Example, Loss, Worker
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ UNSUPPORTED = {
 class Accelerated(Worker):
     """One of several processes that train one model."""
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainerConfig) -> None:
         try:
             from accelerate import Accelerator
             from accelerate.utils import InitProcessGroupKwargs
@@ -166,7 +166,7 @@ def _is_sharded(tensor: Tensor) -> "TypeGuard[DTensor]":
     return isinstance(tensor, DTensor)
 
 
-def find_worker(config: TrainConfig) -> Worker:
+def find_worker(config: TrainerConfig) -> Worker:
     """The worker of this process: single, or one of those that a launcher started.
 
     Raises:

@@ -8,10 +8,10 @@ from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel
 from nfgen.runtime.precision import bfloat16_pays
 
-from .config import TrainConfig
+from .config import TrainerConfig
 
 
-def optimizer(model: SequenceModel, config: TrainConfig) -> torch.optim.Optimizer:
+def optimizer(model: SequenceModel, config: TrainerConfig) -> torch.optim.Optimizer:
     """AdamW (https://arxiv.org/abs/1711.05101) with weight decay on matrices, not on gains and biases."""
     parameters = list(model.parameters())
     groups = [
@@ -21,7 +21,7 @@ def optimizer(model: SequenceModel, config: TrainConfig) -> torch.optim.Optimize
     return torch.optim.AdamW(groups, lr=1e-3, betas=(0.9, config.beta2), fused=True)
 
 
-def low_precision(model: SequenceModel, config: TrainConfig, device: torch.device) -> bool:
+def low_precision(model: SequenceModel, config: TrainerConfig, device: torch.device) -> bool:
     """Whether matrix products are computed in bfloat16."""
     if config.precision != "auto":
         return config.precision == "bfloat16"

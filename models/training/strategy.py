@@ -8,7 +8,7 @@ from torch import Tensor, nn
 
 from nfgen.models.base import SequenceModel
 
-from .config import TrainConfig
+from .config import TrainerConfig
 from .optim import device_of
 
 Example = tuple[Tensor, Int[Tensor, "one"]]
@@ -38,7 +38,7 @@ class Worker:
     count = 1
     interrupted = False
 
-    def __init__(self, config: TrainConfig) -> None:
+    def __init__(self, config: TrainerConfig) -> None:
         self.device = device_of(config.device)
 
     @property

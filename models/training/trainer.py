@@ -4,7 +4,7 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +22,7 @@ from nfgen.runtime.signals import uninterrupted
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
-from .config import TrainConfig
+from .config import TrainerConfig
 from .data import Augment, Batches, Pass, mixed, passes
 from .distributed import find_worker
 from .optim import low_precision, optimizer, update_average
@@ -63,7 +63,7 @@ def train(
     labels: Int[Tensor, "fields"],
     heldout: Bool[Tensor, "fields"],
     run: str | Path,
-    config: TrainConfig | None = None,
+    config: TrainerConfig | None = None,
     *,
     resume: bool = False,
     augment: Augment | None = None,
@@ -99,7 +99,7 @@ def train(
         NfgenError: if the loss is not finite; the last checkpoint is kept.
         KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
-    run, config = Path(run), config or TrainConfig()
+    run, config = Path(run), config or TrainerConfig()
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
     worker = worker or find_worker(config)
     with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
@@ -117,7 +117,7 @@ class Trainer:
         self,
         model: SequenceModel,
         batches: Batches,
-        config: TrainConfig,
+        config: TrainerConfig,
         run: Path,
         on_log: OnLog | None = None,
         worker: Worker | None = None,
@@ -181,7 +181,7 @@ class Trainer:
                         average = self.worker.full_model(self.average)
                         if average is not None and self.worker.main:
                             on_sample(average, step)
-                        self.state = replace(self.state, sampled=step)
+                        self.state = self.state.replace(sampled=step)
                     due = step % config.evaluate_every == 0 or self.stopped() is not None
                     # The state decides, as an interruption may have come between a step and its evaluation.
                     if due and step > self.state.evaluated:
@@ -226,7 +226,7 @@ class Trainer:
             self.optimizer.step()
             update_average(self.average, self.model, config.average, state.step)
             seconds = worker.broadcast_main(time.monotonic() - started)
-            self.state = replace(state, step=state.step + 1, seconds=state.seconds + seconds)
+            self.state = state.replace(step=state.step + 1, seconds=state.seconds + seconds)
         self.losses.append(loss)
         self.seen += len(tokens) * self.model.vocabulary.length
         self.spent += seconds
@@ -254,17 +254,17 @@ class Trainer:
         with uninterrupted():
             if improved:
                 self._write_best()
-                self.state = replace(self.state, best_loss=loss, best_step=self.state.step, stale=0)
+                self.state = self.state.replace(best_loss=loss, best_step=self.state.step, stale=0)
             else:
-                self.state = replace(self.state, stale=self.state.stale + 1)
+                self.state = self.state.replace(stale=self.state.stale + 1)
             seconds = self.state.seconds + self.worker.broadcast_main(time.monotonic() - started)
-            self.state = replace(self.state, evaluated=self.state.step, seconds=seconds)
+            self.state = self.state.replace(evaluated=self.state.step, seconds=seconds)
         return loss
 
     def log(self, val_loss: float | None) -> None:
         """Write a line of the log, with the mean loss since the last one."""
         if self.losses:
-            self.state = replace(self.state, loss=sum(self.losses) / len(self.losses))
+            self.state = self.state.replace(loss=sum(self.losses) / len(self.losses))
         rate = self.config.rate(self.peak, self.state.step - 1, self.state.seconds)
         line = {
             "step": self.state.step,

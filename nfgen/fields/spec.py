@@ -4,7 +4,9 @@ import functools
 import itertools
 import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
 
 from nfgen.config import Configuration, require
 
@@ -12,6 +14,8 @@ Activation = Literal["relu", "relu2", "gelu", "silu", "sine"]
 Output = Literal["sdf", "occupancy", "brightness"]
 
 MOST_NEURONS = 4096  # of a layer
+Width = Annotated[int, Field(ge=1, le=MOST_NEURONS)]
+
 MOST_WEIGHTS = 1 << 24  # a thousand times a usual field: a file that claims more must not claim our memory
 
 
@@ -36,17 +40,16 @@ class Layer:
         return self.bias_start + (self.outputs if self.bias else 0)
 
 
-@dataclass(frozen=True)
 class FieldSpec(Configuration):
     """The architecture of a field: Fourier features, then a plain MLP with one output."""
 
-    dims: int = 3
+    dims: Annotated[int, Field(ge=2, le=3)] = 3
     """Coordinates of a point: 2 or 3."""
-    frequencies: int = 2
+    frequencies: Annotated[int, Field(ge=0, le=16)] = 2
     """Octaves of Fourier features: sin and cos of 2^k pi x for k = 0 … frequencies - 1 (NeRF, eq. 4)."""
     raw_coordinates: bool = True
     """Whether the coordinates themselves are features too."""
-    hidden: tuple[int, ...] = (32, 32, 32, 32)
+    hidden: Annotated[tuple[Width, ...], Field(min_length=1, max_length=16)] = (32, 32, 32, 32)
     """Neurons of each hidden layer."""
     activation: Activation | tuple[Activation, ...] = "gelu"
     """Of the hidden layers: one for all, or one a layer. `relu2` is the square of ReLU (So et al. 2021, Primer,
@@ -57,22 +60,18 @@ class FieldSpec(Configuration):
     """`sdf`: signed distance, negative inside, in coordinate units. `occupancy`: logit, positive inside.
     `brightness`: logit of a value in [0, 1]."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.dims in (2, 3), "dims", "must be 2 or 3", self.dims)
-        require(0 <= self.frequencies <= 16, "frequencies", "must be 0 to 16", self.frequencies)
+    @model_validator(mode="after")
+    def _check_size(self) -> Self:
         require(
             self.raw_coordinates or self.frequencies > 0, "frequencies", "must be positive without raw coordinates", 0
         )
-        require(0 < len(self.hidden) <= 16, "hidden", "must name 1 to 16 layers", self.hidden)
-        fits = all(0 < width <= MOST_NEURONS for width in self.hidden)
-        require(fits, "hidden", f"must be widths of 1 to {MOST_NEURONS}", self.hidden)
         if isinstance(self.activation, tuple):
             fits = len(self.activation) == len(self.hidden)
             require(fits, "activation", f"must be one, or {len(self.hidden)}: one a hidden layer", self.activation)
             if len(set(self.activation)) == 1:  # the same architecture is the same spec
                 object.__setattr__(self, "activation", self.activation[0])
         require(self.size <= MOST_WEIGHTS, "hidden", f"must give at most {MOST_WEIGHTS:,} weights", self.hidden)
+        return self
 
     @property
     def features(self) -> int:

@@ -1,6 +1,5 @@
 """Where fits start: nowhere in particular, from the first shape's field, from one of many shapes, or from a file."""
 
-from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -25,18 +24,18 @@ SHARED_STEPS_POINTS = 8  # a step of the shared base takes so many times the poi
 
 def find_base(job: FitJob, refs: list[ShapeRef]) -> Tensor | None:
     """Where all fits start, or None if each starts at random; kept in the folder for a resumed fit."""
-    if job.init == "random":
+    if job.config.init == "random":
         return None
     kept = job.folder / BASE
     if not kept.exists():
-        base = _fitted_base(job, refs) if job.init in INITS else _read_base(job.init, job.spec)
+        base = _fitted_base(job, refs) if job.config.init in INITS else _read_base(job.config.init, job.spec)
         files.write_tensors(kept, {"weights": base})
     return files.read_tensors(kept)["weights"]
 
 
 def _fitted_base(job: FitJob, refs: list[ShapeRef]) -> Tensor:
     # A first shape that is unusable must not end the fit, so look on until one is found.
-    wanted = 1 if job.init == "first" else min(SHARED_SHAPES, len(refs))
+    wanted = 1 if job.config.init == "first" else min(SHARED_SHAPES, len(refs))
     sampled: list[Sampled] = []
     position = 0
     while len(sampled) < wanted and position < len(refs):
@@ -48,8 +47,8 @@ def _fitted_base(job: FitJob, refs: list[ShapeRef]) -> Tensor:
     points = job.points(sampled)
     pooled, values = points.points.flatten(0, 1)[None], points.values.flatten()[None]
     config = job.config
-    if job.init == "shared":
-        config = replace(config, points=config.points * SHARED_STEPS_POINTS)
+    if job.config.init == "shared":
+        config = config.replace(points=config.points * SHARED_STEPS_POINTS)
     order = torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(config.seed))
     start = initial_weights(job.spec, 1, torch.Generator().manual_seed(config.seed))
     return fit_batch(job.spec, pooled[:, order], values[:, order], start, config).weights[0]

@@ -4,45 +4,19 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.config import Configuration, require
 from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.shapes import ShapeRef, sample_shapes
 from nfgen.shapes.sampling import Sampled, Skipped
 
-from .optimize import FitConfig
-
-
-@dataclass(frozen=True)
-class SampleConfig(Configuration):
-    """Which points of a shape a fit sees, and by which it is judged."""
-
-    near: int = 12288
-    """Points about the surface."""
-    uniform: int = 4096
-    """Points in [-1, 1]^d."""
-    near_checks: int = 1024
-    """Points about the surface that only judge."""
-    uniform_checks: int = 2048
-    """Points in [-1, 1]^d that only judge: IoU is taken over them."""
-    normalize: Literal["each", "none"] = "each"
-    """Meshes: `each` is put into [-1, 1]^3 by its bounding box, `none` is there already."""
-    augment: int = 0
-    """Further fields of each shape, mirrored and scaled by up to 10 % along each axis."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("near", "uniform", "near_checks", "augment"):
-            require(getattr(self, key) >= 0, key, "must not be negative", getattr(self, key))
-        require(self.near + self.uniform > 0, "near", "and uniform must not both be 0", 0)
-        require(self.uniform_checks > 0, "uniform_checks", "must be positive", self.uniform_checks)
+from .config import FitConfig
 
 
 class Points(NamedTuple):
@@ -59,9 +33,7 @@ class FitJob:
     """What all shards of one fit have in common."""
 
     spec: FieldSpec
-    init: str
     config: FitConfig
-    samples: SampleConfig
     classes: tuple[str, ...]
     folder: Path
     strict: bool
@@ -72,13 +44,13 @@ class FitJob:
 
     def prepare(self, refs: Sequence[ShapeRef]) -> None:
         """Sample shapes, over processes, and keep what became of them until they are asked for."""
-        s = self.samples
+        s = self.config.samples
         missing = [ref for ref in refs if ref.id not in self.kept]
         if missing:
             done, skipped = sample_shapes(
                 missing,
-                s.near + s.near_checks,
-                s.uniform + s.uniform_checks,
+                s.near + s.near_eval,
+                s.uniform + s.uniform_eval,
                 self.config.seed,
                 self.workers,
                 self.strict,
@@ -99,10 +71,10 @@ class FitJob:
 
     def points(self, sampled: Sequence[Sampled]) -> Points:
         """Split samples into those to fit and those to judge by, the former shuffled alike for all shapes."""
-        s = self.samples
+        s = self.config.samples
         points = torch.from_numpy(np.stack([one.samples.points for one in sampled]))
         values = torch.from_numpy(np.stack([one.samples.values for one in sampled]))
-        near_end = s.near + s.near_checks
+        near_end = s.near + s.near_eval
         fitted = torch.cat([torch.arange(s.near), torch.arange(near_end, near_end + s.uniform)])
         fitted = fitted[torch.randperm(len(fitted), generator=torch.Generator().manual_seed(self.config.seed))]
         checks = torch.cat([torch.arange(near_end + s.uniform, points.shape[1]), torch.arange(s.near, near_end)])

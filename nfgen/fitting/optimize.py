@@ -3,54 +3,23 @@
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 from torch.nn import functional
 
-from nfgen.config import Configuration, require
 from nfgen.errors import ConfigError
 from nfgen.fields.gradient import losses_and_gradient
 from nfgen.fields.mlp import batches, fourier_features
 from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.schedule import cosine_decay
 
+from .config import FitConfig
+
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation
 FIELDS_IN_CACHE = 8  # at 1,024 points of 32 neurons one layer of so many fields is 1 MB
-
-
-@dataclass(frozen=True)
-class FitConfig(Configuration):
-    """How fields are fitted."""
-
-    steps: int = 600
-    """Adam steps."""
-    points: int = 1024
-    """Points of each shape in one step."""
-    learning_rate: float = 2e-2
-    """Peak of the one-cycle schedule."""
-    truncation: float = 0.1
-    """Distance, in coordinate units, beyond which an SDF only has to have the right sign."""
-    pull: float = 1e-5
-    """Weight of the squared distance to the base: keeps fields near each other in weight space."""
-    tolerance: float = 0.0
-    """A field stops early when its loss falls below this; 0 = never."""
-    loss: Literal["default", "tanh-mse"] = "default"
-    """`default`: L1 of truncated distances, or cross-entropy; `tanh-mse` for occupancy: squared error between the tanh
-    of the logit and +-1 (NeF-GPT)."""
-    batch: int = 64
-    """Fields fitted at once, which are also the fields of one shard on disk."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("steps", "points", "learning_rate", "truncation", "batch"):
-            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
-        for key in ("pull", "tolerance", "seed"):
-            require(getattr(self, key) >= 0, key, "must not be negative", getattr(self, key))
 
 
 class Fit(NamedTuple):

@@ -11,15 +11,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nfgen.config import Configuration
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
 from nfgen.fields.spec import PRESETS, FieldSpec
+from nfgen.fitting.config import FitConfig
 from nfgen.fitting.init import INITS, find_base
-from nfgen.fitting.job import FitJob, SampleConfig
+from nfgen.fitting.job import FitJob
 from nfgen.fitting.merge import PARTS, pack
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.optimize import fit_batch
 from nfgen.fitting.snapshots import SnapshotRecorder
 from nfgen.io import artifact, files
 from nfgen.runtime.executor import Engine, create_engine
@@ -27,7 +27,6 @@ from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
 from nfgen.shapes.augment import augmented
 from nfgen.shapes.base import Kind
-from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.shapes.sampling import Sampled
 
 FINGERPRINT = 16  # letters: enough to tell two files of a name apart
@@ -38,13 +37,8 @@ OnStep = Callable[[int, Tensor, Tensor], None]
 def fit_fields(
     sources: str | Path | Sequence[str | Path],
     out: str | Path,
-    *,
-    spec: FieldSpec | str = "talk",
-    init: str | Path = "shared",
     config: FitConfig | None = None,
-    samples: SampleConfig | None = None,
-    reading: ReadingConfig = AS_FOUND,
-    limit: int | None = None,
+    *,
     strict: bool = False,
     workers: int | None = None,
     cache: Path | None = None,
@@ -53,51 +47,45 @@ def fit_fields(
     snapshots: int = 0,
     on_step: OnStep | None = None,
     engine: Engine | str = "local",
+    **settings: Any,
 ) -> FieldSet:
     """Fit one field to each shape and write the field set.
 
     Args:
         sources: files, folders or globs of meshes, voxel grids or images.
         out: folder to write.
-        spec: architecture, or the name of a preset.
-        init: `random` (unconditioned: each its own), `first` (conditioned: all from the first shape's field, the
-            talk's method), `shared` (all from one field fitted to the pooled points of many shapes), or the path of a
-            field or field set whose weights or base to start from.
-        reading: how files are read where they do not say it themselves.
-        limit: use only the first so many shapes.
+        config: how to fit; `settings` are single ones of it, such as `steps=100, near=2000`.
         strict: raise at the first unusable shape instead of skipping it.
         cache: folder that keeps samples for the next fit.
         resume: go on with the shards that an interrupted fit left.
         snapshots: how many times to keep the weights of the first fields on their way, for a report; 0 = never.
         on_step: see `fit_batch`; called for the fields, not for the base, and only by the local engine.
-        engine: where shapes are sampled and fitted, `config.batch` of them a task; see `create_engine`. The base is
-            fitted here.
+        engine: where shapes are sampled and fitted, `config.batch_size` of them a task; see `create_engine`. The base
+            is fitted here.
 
     Raises:
         NfgenError: if no shape was usable, or the arguments do not go together.
     """
-    config, samples, engine = config or FitConfig(), samples or SampleConfig(), create_engine(engine)
+    config, engine = (config or FitConfig()).with_settings(settings), create_engine(engine)
     if on_step is not None and not engine.here:
         raise ConfigError("on_step is called by the local engine only", "leave it out, or fit with engine local")
-    spec, refs = list_shapes(sources, spec, samples, limit, config.seed, reading)
+    spec, refs = list_shapes(sources, config)
+    config = config.replace(spec=spec)
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
-    plan: dict[str, Any] = {
-        "spec": spec.to_json(),
-        "init": str(init),
-        "fit": config.to_json(),
-        "samples": samples.to_json(),
-        "reading": reading.to_json(),
+    plan = config.to_json() | {
         "shapes": _contents(refs),
-        "start": None if init in INITS or not Path(init).exists() else files.content_digest(Path(init)),
+        "start": None
+        if config.init in INITS or not Path(config.init).exists()
+        else files.content_digest(Path(config.init)),
     }
     resumable = [f"{PARTS}/shard-*.json", BASE, artifact.CONFIG]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
         if not (folder / artifact.CONFIG).exists():
             artifact.agree_on_plan(folder, "fit", plan)
             (folder / PARTS).mkdir(exist_ok=True)
-            job = FitJob(spec, str(init), config, samples, classes, folder, strict, workers, cache)
+            job = FitJob(spec, config, classes, folder, strict, workers, cache)
             base = find_base(job, refs)
-            shards = [refs[start : start + config.batch] for start in range(0, len(refs), config.batch)]
+            shards = [refs[start : start + config.batch_size] for start in range(0, len(refs), config.batch_size)]
             # A resumed fit kept those of its first shard when it began.
             recorded = snapshots > 0 and not shard_exists(folder / PARTS, 0)
             recorder = SnapshotRecorder(folder, config.steps, snapshots) if recorded else None
@@ -109,9 +97,8 @@ def fit_fields(
                 pack(folder, len(shards), spec),
                 classes=classes,
                 base=base,
-                uniform_checks=samples.uniform_checks,
-                settings={key: plan[key] for key in ("init", "fit", "samples", "reading")}
-                | {"sources": _absolute(sources)},
+                uniform_checks=config.samples.uniform_eval,
+                settings=config.to_json() | {"sources": _absolute(sources)},
             )
             if len(fields) == 0:
                 reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in fields.skipped[:3])
@@ -133,29 +120,22 @@ def _contents(refs: Sequence[ShapeRef]) -> dict[str, str]:
     return {ref.id: f"{seen.get(ref.path, '')} {ref.label or ''}".strip() for ref in refs}
 
 
-def list_shapes(
-    sources: str | Path | Sequence[str | Path],
-    spec: FieldSpec | str,
-    samples: SampleConfig,
-    limit: int | None,
-    seed: int,
-    reading: ReadingConfig = AS_FOUND,
-) -> tuple[FieldSpec, list[ShapeRef]]:
+def list_shapes(sources: str | Path | Sequence[str | Path], config: FitConfig) -> tuple[FieldSpec, list[ShapeRef]]:
     """The spec, and the shapes to fit, augmented copies included.
 
     Raises:
         ConfigError: if there is no such spec, or it is for shapes of other dimensions.
     """
-    spec = _find_spec(spec)
+    spec = _find_spec(config.spec)
     kind: Kind = "brightness" if spec.output == "brightness" else "sdf"
-    refs = find_shapes(sources, kind=kind, normalize=samples.normalize, reading=reading)[:limit]
+    refs = find_shapes(sources, kind=kind, normalize=config.samples.normalize, reading=config.reading)[: config.limit]
     wrong = next((ref for ref in refs if ref.dims != spec.dims), None)
     if wrong is not None:
         raise ConfigError(
             f"{wrong.id} is {wrong.dims}-D, the field is {spec.dims}-D",
             f"choose a spec of {wrong.dims} dims: {', '.join(k for k, s in PRESETS.items() if s.dims == wrong.dims)}",
         )
-    return spec, augmented(refs, samples.augment, seed)
+    return spec, augmented(refs, config.samples.copies, config.seed)
 
 
 def _fit_shards(
@@ -177,7 +157,7 @@ def _fit_shards(
 
 def _sampled_ahead(job: FitJob, shards: list[list[ShapeRef]]) -> Iterator[list[ShapeRef]]:
     """The shards one by one; the shapes of several are sampled together, over processes."""
-    at_once = max(1, SAMPLED_AT_ONCE // job.config.batch)
+    at_once = max(1, SAMPLED_AT_ONCE // job.config.batch_size)
     for start in range(0, len(shards), at_once):
         some = shards[start : start + at_once]
         job.prepare([ref for shard in some for ref in shard])
@@ -212,7 +192,7 @@ def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: O
         transforms=placed,
         check_points=points.check_points,
         check_values=points.check_values,
-        uniform_checks=job.samples.uniform_checks,
+        uniform_checks=job.config.samples.uniform_eval,
     )
     ious, distances = judge_fields(spec, fit.weights, fields)
     report = [
@@ -242,21 +222,6 @@ def _each(listeners: Sequence[OnStep | None]) -> OnStep | None:
             listener(step, weights, losses)
 
     return tell if present else None
-
-
-def sort_settings(settings: dict[str, Any]) -> tuple[FitConfig, SampleConfig]:
-    """Tell settings of the fit and of the samples apart by their names.
-
-    Raises:
-        ConfigError: if neither has such a setting, or a value is wrong.
-    """
-    owners: tuple[type[Configuration], ...] = (FitConfig, SampleConfig)
-    unknown = [key for key in settings if not any(key in owner.__dataclass_fields__ for owner in owners)]
-    if unknown:
-        known = ", ".join(key for owner in owners for key in owner.__dataclass_fields__)
-        raise ConfigError(f"there is no setting {unknown[0]!r}", f"known are: {known}")
-    chosen = [{key: value for key, value in settings.items() if key in owner.__dataclass_fields__} for owner in owners]
-    return FitConfig.from_json(chosen[0]), SampleConfig.from_json(chosen[1])
 
 
 def _absolute(sources: str | Path | Sequence[str | Path]) -> list[str]:

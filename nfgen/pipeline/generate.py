@@ -18,8 +18,8 @@ from nfgen.fields.field import Field
 from nfgen.io import artifact, files
 from nfgen.io.meshes import check_format
 from nfgen.metrics import largest_share
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig
 from nfgen.runtime.executor import Engine, create_engine, in_order
 from nfgen.runtime.progress import progress
 from nfgen.tokens.decoding import decode_fields
@@ -105,7 +105,11 @@ def generate(
         "thicken": thicken,
         "distinct": distinct,
     }
-    models = [run.model] if run.reference_model is None or not config.contrast else [run.model, run.reference_model]
+    models = (
+        [run.model]
+        if run.reference_model is None or not config.contrastive_weight
+        else [run.model, run.reference_model]
+    )
     plan = settings | {
         "tokenizer": files.digest(run.tokenizer.tensors()),
         "training fields": [files.digest({"probes": run.train_probes}), files.json_digest(run.train_ids)],

@@ -118,16 +118,15 @@ def recipe(name: str) -> Recipe:
     return RECIPES[name]
 
 
-def with_recipe(name: str | None, stage: Stage, given: Mapping[str, Any]) -> dict[str, Any]:
-    """The options of a stage: those given (None = not given), else those of the recipe, if one is named.
+def options_of(name: str, stage: Stage) -> dict[str, Any]:
+    """Settings of a stage; those of a training say, too, how fields are tokenised.
 
     Raises:
         ConfigError: if there is no such recipe.
     """
-    said = {key: value for key, value in given.items() if value is not None}
-    if name is None:
-        return said
-    options: dict[str, Any] = dict(getattr(recipe(name), stage))
-    if said.get("tokenizer", options.get("tokenizer")) != options.get("tokenizer"):
-        options = {}  # settings of one tokenizer mean nothing to another
-    return options | said
+    found = recipe(name)
+    if stage != "train":
+        return dict(getattr(found, stage))
+    return {key if key == "tokenizer" else f"tokenizer_{key}": value for key, value in found.tokenize.items()} | dict(
+        found.train
+    )

@@ -20,6 +20,7 @@ from nfgen.runtime.progress import hidden_progress, progress
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.round_trip import token_report
 from nfgen.tokens.token_set import FILE, KIND, TOKENIZER, TokenSet, common_frame, compact, split
 
@@ -38,11 +39,9 @@ PART = "part-{:05d}.safetensors"
 def tokenize(
     fields: FieldSet | str | Path,
     out: str | Path,
-    tokenizer: str = "vq",
+    tokenizer: str | None = None,
+    config: TokenizeConfig | None = None,
     *,
-    heldout: float = 0.1,
-    seed: int = 0,
-    views: int = 0,
     resume: bool = False,
     overwrite: bool = False,
     engine: Engine | str = "local",
@@ -53,9 +52,9 @@ def tokenize(
     Args:
         fields: a field set, or the folder of one.
         out: folder to write.
-        tokenizer: its name; `settings` are those of its configuration.
-        heldout: share of the fields that neither the tokenizer nor a model learns from.
-        views: token sequences of augmented copies to store for each field, if the tokenizer can augment.
+        tokenizer: its name, if it is not the one of `config`.
+        config: which tokenizer, and which fields it learns from; `settings` are single ones of it or of the tokenizer,
+            such as `heldout=0.2, codes=64`.
         resume: go on at the last check point of an interrupted call, or with the tokenizer that it fitted and the
             fields that it encoded.
         engine: where fields are encoded, see `create_engine`; the tokenizer is fitted here.
@@ -64,19 +63,23 @@ def tokenize(
         ConfigError: if the tokenizer or one of its settings is unknown.
     """
     fields, engine = fields if isinstance(fields, FieldSet) else FieldSet.load(fields), create_engine(engine)
-    found = registry.find(tokenizer)
-    if "seed" in found.Config.__dataclass_fields__:
-        settings.setdefault("seed", seed)
-    chosen = registry.create(tokenizer, **settings)
-    if views and found.views is Tokenizer.views:
-        chosen.views(fields.weights[:1], fields.spec, views, seed)  # says that it has none, before an hour of fitting
-    split(len(fields), heldout, seed)  # an impossible share is refused before anything is written
-    plan = {
-        "tokenizer": tokenizer,
-        "settings": {k: v for k, v in chosen.config.to_json().items() if k not in found.FREE_ON_RESUME},
-        "heldout": heldout,
-        "seed": seed,
-        "views": views,
+    if tokenizer is not None:
+        settings["tokenizer"] = tokenizer
+    config = (config or TokenizeConfig()).with_settings(settings)
+    found = registry.find(config.tokenizer)
+    given = config.tokenizer_settings
+    if "seed" in found.Config.model_fields:
+        given = {"seed": config.seed} | given
+    chosen = registry.create(config.tokenizer, **given)
+    config = config.replace(tokenizer_settings=chosen.config.to_json())
+    if config.views and found.views is Tokenizer.views:
+        # Says that it has none, before an hour of fitting.
+        chosen.views(fields.weights[:1], fields.spec, config.views, config.seed)
+    # An impossible share is refused before anything is written.
+    split(len(fields), config.heldout, config.seed)
+    fixed = {k: v for k, v in config.tokenizer_settings.items() if k not in found.FREE_ON_RESUME}
+    plan = config.to_json() | {
+        "tokenizer_settings": fixed,
         "fields": files.digest({"weights": fields.weights}),
         "ids": files.json_digest(fields.ids),
         "classes": files.json_digest([fields.classes, fields.labels.tolist()]),
@@ -95,7 +98,7 @@ def tokenize(
     resumable = [f"{SCRATCH}/*", f"{TOKENIZER}/*"]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
         artifact.agree_on_plan(folder, "tokenizing", plan)
-        tokens = _tokenize_into(folder, fields, chosen, heldout, seed, views, engine)
+        tokens = _tokenize_into(folder, fields, chosen, config, engine)
         for name in (SCRATCH, PARTS):
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / artifact.PLAN).unlink()
@@ -103,15 +106,15 @@ def tokenize(
 
 
 def _tokenize_into(
-    folder: Path, fields: FieldSet, tokenizer: Tokenizer, heldout: float, seed: int, views: int, engine: Engine
+    folder: Path, fields: FieldSet, tokenizer: Tokenizer, config: TokenizeConfig, engine: Engine
 ) -> TokenSet:
-    mask = split(len(fields), heldout, seed)
+    seed, mask = config.seed, split(len(fields), config.heldout, config.seed)
     if (folder / TOKENIZER).exists():
         tokenizer = registry.load(folder / TOKENIZER)
     else:
         tokenizer.fit(fields.select(_fitted_on(~mask, fields.spec, seed)), folder / SCRATCH)
         tokenizer.save(folder / TOKENIZER)
-    _encode(folder / PARTS, fields, tokenizer, views, seed, engine)
+    _encode(folder / PARTS, fields, tokenizer, config.views, seed, engine)
     _join(folder, {"labels": fields.labels, "heldout": mask})
     encoded = files.read_tensors(folder / FILE)
     tokens = TokenSet(
@@ -123,8 +126,7 @@ def _tokenize_into(
         views=encoded.get("views"),
         frame=common_frame(fields.transforms, fields.spec.dims),
         report=token_report(tokenizer, fields, mask) if fields.check_points is not None else {},
-        settings={"tokenizer": tokenizer.name, **tokenizer.config.to_json(), "heldout": heldout, "split_seed": seed}
-        | {DIGEST: files.content_digest(folder / TOKENIZER / TENSORS)},
+        settings=config.to_json() | {DIGEST: files.content_digest(folder / TOKENIZER / TENSORS)},
     )
     tokens.write_index(folder)
     return tokens

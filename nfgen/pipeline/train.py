@@ -10,26 +10,25 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import artifact, files
 from nfgen.io.safetensors_stream import writing_tensors
 from nfgen.models import registry as models
 from nfgen.models.presets import preset
 from nfgen.models.training.checkpoint import STATE
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.distributed import find_worker
 from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
+from nfgen.pipeline.config import TrainConfig
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
-from .recipes import with_recipe
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
 from .tokenize import DIGEST, tokenize
 from .training_monitor import watching
@@ -40,18 +39,12 @@ FIELDS_AT_ONCE = 256
 def train(
     source: str | Path,
     out: str | Path,
-    *,
-    tokenizer: str | None = None,
-    tokenizer_settings: dict[str, Any] | None = None,
-    model: str | None = None,
-    size: str = "tiny",
-    model_settings: dict[str, Any] | None = None,
     config: TrainConfig | None = None,
-    heldout: float = 0.1,
-    views: int = 0,
+    *,
     tensorboard: bool = False,
     resume: bool = False,
     overwrite: bool = False,
+    **settings: Any,
 ) -> Run:
     """Train a model on tokens, or on a field set by a tokenizer that is fitted first.
 
@@ -61,10 +54,8 @@ def train(
     Args:
         source: folder of tokens or of fields.
         out: folder to write: the run.
-        tokenizer: for fields; `vq` if not said.
-        model: `gpt`, or for continuous tokens `regression` or `diffusion`; if not said, `gpt` or `regression` as the
-            tokenizer's vocabulary is.
-        size: tiny, small, medium, big or mnist; `model_settings` override single settings.
+        config: how to train; `settings` are single ones of it, of the model or of the tokenizer, such as
+            `minutes=2, dropout=0.2, codes=64`.
         tensorboard: write the log, pictures and meshes for TensorBoard too, in the folder `tensorboard`.
         resume: go on where an interrupted training stopped.
 
@@ -72,21 +63,24 @@ def train(
         ConfigError: if a setting is unknown or does not fit the tokens.
         NfgenError: if the loss stops being finite.
     """
-    config = config or TrainConfig()
+    config = (config or TrainConfig()).with_settings(settings)
     worker = find_worker(config)
     source, out = Path(source), Path(out)
     kind = artifact.kind_of(source)
     if kind is None:
         artifact.read_config(source)  # raises what is wrong with it
     if kind == TOKENS:
-        if tokenizer is not None or tokenizer_settings:
-            raise ConfigError(f"{source} holds tokens: their tokenizer is fitted already", "leave --tokenizer out")
-        if views:
-            raise ConfigError(f"{source} holds tokens: their views are made already", "leave --views out")
+        changed = _changed(config.of_tokenizer, TokenSet.load(source).settings)
+        if changed:
+            raise ConfigError(
+                f"{source} holds tokens, whose {changed[0]} is another: their tokenizer is fitted already",
+                f"leave {changed[0]} out, or train on the fields",
+            )
         _require_own_tokenizer(source)
-    plan: dict[str, Any] = {str(kind): files.content_digest(source), "model": model, "size": size}
+    plan: dict[str, Any] = {str(kind): files.content_digest(source), "model": config.model, "size": config.size}
     if kind != TOKENS:
-        plan |= {"heldout": heldout, "views": views, **_tokenizer_plan(tokenizer or "vq", tokenizer_settings or {})}
+        plan |= {"heldout": config.heldout, "views": config.views}
+        plan |= _tokenizer_plan(config.tokenizer, config.tokenizer_settings)
     resumable = ["training/state.json", f"{TOKENS}/config.json", f".{TOKENS}.nfgen-partial/*/*", artifact.CONFIG]
     with contextlib.ExitStack() as stack:
         folder = artifact.partial_of(out)
@@ -101,18 +95,9 @@ def train(
             if kind == "fields":
                 tokens_folder = folder / TOKENS
                 if worker.main and not tokens_folder.exists():
-                    tokenize(
-                        source,
-                        tokens_folder,
-                        tokenizer or "vq",
-                        heldout=heldout,
-                        seed=config.seed,
-                        views=views,
-                        resume=resume,
-                        **(tokenizer_settings or {}),
-                    )
+                    tokenize(source, tokens_folder, config=config.of_tokenizer, resume=resume)
                 worker.barrier()
-            _train_into(folder, tokens_folder, model, size, model_settings or {}, config, resume, tensorboard, worker)
+            _train_into(folder, tokens_folder, config, resume, tensorboard, worker)
         if worker.main:
             # What only an interrupted training needs; the figures of the tokens are in the config.
             for name in (STATE.parent.name, TOKENS):
@@ -140,91 +125,18 @@ def _require_own_tokenizer(source: Path) -> None:
         raise ArtifactError(f"{source / TOKENIZER} is not the tokenizer of these tokens", "make the tokens again")
 
 
-def train_from_settings(
-    source: str | Path,
-    out: str | Path,
-    settings: dict[str, Any],
-    *,
-    tokenizer: str | None = None,
-    model: str | None = None,
-    size: str | None = None,
-    preset: str | None = None,
-    **arguments: Any,
-) -> "Run":
-    """`train`, with settings of tokenizer, model and training in one dict: see `sort_settings`.
-
-    What is not said is as in the recipe of the name `preset`, if there is one.
-    """
-    settings, tokenizer, model, size = filled_in(source, settings, tokenizer, model, size, preset)
-    continuous = artifact.kind_of(source) == TOKENS and TokenSet.load(source).vocabulary.continuous
-    named = model or ("regression" if continuous or tokenizer == "identity" else "gpt")
-    of_tokenizer, of_model, of_training = sort_settings(settings, tokenizer, named)
-    return train(
-        source,
-        out,
-        tokenizer=tokenizer,
-        tokenizer_settings=of_tokenizer,
-        model=model,
-        size=size,
-        model_settings=of_model,
-        config=TrainConfig.from_json(of_training),
-        **arguments,
-    )
-
-
-def filled_in(
-    source: str | Path,
-    settings: dict[str, Any],
-    tokenizer: str | None,
-    model: str | None,
-    size: str | None,
-    preset: str | None,
-) -> tuple[dict[str, Any], str | None, str | None, str]:
-    """Settings, tokenizer, model and size of a training; what is not said is as in the recipe, or the default."""
-    settings = with_recipe(preset, "train", {"model": model, "size": size, **settings})
-    model, size = settings.pop("model", None), settings.pop("size", "tiny")
-    if artifact.kind_of(source) == "fields":
-        of_fields = with_recipe(preset, "tokenize", {"tokenizer": tokenizer})
-        tokenizer = of_fields.pop("tokenizer", "vq")
-        settings = {f"tokenizer_{key}": value for key, value in of_fields.items()} | settings
-    return settings, tokenizer, model, size
-
-
-def sort_settings(
-    settings: dict[str, Any], tokenizer: str | None, model: str | None
-) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
-    """Tell settings of the tokenizer, the model and the training apart by their names.
-
-    A name that more than one of them has is the training's, then the model's; `tokenizer_` or `model_` before it
-    says otherwise.
-
-    Raises:
-        ConfigError: if none of them has such a setting.
-    """
-    owners: dict[str, type[Configuration] | None] = {
-        "train": TrainConfig,
-        "model": models.find(model or "gpt").Config,
-        "tokenizer": tokenizers.find(tokenizer).Config if tokenizer else None,
-    }
-    sorted_: dict[str, dict[str, Any]] = {owner: {} for owner in owners}
-    for key, value in settings.items():
-        for owner, config in owners.items():
-            name = key.removeprefix(f"{owner}_")
-            if config is not None and name in config.__dataclass_fields__:
-                sorted_[owner][name] = value
-                break
-        else:
-            known = sorted({name for config in owners.values() if config for name in config.__dataclass_fields__})
-            raise ConfigError(f"there is no setting {key!r}", f"known are: {', '.join(known)}")
-    return sorted_["tokenizer"], sorted_["model"], sorted_["train"]
+def _changed(config: TokenizeConfig, stored: dict[str, Any]) -> list[str]:
+    """Settings that a configuration sets and that tokens were made with otherwise; those not stored are not known."""
+    of_tokenizer = stored.get("tokenizer_settings", stored)  # version 0.1 had them beside the others
+    wanted = config.to_json()
+    pairs = [(key, wanted[key], stored.get(key)) for key in config.model_fields_set - {"tokenizer_settings", "seed"}]
+    pairs += [(key, value, of_tokenizer.get(key)) for key, value in wanted["tokenizer_settings"].items()]
+    return [key for key, value, was in pairs if was is not None and was != value]
 
 
 def _train_into(
     folder: Path,
     tokens_folder: Path,
-    model: str | None,
-    size: str,
-    settings: dict[str, Any],
     config: TrainConfig,
     resume: bool,
     tensorboard: bool,
@@ -233,12 +145,12 @@ def _train_into(
     tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
     if worker.main and not (folder / TOKENIZER).exists():
         tokenizer.save(folder / TOKENIZER)
-    model = model or models.model_for(tokens.vocabulary)
+    model = config.model or models.model_for(tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
     with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,
-            preset(model, size, **settings),
+            preset(model, config.size, **config.model_settings),
             tokens.vocabulary,
             tokens.tokens,
             tokens.labels,
@@ -253,15 +165,17 @@ def _train_into(
         )
     if not worker.main:
         return
+    of_tokens = TokenizeConfig.model_fields.keys() - {"seed"}
+    made = {key: value for key, value in tokens.settings.items() if key in of_tokens}
     _write_probes(folder / TRAIN_PROBES, tokenizer, tokens.tokens, known)
     artifact.write_config(
         folder,
         KIND,
         {
             "model": model,
-            "size": size,
+            "size": config.size,
             "tokenizer": tokenizer.name,
-            "train": config.to_json(),
+            "train": config.replace(model=model, **made).to_json(),
             "tokens": tokens.settings,
             "report": tokens.report,
             "result": asdict(result),

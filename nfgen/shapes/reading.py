@@ -1,9 +1,10 @@
 """How files are read where they do not say it themselves."""
 
-from dataclasses import dataclass
-from typing import Literal
+from typing import Annotated, Literal
 
-from nfgen.config import Configuration, require
+from pydantic import Field
+
+from nfgen.config import Configuration
 
 Values = Literal["auto", "occupancy", "sdf", "logits"]
 Foreground = Literal["auto", "dark", "bright", "alpha"]
@@ -12,7 +13,6 @@ Shell = float | Literal["auto"]
 WALL = 0.02  # thickness that `shell: auto` takes: six cells of a surface of 128 cells a side
 
 
-@dataclass(frozen=True)
 class ReadingConfig(Configuration):
     """How files are read where they do not say it themselves."""
 
@@ -24,14 +24,9 @@ class ReadingConfig(Configuration):
     where there is any, else what the border is not."""
     up: UpChoice = "auto"
     """The axis of meshes and voxel grids that points up; `auto` is y in glTF, as its standard has it, else z."""
-    shell: Shell = 0.0
+    shell: Annotated[float, Field(ge=0, le=0.08)] | Literal["auto"] = 0.0
     """Thickness of the walls that bodies with holes become, in units of the cube [-1, 1]^3; 0 makes none, `auto` makes
     walls of 0.02 of bodies more than 2 % of whose surface encloses nothing, and would be lost."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not isinstance(self.shell, str):
-            require(0 <= self.shell <= 0.08, "shell", "must be `auto` or 0 to 0.08", self.shell)
 
 
 AS_FOUND = ReadingConfig()

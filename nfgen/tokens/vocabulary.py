@@ -1,10 +1,11 @@
 """The token vocabulary, the only interface between tokenizers and models."""
 
 import math
-from dataclasses import dataclass
+from typing import Annotated, Self
 
 import torch
 from jaxtyping import Bool, Int
+from pydantic import Field, model_validator
 from torch import Tensor
 
 from nfgen.config import Configuration, require
@@ -13,7 +14,6 @@ MOST_TOKENS, MOST_CODES = 1 << 20, 1 << 24
 """Limits far above any real vocabulary, so that a damaged file cannot exhaust memory."""
 
 
-@dataclass(frozen=True)
 class Vocabulary(Configuration):
     """The tokens of a sequence, and the positions at which each is allowed.
 
@@ -22,11 +22,11 @@ class Vocabulary(Configuration):
     is a vector of `width` numbers.
     """
 
-    length: int
+    length: Annotated[int, Field(ge=1, le=MOST_TOKENS)]
     """Tokens of one field, without specials."""
-    codes: int | None = None
+    codes: Annotated[int, Field(ge=2, le=MOST_CODES)] | None = None
     """Number of different codes; None = continuous."""
-    width: int = 1
+    width: Annotated[int, Field(ge=1, le=MOST_CODES)] = 1
     """Numbers of one continuous token."""
     ranges: tuple[tuple[int, int], ...] = ()
     """Token i may be one of the codes [low, high) = `ranges[i % len(ranges)]`; empty = all codes everywhere."""
@@ -36,15 +36,9 @@ class Vocabulary(Configuration):
     classes: tuple[str, ...] = ()
     """Names of the classes with which a sequence can start."""
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(0 < self.length <= MOST_TOKENS, "length", f"must be 1 to {MOST_TOKENS}", self.length)
-        require(0 < self.width <= MOST_CODES, "width", f"must be 1 to {MOST_CODES}", self.width)
-        known = self.codes is None or 1 < self.codes <= MOST_CODES
-        require(known, "codes", f"must be 2 to {MOST_CODES}", self.codes)
-        product = 1
-        for level in self.levels:
-            product *= level
+    @model_validator(mode="after")
+    def _check_codes(self) -> Self:
+        product = math.prod(self.levels)
         require(
             not self.levels or product <= (self.codes or 0),
             "levels",
@@ -53,6 +47,7 @@ class Vocabulary(Configuration):
         )
         fits = all(0 <= low < high <= (self.codes or 0) for low, high in self.ranges)
         require(fits, "ranges", f"must lie in 0 … {self.codes}", self.ranges)
+        return self
 
     @property
     def continuous(self) -> bool:

@@ -18,7 +18,7 @@ from nfgen.fields.field_set import FieldSet
 
 FAST_FIT = ["--steps", "150", "--points", "512", "--near", "1536", "--uniform", "512", "--workers", "1", "--quiet"]
 FAST_VQ = ["--codes", "11", "--levels", "8,5", "--probes", "4", "--width", "16", "--channels", "16",
-           "--decoder-blocks", "1", "--batch", "8", "--points", "128"]  # fmt: skip
+           "--decoder-blocks", "1", "--batch-size", "8", "--points", "128"]  # fmt: skip
 
 SMALL_MODEL = ["--layers", "1", "--width", "32", "--heads", "1"]
 
@@ -61,7 +61,8 @@ def test_from_shapes_to_scores(chairs: Path, tmp_path: Path) -> None:
 
 
 def test_from_fields_to_meshes_by_vq(chairs: Path, tmp_path: Path) -> None:
-    run("train", chairs / "fields", "--tokenizer", "vq", *FAST_VQ, "--tokenizer-steps", 150, "--views", 1,
+    run("train", chairs / "fields", "--tokenizer", "vq", *FAST_VQ, "--tokenizer-steps", 150,
+        "--tokenizer-batch-size", 8, "--views", 1,
         "--steps", 30, "--batch-size", 4, *SMALL_MODEL, "--sample-every", 20, "--quiet",
         "-o", tmp_path / "run")  # fmt: skip
     assert list((tmp_path / "run" / "pictures").glob("*.png"))
@@ -130,8 +131,8 @@ def test_a_folder_of_good_and_broken_shapes(tmp_path: Path) -> None:
     [
         (["fit", "nowhere", "-o", "OUT"], "nowhere"),
         (["fit", "SHAPES", "--spec", "nonsense", "-o", "OUT"], "no field spec 'nonsense'"),
-        (["fit", "SHAPES", "--stepz", "3", "-o", "OUT"], "no setting 'stepz'"),
-        (["fit", "SHAPES", "--steps", "-3", "-o", "OUT"], "steps must be positive"),
+        (["fit", "SHAPES", "--stepz", "3", "-o", "OUT"], "no option --stepz"),
+        (["fit", "SHAPES", "--steps", "-3", "-o", "OUT"], "steps must be greater than 0"),
         (["fit", "SHAPES", "--spec", "talk-2d", "-o", "OUT"], "3-D"),
         (["fit", "SHAPES", "-o", "FIELDS"], "exists already"),
         (["tokenize", "FIELDS", "--tokenizer", "nonsense", "-o", "OUT"], "no tokenizer 'nonsense'"),
@@ -162,8 +163,8 @@ def test_settings_may_stand_before_the_nouns_and_nouns_may_be_many(chairs: Path,
     first, second, *_ = sorted((chairs / "shapes").glob("*.obj"))
     run("fit", "--steps", 5, first, second, "--near", 64, "--uniform=64", "--workers", 1, "-o", tmp_path / "two")
     assert FieldSet.load(tmp_path / "two").ids == (first.name, second.name)
-    assert "needs a value" in run("fit", first, "-o", tmp_path / "no", "--steps", status=2).stderr
-    assert "too many" in run("train", first, second, "-o", tmp_path / "no", status=2).stderr
+    assert "requires an argument" in run("fit", first, "-o", tmp_path / "no", "--steps", status=2).stderr
+    assert "unexpected extra argument" in run("train", first, second, "-o", tmp_path / "no", status=2).stderr
 
 
 def test_info_explains_every_artifact_and_file(chairs: Path, tmp_path: Path) -> None:

@@ -47,7 +47,7 @@ def test_only_distances_have_slopes_and_only_near_points_count(tiny_fields: Fiel
     assert tiny_fields.check_values is not None
     assert slopes.there.sum(1).tolist() == (tiny_fields.check_values.abs() < NEAR).sum(1).clamp(max=256).tolist()
     assert (slopes.eikonal() < 1).all()
-    occupancy = replace(tiny_fields.spec, output="occupancy")
+    occupancy = tiny_fields.spec.replace(output="occupancy")
     assert near_slopes(occupancy, tiny_fields.weights, tiny_fields) is None
     far = replace(tiny_fields, check_values=torch.ones_like(tiny_fields.check_values))
     assert near_slopes(tiny_fields.spec, tiny_fields.weights, far) is None

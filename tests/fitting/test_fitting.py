@@ -1,7 +1,6 @@
 """Fitting shapes: where fits start, when they stop, what is kept of them, and that a killed fit goes on."""
 
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,14 +14,14 @@ from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
-from nfgen.fitting.job import SampleConfig
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
+from nfgen.fitting.optimize import fit_batch
 from nfgen.pipeline.fit import fit_fields
 from nfgen.shapes import find_shapes
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
-CONFIG = FitConfig(steps=60, points=256, batch=2)
-SAMPLES = SampleConfig(near=768, uniform=256, near_checks=64, uniform_checks=256)
+CONFIG = FitConfig(steps=60, points=256, batch_size=2)
+SAMPLES = PointSamplingConfig(near=768, uniform=256, near_checks=64, uniform_checks=256)
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +42,7 @@ def fit(shapes: Path, out: Path, **arguments: object) -> FieldSet:
 
 
 def test_fields_match_their_shapes_and_remember_them(solids: Path, tmp_path: Path) -> None:
-    fields = fit(solids, tmp_path / "fields", config=replace(CONFIG, steps=200))
+    fields = fit(solids, tmp_path / "fields", config=CONFIG.replace(steps=200))
     assert fields.ids == ("ball/0.ply", "ball/1.ply", "ball/2.ply", "box/3.ply", "box/4.ply")
     assert [fields.classes[i] for i in fields.labels] == ["ball", "ball", "ball", "box", "box"]
     assert min(entry["iou"] for entry in fields.report) > 0.8
@@ -98,8 +97,8 @@ def test_a_fit_is_resumed_only_with_the_same_arguments(solids: Path, tmp_path: P
 
     with pytest.raises(KeyboardInterrupt):
         fit(solids, tmp_path / "out", on_step=interrupt)
-    with pytest.raises(ArtifactError, match="had other fit"):
-        fit(solids, tmp_path / "out", config=replace(CONFIG, steps=61), resume=True)
+    with pytest.raises(ArtifactError, match="had other steps"):
+        fit(solids, tmp_path / "out", config=CONFIG.replace(steps=61), resume=True)
 
 
 def test_fits_start_where_they_are_told_to(solids: Path, tmp_path: Path) -> None:
@@ -120,8 +119,8 @@ def test_fits_start_where_they_are_told_to(solids: Path, tmp_path: Path) -> None
 
 
 def test_a_batch_is_fitted_as_its_members_are(solids: Path, tmp_path: Path) -> None:
-    together = fit(solids, tmp_path / "together", init="random", config=replace(CONFIG, batch=5))
-    one_by_one = fit(solids, tmp_path / "one", init="random", config=replace(CONFIG, batch=1))
+    together = fit(solids, tmp_path / "together", init="random", config=CONFIG.replace(batch_size=5))
+    one_by_one = fit(solids, tmp_path / "one", init="random", config=CONFIG.replace(batch_size=1))
     torch.testing.assert_close(together.weights, one_by_one.weights, rtol=1e-3, atol=1e-3)
 
 
@@ -138,7 +137,7 @@ def test_a_field_that_is_good_enough_stops_early() -> None:
 
 def test_a_stronger_pull_keeps_fields_nearer_to_their_base(solids: Path, tmp_path: Path) -> None:
     distances = [
-        fit(solids, tmp_path / f"{pull}", config=replace(CONFIG, pull=pull)).deltas.square().sum()
+        fit(solids, tmp_path / f"{pull}", config=CONFIG.replace(pull=pull)).deltas.square().sum()
         for pull in (0.0, 1e-2)
     ]
     assert distances[1] < 0.5 * distances[0]
@@ -146,7 +145,7 @@ def test_a_stronger_pull_keeps_fields_nearer_to_their_base(solids: Path, tmp_pat
 
 def test_augmented_copies_are_mirrored_and_scaled_shapes(solids: Path, tmp_path: Path) -> None:
     fields = fit(
-        solids, tmp_path / "out", samples=replace(SAMPLES, augment=2), limit=2, config=replace(CONFIG, steps=200)
+        solids, tmp_path / "out", samples=SAMPLES.replace(augment=2), limit=2, config=CONFIG.replace(steps=200)
     )
     assert fields.ids == tuple(f"ball/{i}.ply{copy}" for i in range(2) for copy in ("", "~1", "~2"))
     assert min(entry["iou"] for entry in fields.report) > 0.75

@@ -9,16 +9,15 @@ import trimesh
 
 from nfgen.errors import ArtifactError
 from nfgen.fields.spec import FieldSpec
-from nfgen.fitting.job import SampleConfig
-from nfgen.fitting.optimize import FitConfig
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.fitting.snapshots import FIELDS, SnapshotRecorder, Snapshots
 from nfgen.io import files
 from nfgen.pipeline.fit import fit_fields
 
 SPEC = FieldSpec(frequencies=0, hidden=(8,))
 FAST = {
-    "config": FitConfig(steps=12, points=64, batch=3),
-    "samples": SampleConfig(near=128, uniform=128, near_checks=16, uniform_checks=16),
+    "config": FitConfig(steps=12, points=64, batch_size=3),
+    "samples": PointSamplingConfig(near=128, uniform=128, near_checks=16, uniform_checks=16),
     "workers": 1,
 }
 

@@ -17,9 +17,9 @@ from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import files
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.data import passes
 from nfgen.models.training.distributed import find_worker
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.run import Run
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.runtime import launcher

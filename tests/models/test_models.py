@@ -9,13 +9,14 @@ import torch
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.models.base import SequenceModel, check_tokens
 from nfgen.models.diffusion import DiffusionTransformer, shares
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig, draw, generators, uniforms
+from nfgen.models.generation.logits import draw, generators, uniforms
 from nfgen.models.gpt import GPT
 from nfgen.models.nn.heads import CodeEmbedding, DigitHead, digit_rows
 from nfgen.models.presets import SIZES, preset
 from nfgen.models.registry import create, find, load_model, model_for
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run.model_cost import training_cost
 from nfgen.tokens.vocabulary import Vocabulary
 

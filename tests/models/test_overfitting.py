@@ -9,12 +9,12 @@ from torch import Tensor
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate_in_chunks, inside
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.presets import preset
 from nfgen.models.registry import load_model, model_for
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.trainer import train
+from nfgen.pipeline.config import TrainConfig
 from nfgen.tokenizers import registry
 from nfgen.tokens.decoding import decode_fields
 

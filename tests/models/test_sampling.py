@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from nfgen.errors import ConfigError
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import log_likelihood, sample
-from nfgen.models.generation.logits import SamplingConfig, draw
+from nfgen.models.generation.logits import draw
 from nfgen.models.gpt import GPT
 from nfgen.models.registry import create
 from nfgen.tokens.vocabulary import Vocabulary
@@ -146,13 +147,13 @@ def test_guidance_leads_from_any_class_to_one() -> None:
 def test_contrast_leads_away_from_earlier_weights(vocabulary: Vocabulary) -> None:
     model, earlier = shaken("gpt", vocabulary), shaken("gpt", vocabulary, seed=1).train()
     plain = sample(model, 8)
-    assert torch.equal(sample(model, 8, SamplingConfig(contrast=1e-7), reference_model=earlier), plain)
-    assert torch.equal(sample(model, 8, SamplingConfig(contrast=3.0), reference_model=model), plain)
+    assert torch.equal(sample(model, 8, SamplingConfig(contrastive_weight=1e-7), reference_model=earlier), plain)
+    assert torch.equal(sample(model, 8, SamplingConfig(contrastive_weight=3.0), reference_model=model), plain)
     assert torch.equal(sample(model, 8, reference_model=earlier), plain), "no contrast, no comparison"
     of_any = torch.full((200,), -1)
 
     def preference(contrast: float) -> float:
-        tokens = sample(model, 200, SamplingConfig(contrast=contrast), reference_model=earlier)
+        tokens = sample(model, 200, SamplingConfig(contrastive_weight=contrast), reference_model=earlier)
         return float((log_likelihood(model, tokens, of_any) - log_likelihood(earlier, tokens, of_any)).mean())
 
     assert preference(2.0) > preference(0.5) > preference(0.0)
@@ -160,7 +161,7 @@ def test_contrast_leads_away_from_earlier_weights(vocabulary: Vocabulary) -> Non
 
 def test_contrast_and_guidance_go_together() -> None:
     model, earlier = shaken("gpt", PLAIN), shaken("gpt", PLAIN, seed=1)
-    both = SamplingConfig(contrast=0.5, guidance=2.0)
+    both = SamplingConfig(contrastive_weight=0.5, guidance=2.0)
     drawn = sample(model, 4, both, label=1, reference_model=earlier)
     assert torch.equal(sample(model, 1, both, first=3, label=1, reference_model=earlier), drawn[3:]), (
         "whatever is drawn with it"
@@ -211,7 +212,7 @@ def test_no_samples_are_an_empty_batch() -> None:
         ({"n": 1, "prefix": torch.zeros(2)}, "codes"),
         ({"n": 3, "prefix": torch.zeros(2, 4, dtype=torch.int64)}, "prefix"),
         ({"n": 1, "settings": SamplingConfig(guidance=2.0)}, "guidance"),
-        ({"n": 1, "settings": SamplingConfig(contrast=0.5)}, "contrast"),
+        ({"n": 1, "settings": SamplingConfig(contrastive_weight=0.5)}, "contrast"),
         ({"n": 1, "batch_size": 0}, "batch_size"),
     ],
 )
@@ -229,7 +230,7 @@ def test_wrong_arguments_are_named(arguments: dict[str, object], said: str) -> N
         {"top_p": 1.5},
         {"min_p": 2.0},
         {"guidance": -1.0},
-        {"contrast": -1.0},
+        {"contrastive_weight": -1.0},
     ],
 )
 def test_wrong_settings_are_named(settings: dict[str, float]) -> None:

@@ -13,14 +13,14 @@ from torch import Tensor
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.io import files
 from nfgen.models.base import SequenceModel
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import log_likelihood, sample
-from nfgen.models.generation.logits import SamplingConfig
 from nfgen.models.gpt import GPT
 from nfgen.models.registry import create, find, load_model
 from nfgen.models.training import trainer
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.data import Batches
 from nfgen.models.training.trainer import TrainResult, train
+from nfgen.pipeline.config import TrainConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 CODES = Vocabulary(length=12, codes=20, levels=(5, 4), classes=("a", "b", "c", "d"))

@@ -13,9 +13,9 @@ from nfgen.io import files
 from nfgen.models.base import SequenceModel
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import find
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.data import Batches
 from nfgen.models.training.trainer import TrainResult, train
+from nfgen.pipeline.config import TrainConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 CLASSES = ("a", "b", "c", "d")

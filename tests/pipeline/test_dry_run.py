@@ -10,8 +10,8 @@ import nfgen
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
-from nfgen.models.generation.logits import SamplingConfig
-from nfgen.models.training.config import TrainConfig
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run import estimate
 from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
 from nfgen.pipeline.run import Run
@@ -33,8 +33,8 @@ def fields(tiny_fields: FieldSet, tmp_path: Path) -> Path:
 
 def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: Path) -> None:
     settings = MODEL | {"batch_size": 4, "bins": 8}
-    few = plan_train(fields, settings | {"steps": 10}, tokenizer="histogram")
-    many = plan_train(fields, settings | {"steps": 100_000, "sample_every": 0}, tokenizer="histogram")
+    few = plan_train(fields, **settings, steps=10, tokenizer="histogram")
+    many = plan_train(fields, **settings, steps=100_000, sample_every=0, tokenizer="histogram")
     assert not list(tmp_path.glob("run*"))
     assert few.seconds["training"] * 100 < many.seconds["training"]
     assert "pictures" not in many.seconds
@@ -58,9 +58,11 @@ def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: P
     }
     label, last = run.model.vocabulary.classes[0], Run.load(tmp_path / "run", "last")
     guided = plan_generate(run, 1, config=SamplingConfig(guidance=2.0), label=label, resolution=8)
-    both = plan_generate(last, 1, config=SamplingConfig(guidance=2.0, contrast=0.5), label=label, resolution=8)
+    both = plan_generate(
+        last, 1, config=SamplingConfig(guidance=2.0, contrastive_weight=0.5), label=label, resolution=8
+    )
     assert small.memory_bytes < guided.memory_bytes < both.memory_bytes, "several models read, or one reads twice"
-    for wrong in (SamplingConfig(guidance=2.0), SamplingConfig(contrast=0.5)):
+    for wrong in (SamplingConfig(guidance=2.0), SamplingConfig(contrastive_weight=0.5)):
         with pytest.raises(ConfigError, match=r"guidance|contrast"):
             plan_generate(run, 1, config=wrong, resolution=8)
     for one in (few, many, small, large, guided, both):
@@ -69,14 +71,20 @@ def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: P
 
 
 def test_minutes_bound_a_training(fields: Path) -> None:
-    found = plan_train(
-        fields, MODEL | {"minutes": 3, "batch_size": 4, "sample_every": 0, "unit": "row"}, tokenizer="codebook"
-    )
+    found = plan_train(fields, **MODEL, minutes=3, batch_size=4, sample_every=0, unit="row", tokenizer="codebook")
     assert found.seconds["training"] == 180
 
 
 def test_of_a_loop_the_steps_count(fields: Path) -> None:
-    small = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 8, "channels": 16, "decoder_blocks": 1, "batch": 4}
+    small = {
+        "codes": 11,
+        "levels": (8, 5),
+        "probes": 4,
+        "width": 8,
+        "channels": 16,
+        "decoder_blocks": 1,
+        "batch_size": 4,
+    }
     short, long = (plan_tokenize(fields, "vq", **small, steps=steps) for steps in (10, 1_000_000))
     assert long.total_seconds > 10 * short.total_seconds
 

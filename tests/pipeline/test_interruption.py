@@ -23,7 +23,7 @@ from nfgen.cli.main import main
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.sample_journal import JOURNAL, Journal
 from nfgen.pipeline.tokenize import tokenize
@@ -48,7 +48,7 @@ VQ: dict[str, Any] = {
     "channels": 32,
     "decoder_blocks": 1,
     "steps": 12,
-    "batch": 6,
+    "batch_size": 6,
     "points": 32,
     "save_every": 4,
     "minutes": 60.0,
@@ -127,7 +127,7 @@ def test_a_tokenizer_is_resumed_only_as_it_was(
         patch.setattr(training, "_step", stopping(training._step, 6, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
             tokenize(tiny_fields, tmp_path / "cut", "vq", **VQ)
-    with pytest.raises(ArtifactError, match="had other settings"):
+    with pytest.raises(ArtifactError, match="had other tokenizer_settings"):
         tokenize(tiny_fields, tmp_path / "cut", "vq", resume=True, **{**VQ, "width": 8})
     other = replace(tiny_fields, weights=tiny_fields.weights + 1)
     with pytest.raises(ArtifactError, match="had other fields"):
@@ -316,8 +316,8 @@ def test_a_folder_that_may_only_be_read_is_one_error(tiny_fields: FieldSet, tmp_
 
 LONG = {
     "fit": (
-        "fit {shapes} --init random --batch 1 --steps 300 --points 64 --near 64 --uniform 64 --near-checks 16 "
-        "--uniform-checks 64 --workers 1",
+        "fit {shapes} --init random --batch-size 1 --steps 300 --points 64 --near 64 --uniform 64 --near-eval 16 "
+        "--uniform-eval 64 --workers 1",
         "parts/shard-00000.json",
     ),
     "tokenize": (

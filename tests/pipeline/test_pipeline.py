@@ -15,13 +15,13 @@ from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.io.artifact import read_config
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.run import Run, read_prefix
 from nfgen.pipeline.tokenize import tokenize
-from nfgen.pipeline.train import sort_settings, train
+from nfgen.pipeline.train import train
 from nfgen.tokens.token_set import TokenSet
 
 SMALL = {"layers": 1, "width": 32, "heads": 1, "dropout": 0.0}
@@ -112,7 +112,7 @@ def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
 
 
 def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: Path) -> None:
-    config = SamplingConfig(contrast=0.5)
+    config = SamplingConfig(contrastive_weight=0.5)
     best, last = Run.load(run), Run.load(run, "last")
     assert best.reference_model is None
     assert last.reference_model is not None
@@ -208,12 +208,10 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
 def test_thickened_samples_are_the_same_fields_a_little_further_out(
     run: Path, tiny_fields: FieldSet, tmp_path: Path
 ) -> None:
-    spec = replace(tiny_fields.spec, output_bias=True)
+    spec = tiny_fields.spec.replace(output_bias=True)
     weights = torch.cat([tiny_fields.weights, torch.zeros(len(tiny_fields), 1)], dim=1)
     tokenize(replace(tiny_fields, spec=spec, weights=weights, base=None), tmp_path / "tokens", "histogram", bins=64)
-    train(
-        tmp_path / "tokens", tmp_path / "run", model_settings=SMALL, config=replace(CONFIG, steps=2, evaluate_every=2)
-    )
+    train(tmp_path / "tokens", tmp_path / "run", model_settings=SMALL, config=CONFIG.replace(steps=2, evaluate_every=2))
     points = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
     values = []
     for thicken in (0.0, 0.01):
@@ -234,7 +232,7 @@ def test_an_interrupted_training_ends_with_the_same_bits(
     def interrupt(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    config = replace(CONFIG, sample_every=40)
+    config = CONFIG.replace(sample_every=40)
     with monkeypatch.context() as patch:
         patch.setattr("nfgen.pipeline.training_monitor.save_png", interrupt)
         with pytest.raises(KeyboardInterrupt):
@@ -267,9 +265,15 @@ def test_the_regression_transformer_always_gives_the_same_field_and_gpt_does_not
 
 def test_settings_find_their_owner() -> None:
     given = {"codes": 8, "dropout": 0.5, "steps": 3, "tokenizer_steps": 4, "model_width": 64}
-    assert sort_settings(given, "vq", "gpt") == ({"codes": 8, "steps": 4}, {"dropout": 0.5, "width": 64}, {"steps": 3})
-    with pytest.raises(ConfigError, match="no setting 'codes'"):
-        sort_settings({"codes": 8}, None, "gpt")
+    config = TrainConfig().with_settings(given)
+    assert (config.tokenizer_settings, config.model_settings) == (
+        {"codes": 8, "steps": 4},
+        {"dropout": 0.5, "width": 64},
+    )
+    assert config.steps == 3
+    with pytest.raises(ConfigError, match="no setting 'codse'") as error:
+        TrainConfig().with_settings({"codse": 8})
+    assert "did you mean codes" in error.value.remedy
 
 
 def _save(fields: FieldSet, path: Path) -> Path:

@@ -14,10 +14,9 @@ import trimesh
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
-from nfgen.fitting.job import SampleConfig
-from nfgen.fitting.optimize import FitConfig
-from nfgen.models.training.config import TrainConfig
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.pipeline import tokenize as tokenizing
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize
@@ -74,8 +73,8 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_artifacts_have_the_bits_of_the_local_engine(cluster: Any, shapes: Path, tmp_path: Path) -> None:
-    samples = SampleConfig(near=96, uniform=32, near_checks=16, uniform_checks=32)
-    settings = {"spec": SPEC, "config": FitConfig(steps=5, points=64, batch=2), "samples": samples, "workers": 1}
+    samples = PointSamplingConfig(near=96, uniform=32, near_checks=16, uniform_checks=32)
+    settings = {"spec": SPEC, "config": FitConfig(steps=5, points=64, batch_size=2), "samples": samples, "workers": 1}
     for engine in ("local", "ray"):
         fields = fit_fields(shapes, tmp_path / engine / "fields", engine=engine, **settings)
         assert [entry["id"] for entry in fields.skipped] == ["no.ply"]

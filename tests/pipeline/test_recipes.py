@@ -14,28 +14,27 @@ from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import PRESETS, FieldSpec
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.config import FitConfig
+from nfgen.fitting.optimize import fit_batch
 from nfgen.models.presets import preset
 from nfgen.models.registry import create, load_model
-from nfgen.models.training.config import TrainConfig
-from nfgen.pipeline.fit import sort_settings as sort_fit_settings
-from nfgen.pipeline.recipes import RECIPES, recipe, with_recipe
-from nfgen.pipeline.train import sort_settings
-from nfgen.tokenizers.weights.codebook import CodebookConfig
+from nfgen.pipeline.config import TrainConfig
+from nfgen.pipeline.recipes import RECIPES, options_of, recipe
+from nfgen.tokenizers.config import TokenizeConfig
+from nfgen.tokenizers.weights.config import CodebookConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 
 def parts(name: str) -> tuple[FieldSpec, FitConfig, CodebookConfig, Any, TrainConfig]:
     """All settings of a recipe, checked by their owners."""
-    fit, train = dict(recipe(name).fit), dict(recipe(name).train)
-    spec, init = PRESETS[fit.pop("spec")], fit.pop("init")
-    assert init == "first"
-    tokens = dict(recipe(name).tokenize)
-    assert tokens.pop("tokenizer") == "codebook"
-    size, model = train.pop("size"), train.pop("model")
-    _, of_model, of_training = sort_settings(train, None, model)
-    config = preset(model, size, **of_model)
-    return spec, sort_fit_settings(fit)[0], CodebookConfig.from_json(tokens), config, TrainConfig.from_json(of_training)
+    fit = FitConfig().with_settings(options_of(name, "fit"))
+    assert fit.init == "first"
+    tokens = TokenizeConfig().with_settings(options_of(name, "tokenize"))
+    assert tokens.tokenizer == "codebook"
+    train = TrainConfig().with_settings(options_of(name, "train"))
+    assert train.of_tokenizer == tokens
+    gpt = preset(str(train.model), train.size, **train.model_settings)
+    return PRESETS[str(fit.spec)], fit, CodebookConfig.from_json(tokens.tokenizer_settings), gpt, train
 
 
 def test_shapes_are_as_the_authors_have_them() -> None:
@@ -69,10 +68,11 @@ def test_digits_are_as_the_authors_have_them() -> None:
 
 
 def test_what_is_given_overrides_a_recipe() -> None:
-    assert with_recipe(None, "fit", {"init": None, "steps": 5}) == {"steps": 5}
-    fit = with_recipe("nef-gpt", "fit", {"init": None, "steps": 5})
-    assert (fit["init"], fit["steps"], fit["points"]) == ("first", 5, 8192)
-    assert with_recipe("nef-gpt", "tokenize", {"tokenizer": "vq", "codes": 8}) == {"tokenizer": "vq", "codes": 8}
+    fit = FitConfig().with_settings(options_of("nef-gpt", "fit")).with_settings({"steps": 5})
+    assert (fit.init, fit.steps, fit.points) == ("first", 5, 8192)
+    tokens = TokenizeConfig().with_settings(options_of("nef-gpt", "tokenize"))
+    other = tokens.with_settings({"tokenizer": "vq", "codes": 8})
+    assert other.tokenizer_settings == {"codes": 8}, "settings of one tokenizer mean nothing to another"
     assert recipe("nef-gpt").fit["steps"] == 7200
     with pytest.raises(TypeError):
         recipe("nef-gpt").fit["steps"] = 1  # type: ignore[index]
@@ -107,9 +107,11 @@ def test_commands_read_the_recipe(tmp_path: Path) -> None:
     run("fit", images, *few, "--steps", 40, "--workers", 1, "--near", 0, "-o", tmp_path / "fields")
     fields = FieldSet.load(tmp_path / "fields")
     assert (fields.spec, fields.settings["init"]) == (PRESETS["mnist"], "first")
-    assert (fields.settings["fit"]["steps"], fields.settings["fit"]["points"]) == (40, 64)
+    assert (fields.settings["steps"], fields.settings["points"]) == (40, 64)
     run("tokenize", tmp_path / "fields", *few, "--steps", 2, "-o", tmp_path / "tokens")
-    assert json.loads((tmp_path / "tokens" / "config.json").read_text())["settings"]["codes"] == 245
+    assert (
+        json.loads((tmp_path / "tokens" / "config.json").read_text())["settings"]["tokenizer_settings"]["codes"] == 245
+    )
     small = ["--layers", 1, "--width", 24, "--heads", 1, "--steps", 2]
     run("train", tmp_path / "fields", *few, *small, "--codes", 16, "-o", tmp_path / "run")
     model = load_model(tmp_path / "run")

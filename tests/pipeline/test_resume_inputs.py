@@ -13,13 +13,12 @@ import torch
 
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field_set import FieldSet
-from nfgen.fitting.job import SampleConfig
-from nfgen.fitting.optimize import FitConfig
-from nfgen.models.training.config import TrainConfig
+from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.pipeline import fit as fitting
 from nfgen.pipeline import generate as generating
 from nfgen.pipeline import tokenize as tokenizing
 from nfgen.pipeline import train as training
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize
@@ -28,8 +27,8 @@ from nfgen.pipeline.train import train
 SMALL = {"layers": 1, "width": 16, "heads": 1, "dropout": 0.0}
 FIT = {
     "init": "random",
-    "config": FitConfig(steps=5, batch=2, points=32),
-    "samples": SampleConfig(near=64, uniform=64, near_checks=8, uniform_checks=32),
+    "config": FitConfig(steps=5, batch_size=2, points=32),
+    "samples": PointSamplingConfig(near=64, uniform=64, near_checks=8, uniform_checks=32),
     "workers": 1,
 }
 TRAIN = {"model_settings": SMALL, "config": TrainConfig(steps=4, batch_size=4, evaluate_every=2, sample_every=0)}
@@ -88,8 +87,8 @@ def test_shapes_that_changed_under_their_names_are_named(
 @pytest.mark.parametrize(
     ("settings", "named"),
     [
-        ({"config": replace(FIT["config"], steps=6)}, r"fit \(steps \(5, now 6\)\)"),
-        ({"samples": replace(FIT["samples"], near=65)}, r"samples \(near \(64, now 65\)\)"),
+        ({"config": FIT["config"].replace(steps=6)}, r"steps \(5, now 6\)"),
+        ({"samples": FIT["samples"].replace(near=65)}, r"samples \(near \(64, now 65\)\)"),
         ({"init": "first"}, r"init \('random', now 'first'\)"),
     ],
 )
@@ -174,7 +173,7 @@ def test_a_training_goes_on_with_its_own_tokens_and_settings(
 
 
 def test_views_of_tokens_are_refused_instead_of_ignored(two: Path, tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="their views are made already"):
+    with pytest.raises(ConfigError, match="whose views is another"):
         train(two / "tokens-a", tmp_path / "run", views=2, **TRAIN)
 
 

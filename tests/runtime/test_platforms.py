@@ -16,7 +16,8 @@ import torch
 import nfgen
 from nfgen.cli.main import main
 from nfgen.models.generation import logits
-from nfgen.models.generation.logits import SamplingConfig, draw, uniforms
+from nfgen.models.generation.config import SamplingConfig
+from nfgen.models.generation.logits import draw, uniforms
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent

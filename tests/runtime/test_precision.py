@@ -7,9 +7,9 @@ import torch
 
 from nfgen.models.presets import preset
 from nfgen.models.registry import create
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.optim import low_precision
 from nfgen.pipeline import doctor
+from nfgen.pipeline.config import TrainConfig
 from nfgen.runtime import precision
 from nfgen.tokens.vocabulary import Vocabulary
 

@@ -11,7 +11,8 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate, evaluate_in_chunks, initial_weights, inside
 from nfgen.fields.spec import FieldSpec
 from nfgen.fields.symmetry import permute, random_orders
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.config import FitConfig
+from nfgen.fitting.optimize import fit_batch
 from nfgen.tokenizers.graph.networks import GraphEncoder
 from nfgen.tokenizers.graph.tokenizer import GraphTokenizer
 from nfgen.tokenizers.graph.weight_transforms import sample_transforms, transform_weights
@@ -26,7 +27,7 @@ SPECS = [
     FieldSpec(frequencies=0, hidden=(6, 5, 4)),
 ]
 QUICK: dict[str, Any] = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16,
-                         "decoder_blocks": 1, "encoder_blocks": 1, "edge_channels": 4, "steps": 150, "batch": 12,
+                         "decoder_blocks": 1, "encoder_blocks": 1, "edge_channels": 4, "steps": 150, "batch_size": 12,
                          "points": 96, "learning_rate": 4e-3}  # fmt: skip
 
 

@@ -41,7 +41,7 @@ class Case:
 
 
 VQ = {"codes": 11, "levels": [8, 5], "probes": 4, "width": 16, "channels": 16, "decoder_blocks": 1,
-      "steps": 60, "batch": 12, "points": 96, "learning_rate": 4e-3, "augment": 0.0}  # fmt: skip
+      "steps": 60, "batch_size": 12, "points": 96, "learning_rate": 4e-3, "augment": 0.0}  # fmt: skip
 
 CASES = [
     Case("identity"),

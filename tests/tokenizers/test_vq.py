@@ -2,7 +2,6 @@
 
 import copy
 import warnings
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,8 @@ from nfgen.fields.meshing.pruning import restrict
 from nfgen.fields.mlp import ACTIVATIONS, evaluate, evaluate_in_chunks, flatten, initial_weights, inside, unflatten
 from nfgen.fields.spec import FieldSpec, Output
 from nfgen.fields.symmetry import permute, random_orders
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.config import FitConfig
+from nfgen.fitting.optimize import fit_batch
 from nfgen.io.files import read_tensors
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.vq.bounding_box import INTERVALS, Box, extent
@@ -49,7 +49,7 @@ QUICK: dict[str, Any] = {
     **SMALL,
     "decoder_blocks": 1,
     "steps": 120,
-    "batch": 12,
+    "batch_size": 12,
     "points": 96,
     "learning_rate": 4e-3,
     "augment": 0.3,
@@ -147,7 +147,7 @@ def test_a_batch_equals_its_members(tokenizer: VQTokenizer, fields: FieldSet) ->
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_bottleneck_saves_loads_and_repeats_itself(kind: str, fields: FieldSet, tmp_path: Path) -> None:
-    settings = {**QUICK, "bottleneck": kind, "codes": 11, "slots": 2, "steps": 3, "batch": 8, "decoder_blocks": 1}
+    settings = {**QUICK, "bottleneck": kind, "codes": 11, "slots": 2, "steps": 3, "batch_size": 8, "decoder_blocks": 1}
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # three steps may well leave a codebook unused
         first, second = (VQTokenizer(**settings).fit(fields) for _ in range(2))
@@ -196,7 +196,7 @@ def test_refinement_comes_nearer_at_points_that_it_did_not_see(tokenizer: VQToke
     refined = refine(networks, latents, SPEC, unseen.weights, box, None, VQConfig(**QUICK, refine=32))
     assert loss(refined) < loss(latents)
     careful = copy.copy(tokenizer)
-    careful.config = replace(tokenizer.config, refine=32)
+    careful.config = tokenizer.config.replace(refine=32)
     expected = networks.bottleneck(refined).indices.flatten(1)
     assert torch.equal(careful.encode(unseen.weights)[:, 3:], expected)
 

@@ -21,7 +21,7 @@ from nfgen.tokenizers.vq.warps import Warp
 # A single step teaches no codebook; what it learns from is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
-STILL = VQConfig(augment=0.0, cut=0.0, mirror=False, batch=6, points=400)
+STILL = VQConfig(augment=0.0, cut=0.0, mirror=False, batch_size=6, points=400)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -174,7 +174,7 @@ def test_the_learning_rate_warms_up_and_falls_to_its_end() -> None:
 @pytest.fixture(scope="module")
 def tokenizer(tiny_fields: FieldSet) -> VQTokenizer:
     settings = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16, "decoder_blocks": 1}
-    return VQTokenizer(**settings, steps=1, batch=4, points=32, mirror=False).fit(tiny_fields)
+    return VQTokenizer(**settings, steps=1, batch_size=4, points=32, mirror=False).fit(tiny_fields)
 
 
 def test_every_weight_is_trained_once_and_matrices_of_the_trunk_by_muon(tokenizer: VQTokenizer) -> None:
@@ -205,7 +205,7 @@ def test_a_pool_holds_eight_warps_of_each_field_and_what_they_are_worth(
     )
     torch.testing.assert_close(pool.values[:12].float(), values, atol=1e-3, rtol=0)
     torch.testing.assert_close(pool.boxes[slice(12)].numbers, box.numbers)
-    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.counts, replace(STILL, batch=20), generator())
+    small = WarpedFields(tiny_fields.select(torch.tensor([0])), pool.counts, STILL.replace(batch_size=20), generator())
     assert small.size == 20
 
 
@@ -225,7 +225,7 @@ def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
     probes = tokenizer.networks.encoder.probe_counts
-    pool = WarpedFields(tiny_fields, probes, replace(STILL, cut=0.5, mirror=True), generator())
+    pool = WarpedFields(tiny_fields, probes, STILL.replace(cut=0.5, mirror=True), generator())
     pool.fill()
     normals, offsets = pool.planes[:, :3], pool.planes[:, 3]
     cut = torch.isfinite(offsets)
@@ -250,7 +250,7 @@ def test_towards_the_end_of_a_training_shapes_are_left_more_and_more_as_they_are
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
     probes = tokenizer.networks.encoder.probe_counts
-    pool = WarpedFields(tiny_fields, probes, replace(STILL, augment=1.0, cut=1.0), generator())
+    pool = WarpedFields(tiny_fields, probes, STILL.replace(augment=1.0, cut=1.0), generator())
     pool.fill()
 
     def renewed(done: float) -> tuple[float, float]:

@@ -51,7 +51,7 @@ def test_a_chunk_larger_than_the_field_is_refused(tiny_fields: FieldSet) -> None
 def test_fields_of_another_spec_are_refused_by_name(name: str, tiny_fields: FieldSet) -> None:
     tokenizer = registry.create(name, **({"codes": 8, "steps": 0} if name == "codebook" else {})).fit(tiny_fields)
     with pytest.raises(ConfigError, match="another spec") as caught:
-        tokenizer.encode(tiny_fields.weights, replace(tiny_fields.spec, activation="relu"))
+        tokenizer.encode(tiny_fields.weights, tiny_fields.spec.replace(activation="relu"))
     assert "vq" in caught.value.remedy
 
 

@@ -12,7 +12,8 @@ from nfgen.fields.accuracy import TRUNCATION, judge_fields
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate
 from nfgen.fields.spec import FieldSpec
-from nfgen.tokenizers.weights.identity import IdentityConfig, IdentityTokenizer
+from nfgen.tokenizers.weights.config import IdentityConfig
+from nfgen.tokenizers.weights.identity import IdentityTokenizer
 from nfgen.tokens.round_trip import FIGURES, token_report
 from nfgen.tokens.vocabulary import Vocabulary
 
@@ -65,9 +66,9 @@ def test_what_cannot_be_judged_is_refused(tiny_fields: FieldSet) -> None:
     with pytest.raises(ConfigError, match="no check points"):
         judge_fields(spec, weights, replace(tiny_fields, check_points=None, check_values=None, uniform_checks=0))
     with pytest.raises(ConfigError, match="2-D sdf fields"):
-        judge_fields(replace(spec, dims=2), torch.zeros(12, replace(spec, dims=2).size), tiny_fields)
+        judge_fields(spec.replace(dims=2), torch.zeros(12, spec.replace(dims=2).size), tiny_fields)
     with pytest.raises(ConfigError, match="brightness"):
-        judge_fields(replace(spec, output="brightness"), weights, tiny_fields)
+        judge_fields(spec.replace(output="brightness"), weights, tiny_fields)
     with pytest.raises(ConfigError, match="5 fields"):
         judge_fields(spec, weights[:5], tiny_fields)
 

@@ -23,8 +23,9 @@ from nfgen.fields.mlp import ACTIVATIONS, flatten, fourier_features, unflatten
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.vq.networks import Block, Cells, Encoder
 
+from .config import HEADS
+
 NUMBER = 32  # hidden channels of the embedding of a bias or a weight: nonlinear, to separate close values
-HEADS = 4
 POOLINGS = 2  # cross-attention layers from cells to nodes
 SMALLEST_SPREAD = 1e-6  # lower bound for tensors that are equal in all fields
 

@@ -64,7 +64,7 @@ class WarpedFields:
         self.fields, self.counts, self.config, self.generator = fields, counts, config, generator
         self.probes = centres(counts)
         self.augment, self.cut = config.augment, config.cut
-        self.size = size = max(config.batch, min(POOL_COPIES * len(fields), POOL_LIMIT))
+        self.size = size = max(config.batch_size, min(POOL_COPIES * len(fields), POOL_LIMIT))
         dims = fields.spec.dims
         self.index = torch.cat([torch.arange(size) % len(fields), self._random(len(fields), size)])
         self.warps = self._random_warps(2 * size)
@@ -99,7 +99,7 @@ class WarpedFields:
 
     def draw(self) -> Batch:
         """What the encoder reads, boxes, points, and the fields' outputs there."""
-        rows = self._random(self.size, self.config.batch)
+        rows = self._random(self.size, self.config.batch_size)
         values, box = self.values[rows].float(), self.boxes[rows]
         points, corners = self._points(values, box)
         return Batch(self.read(rows), box, points, corners, self.see(rows, points))

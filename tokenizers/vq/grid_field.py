@@ -20,7 +20,8 @@ from nfgen.fields.mlp import ACTIVATIONS, flatten
 from nfgen.fields.spec import MOST_NEURONS, Activation, FieldSpec, Output
 
 from .bounding_box import Box
-from .hat_basis import BASES, Basis, HatBasis
+from .config import Basis
+from .hat_basis import BASES, HatBasis
 from .networks import Cells
 
 UPPER: dict[Basis, Activation] = {"spline": "gelu", "octahedral": "relu"}

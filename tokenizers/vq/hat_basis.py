@@ -9,7 +9,7 @@ Points are in the frame of the box, [-1, 1]^d; outside it hats fall to zero.
 """
 
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from jaxtyping import Float, Int
@@ -19,9 +19,8 @@ from torch.nn import functional
 from nfgen.fields.mlp import ACTIVATIONS
 from nfgen.fields.spec import Activation
 
+from .config import Basis
 from .networks import Cells
-
-Basis = Literal["spline", "octahedral"]
 
 REACH = 2.2  # radius of an octahedron in node spacings: every point lies inside about a dozen of them
 PASS_SHIFT = 2.0  # relu(x + 2) - 2 = x wherever octahedra reach: one neuron hands a coordinate on unchanged

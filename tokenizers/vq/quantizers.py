@@ -6,7 +6,7 @@ shape of what went in. A slot is one token of a cell. The library is only loaded
 
 import functools
 import math
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from einops import rearrange
@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from nfgen.tokens.vocabulary import digits
 
-Kind = Literal["fsq", "vq", "residual", "lfq"]
+from .config import Kind
 
 VECTOR_WIDTH = 8  # learned codebooks live in few dimensions: high ones leave codes unused (Yu et al. 2022, ViT-VQGAN)
 EMA_DECAY = 0.95  # of codebook entries; a few dozen steps, so that they follow an encoder that still moves

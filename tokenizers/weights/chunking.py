@@ -1,7 +1,5 @@
 """Splits flat weights into units, one per token: single weights, chunks, or neuron rows."""
 
-from typing import Literal
-
 import torch
 from einops import rearrange
 from jaxtyping import Float, Int
@@ -12,7 +10,7 @@ from nfgen.errors import ConfigError
 from nfgen.fields.mlp import neuron_rows
 from nfgen.fields.spec import FieldSpec
 
-Unit = Literal["scalar", "chunk", "row"]
+from .config import Unit
 
 
 class Units:

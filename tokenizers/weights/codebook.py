@@ -2,7 +2,6 @@
 
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import torch
 from einops import rearrange
@@ -10,7 +9,6 @@ from jaxtyping import Float, Int
 from torch import Tensor
 from vector_quantize_pytorch import ResidualVQ
 
-from nfgen.config import Configuration, require
 from nfgen.errors import CollapsedCodebookWarning
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
@@ -19,9 +17,10 @@ from nfgen.runtime.progress import progress
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .chunking import Unit, Units
+from .chunking import Units
 from .code_grid import distinct_codes
-from .normalization import Normalise, Scaling, Target
+from .config import CodebookConfig
+from .normalization import Scaling
 
 SCORES_AT_ONCE = 1 << 22  # 32 MB of float64 in the search for nearest codes
 KMEANS_VECTORS_PER_CODE = 32  # in the first batch, on which k-means runs
@@ -29,37 +28,6 @@ KMEANS_DISTANCES = 1 << 25  # 128 MB; with thousands of codes the first batch is
 KMEANS_ROUNDS = 10  # 20 rounds are no better after the moving averages (IoU 0.545 and 0.544 on unseen chairs)
 DEAD_SHARE = 0.1  # codes used less often than this share of the mean are replaced by vectors of the batch
 COLLAPSED_SHARE = 0.1
-
-
-@dataclass(frozen=True)
-class CodebookConfig(Configuration):
-    """What is quantized, with how many codes, and how they are fitted."""
-
-    target: Target = "delta"
-    """Tokenize weights, or their delta from the base (weights if there is no base)."""
-    normalise: Normalise = "tensor"
-    """Normalise to mean 0 and deviation 1 each weight (entry), each tensor, or nothing, before quantization."""
-    unit: Unit = "row"
-    """One vector is a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
-    chunk: int = 8
-    """Weights per vector if the unit is a chunk."""
-    codes: int = 1024
-    """Size of each codebook."""
-    depth: int = 1
-    """Tokens per vector: 1 = vector quantization; more = each level quantizes the residual of the last one."""
-    steps: int = 50
-    """Batches of moving-average updates after k-means."""
-    batch: int = 4096
-    """Vectors per batch."""
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        for key in ("chunk", "depth", "batch"):
-            require(getattr(self, key) > 0, key, "must be positive", getattr(self, key))
-        require(2 <= self.codes <= 1 << 14, "codes", "must be 2 to 16384", self.codes)
-        require(self.steps >= 0, "steps", "must not be negative", self.steps)
-        require(self.seed >= 0, "seed", "must not be negative", self.seed)
 
 
 class CodebookTokenizer(Tokenizer):
@@ -196,14 +164,14 @@ def _learn(
             codebook_size=count,
             kmeans_init=True,
             kmeans_iters=KMEANS_ROUNDS,
-            threshold_ema_dead_code=DEAD_SHARE * min(config.batch, len(vectors)) / count,
+            threshold_ema_dead_code=DEAD_SHARE * min(config.batch_size, len(vectors)) / count,
             decay=0.9,
             rotation_trick=False,
         )
         quantizer(first[None])
         for _ in range(config.steps):
-            drawn = torch.randint(len(vectors), (config.batch,))
-            quantizer((vectors if len(vectors) <= config.batch else vectors[drawn])[None])
+            drawn = torch.randint(len(vectors), (config.batch_size,))
+            quantizer((vectors if len(vectors) <= config.batch_size else vectors[drawn])[None])
             on_step(1)
     return quantizer.codebooks.clone()
 

@@ -1,46 +1,22 @@
 """`histogram`: scalar quantization, one token per weight."""
 
-from dataclasses import dataclass
-from typing import Literal
-
 import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import Configuration, require
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .code_grid import distinct_codes
-from .normalization import Scaling, Target, tensor_slices
+from .config import HistogramConfig
+from .normalization import Scaling, tensor_slices
 
 MOST_VALUES = 1 << 22  # used to place the points; the error of a bin's mean is far below the bin's width
 LLOYD_ROUNDS = 2000  # cheap: each searches `bins` values twice; the companded start is close to the optimum
 QUANTILES = 4096  # from which the density is estimated for the companded start
-
-
-@dataclass(frozen=True)
-class HistogramConfig(Configuration):
-    """Placement of the values to which weights are rounded."""
-
-    target: Target = "delta"
-    """Tokenize weights, or their delta from the base (weights if there is no base)."""
-    bins: int = 256
-    """Number of values."""
-    kind: Literal["uniform", "quantile", "lloyd-max"] = "lloyd-max"
-    """Placement: evenly from smallest to largest; means of bins of equal counts; or least squared error."""
-    scope: Literal["global", "tensor"] = "tensor"
-    """One set of values for all weights, or one per tensor of the field."""
-    seed: int = 0
-    """Seed of the choice of weights, if there are more than four million."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(2 <= self.bins <= 1 << 16, "bins", "must be 2 to 65536", self.bins)
-        require(self.seed >= 0, "seed", "must not be negative", self.seed)
 
 
 class HistogramTokenizer(Tokenizer):

@@ -1,36 +1,16 @@
 """`identity`: the weights themselves as continuous tokens, normalised."""
 
-from dataclasses import dataclass
-
 from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.config import Configuration, require
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .chunking import Unit, Units
-from .normalization import Normalise, Scaling, Target
-
-
-@dataclass(frozen=True)
-class IdentityConfig(Configuration):
-    """Settings of continuous tokens of weights."""
-
-    target: Target = "delta"
-    """Tokenize weights, or their delta from the base (weights if there is no base)."""
-    normalise: Normalise = "entry"
-    """Normalise to mean 0 and deviation 1 each weight (entry), each tensor, or nothing."""
-    unit: Unit = "row"
-    """One token is a single weight (scalar), a chunk of flat weights, or a neuron's row (its weights and bias)."""
-    chunk: int = 32
-    """Weights per token if the unit is a chunk."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.chunk > 0, "chunk", "must be positive", self.chunk)
+from .chunking import Units
+from .config import IdentityConfig
+from .normalization import Scaling
 
 
 class IdentityTokenizer(Tokenizer):

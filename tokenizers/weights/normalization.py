@@ -2,7 +2,6 @@
 
 import math
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 from jaxtyping import Float
@@ -12,8 +11,7 @@ from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 
-Target = Literal["delta", "weights"]
-Normalise = Literal["entry", "tensor", "none"]
+from .config import Normalise, Target
 
 SMALLEST_SCALE = 2.0**-6  # of the mean deviation: weights that are equal in all fields must not become huge
 

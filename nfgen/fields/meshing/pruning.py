@@ -4,7 +4,6 @@ Off is what ReLU and its square are below zero; GELU is never quite off, so that
 """
 
 import itertools
-from dataclasses import replace
 
 import torch
 from jaxtyping import Bool, Float, Int
@@ -34,7 +33,7 @@ def restrict(
     layers = [(matrix[0], None if bias is None else bias[0]) for matrix, bias in unflatten(spec, weights[None])]
     kept, biases = _acting(spec, layers, hidden_ranges(spec, weights[None], centres[None], radius))
     chosen = [_largest_first(used) for used in kept]
-    smaller = replace(spec, hidden=tuple(index.shape[1] for index, _ in chosen))
+    smaller = spec.replace(hidden=tuple(index.shape[1] for index, _ in chosen))
     if _products(spec) < WORTH * _products(smaller):
         return None
     inputs: Tensor | None = None

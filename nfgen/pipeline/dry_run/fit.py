@@ -1,7 +1,6 @@
 """What a fit would take: a few shapes are sampled and fitted for a few steps, and nothing is kept."""
 
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,15 +9,14 @@ import torch
 from nfgen.errors import NfgenError
 from nfgen.fields.accuracy import judge_fields
 from nfgen.fields.field_set import FieldSet
-from nfgen.fields.spec import FieldSpec
+from nfgen.fitting.config import FitConfig
 from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
-from nfgen.fitting.job import FitJob, SampleConfig
-from nfgen.fitting.optimize import FitConfig, fit_batch
+from nfgen.fitting.job import FitJob
+from nfgen.fitting.optimize import fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
 from nfgen.runtime.machine import peak_memory, processors
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.guarded import is_plain
-from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 
 from .estimate import Plan, per_turn, silent, timed
 
@@ -26,51 +24,41 @@ PROBED = 6  # shapes that are sampled: spread over all, as large ones may stand 
 WORKER_START = 4.0  # seconds until a new process has imported what sampling needs
 
 
-def plan_fit(
-    sources: Any,
-    *,
-    spec: FieldSpec | str = "talk",
-    init: str | Path = "shared",
-    config: FitConfig | None = None,
-    samples: SampleConfig | None = None,
-    reading: ReadingConfig = AS_FOUND,
-    limit: int | None = None,
-    workers: int | None = None,
-) -> Plan:
+def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | None = None, **settings: Any) -> Plan:
     """What `fit_fields` with these arguments would take; `tolerance` can only make it shorter.
 
     Raises:
         NfgenError: if none of the probed shapes is usable.
         ConfigError: as `fit_fields` does.
     """
-    config, samples = config or FitConfig(), samples or SampleConfig()
-    spec, refs = list_shapes(sources, spec, samples, limit, config.seed, reading)
+    config = (config or FitConfig()).with_settings(settings)
+    spec, refs = list_shapes(sources, config)
     chosen = [refs[i * len(refs) // min(PROBED, len(refs))] for i in range(min(PROBED, len(refs)))]
     with silent(), tempfile.TemporaryDirectory() as folder:
-        job = FitJob(spec, str(init), config, samples, (), Path(folder), False, 1, None)
+        job = FitJob(spec, config, (), Path(folder), False, 1, None)
         found: list[Any] = job.sample(chosen[:1])[0]  # pays for the imports
         timed_ones = chosen[1:] or chosen
         sampling = _seconds_a_shape(job, timed_ones, found) * len(refs)
         if not found:
             raise NfgenError(f"none of the {len(chosen)} shapes probed was usable", "look at the shapes named")
-        at_once = min(config.batch, len(refs))
+        at_once = min(config.batch_size, len(refs))
         points = job.points([found[i % len(found)] for i in range(at_once)])
         start = torch.zeros(at_once, spec.size)
 
         def fit(steps: int) -> None:
-            fit_batch(spec, points.points, points.values, start, replace(config, steps=steps))
+            fit_batch(spec, points.points, points.values, start, config.replace(steps=steps))
 
         once, turn = per_turn(fit)
         shards = len(refs) / at_once
         seconds = {"sampling": _over_processes(sampling, len(refs), workers)}
-        if str(init) in ("first", "shared"):
-            times, count = (SHARED_STEPS_POINTS, min(SHARED_SHAPES, len(refs))) if str(init) == "shared" else (1, 1)
-            of_base = replace(config, points=config.points * times)
+        if config.init in ("first", "shared"):
+            times, count = (SHARED_STEPS_POINTS, min(SHARED_SHAPES, len(refs))) if config.init == "shared" else (1, 1)
+            of_base = config.replace(points=config.points * times)
             several = job.points([found[i % len(found)] for i in range(count)])
             all_points, all_values = several.points.flatten(0, 1)[None], several.values.flatten()[None]
 
             def base(steps: int) -> None:
-                fit_batch(spec, all_points, all_values, start[:1], replace(of_base, steps=steps))
+                fit_batch(spec, all_points, all_values, start[:1], of_base.replace(steps=steps))
 
             base_once, base_turn = per_turn(base)
             seconds["base"] = base_once + config.steps * base_turn
@@ -82,7 +70,7 @@ def plan_fit(
             torch.full((at_once,), -1),
             check_points=points.check_points,
             check_values=points.check_values,
-            uniform_checks=samples.uniform_checks,
+            uniform_checks=config.samples.uniform_eval,
         )
         seconds["judging"] = shards * timed(lambda: judge_fields(spec, start, judged))
     bytes_a_shape = 4 * (spec.dims + 1) * sum(points.points.shape[1:2] + points.check_points.shape[1:2])

@@ -13,12 +13,13 @@ from torch import Tensor
 from nfgen.config import Configuration
 from nfgen.models.autoregressive import CausalModel
 from nfgen.models.base import SequenceModel
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import fitting_batch
-from nfgen.models.generation.logits import SamplingConfig, generators
+from nfgen.models.generation.logits import generators
 from nfgen.models.registry import create
-from nfgen.models.training.config import TrainConfig
 from nfgen.models.training.data import Batches
 from nfgen.models.training.trainer import Trainer
+from nfgen.pipeline.config import TrainConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .estimate import timed

@@ -12,16 +12,16 @@ from nfgen.io import artifact
 from nfgen.io.pictures import read_rgb
 from nfgen.models import presets
 from nfgen.models import registry as models
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.models.generation.logits import SamplingConfig
-from nfgen.models.training.config import TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.run import Run, probe_values
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
 from nfgen.pipeline.tokenize import tokenize
-from nfgen.pipeline.train import filled_in, sort_settings
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
 from nfgen.runtime.machine import peak_memory
 from nfgen.tokenizers import registry as tokenizers
+from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 from nfgen.viz.contact_sheet import contact_sheet, save_png
@@ -37,7 +37,7 @@ WRITTEN = 2  # samples that are meshed and written
 
 
 def plan_tokenize(
-    fields: FieldSet | str | Path, tokenizer: str = "vq", *, heldout: float = 0.1, views: int = 0, **settings: Any
+    fields: FieldSet | str | Path, tokenizer: str | None = None, config: TokenizeConfig | None = None, **settings: Any
 ) -> Plan:
     """What `tokenize` with these arguments would take.
 
@@ -45,48 +45,34 @@ def plan_tokenize(
         ConfigError: as `tokenize` does.
     """
     fields = fields if isinstance(fields, FieldSet) else FieldSet.load(fields)
+    config = (config or TokenizeConfig()).with_settings(settings | ({"tokenizer": tokenizer} if tokenizer else {}))
     with silent(), tempfile.TemporaryDirectory() as folder:
-        seconds, tokens = _try_tokenizer(fields, Path(folder), tokenizer, heldout, views, settings)
+        seconds, tokens = _try_tokenizer(fields, Path(folder), config)
     return Plan(_counts(tokens, len(fields)), {"tokenizer": seconds}, peak_memory())
 
 
-def plan_train(
-    source: str | Path,
-    settings: dict[str, Any],
-    *,
-    tokenizer: str | None = None,
-    model: str | None = None,
-    size: str | None = None,
-    preset: str | None = None,
-    heldout: float = 0.1,
-    views: int = 0,
-) -> Plan:
-    """What `train_from_settings` with these arguments would take, if no patience ends it earlier.
+def plan_train(source: str | Path, config: TrainConfig | None = None, **settings: Any) -> Plan:
+    """What `train` with these arguments would take, if no patience ends it earlier.
 
     Raises:
-        ConfigError: as `train_from_settings` does.
+        ConfigError: as `train` does.
     """
-    settings, tokenizer, model, size = filled_in(source, settings, tokenizer, model, size, preset)
+    config = (config or TrainConfig()).with_settings(settings)
     seconds: dict[str, float] = {}
     with silent(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if artifact.kind_of(source) == "fields":
-            assert tokenizer is not None
             fields = FieldSet.load(source)
-            # Whether the tokens are continuous is known when there are some; settings of a model do not matter here.
-            of_tokenizer, _, _ = sort_settings(settings, tokenizer, model or _likely_model(tokenizer))
-            seconds["tokenizer"], tokens = _try_tokenizer(fields, folder, tokenizer, heldout, views, of_tokenizer)
+            seconds["tokenizer"], tokens = _try_tokenizer(fields, folder, config.of_tokenizer)
             count, tokens_folder = len(fields), folder / "tokens"
         else:
             tokens, tokens_folder = TokenSet.load(source), Path(source)
             count = len(tokens)
-        model = model or models.model_for(tokens.vocabulary)
-        _, of_model, of_training = sort_settings(settings, tokenizer, model)
-        config = TrainConfig.from_json(of_training)
+        model = config.model or models.model_for(tokens.vocabulary)
         rows = torch.arange(count) % len(tokens)
         cost = training_cost(
             model,
-            presets.preset(model, size, **of_model),
+            presets.preset(model, config.size, **config.model_settings),
             tokens.vocabulary,
             tokens.tokens[rows] if tokens.vocabulary.continuous else tokens.tokens[rows].long(),
             tokens.labels[rows],
@@ -150,20 +136,19 @@ def plan_generate(
     return Plan(counts, seconds, peak_memory() + config.passes * min(n, 256) * run.model.bytes_per_sample)
 
 
-def _try_tokenizer(
-    fields: FieldSet, folder: Path, tokenizer: str, heldout: float, views: int, settings: dict[str, Any]
-) -> tuple[float, TokenSet]:
+def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tuple[float, TokenSet]:
     """Seconds that tokenising all fields would take, and the tokens of a few, left in `folder / "tokens"`."""
-    config = tokenizers.find(tokenizer).Config.from_json(settings)
+    chosen = tokenizers.find(config.tokenizer).Config.from_json(config.tokenizer_settings)
     few, more = (min(count, len(fields)) for count in FIELDS)
-    steps, minutes = getattr(config, "steps", None), getattr(config, "minutes", None)
+    steps, minutes = getattr(chosen, "steps", None), getattr(chosen, "minutes", None)
     looped = isinstance(steps, int)
 
     def seconds(count: int, turns: int, out: str) -> float:
         short = {"steps": turns} if looped else {}
-        chosen = fields.select(torch.arange(count))
+        some = fields.select(torch.arange(count))
         started = time.perf_counter()
-        tokenize(chosen, folder / out, tokenizer, heldout=heldout, views=views, **(settings | short))
+        shorter = config.replace(tokenizer_settings=config.tokenizer_settings | short)
+        tokenize(some, folder / out, config=shorter)
         return time.perf_counter() - started
 
     seconds(few, PROBE_STEPS[0], "first")  # pays for memory and threads
@@ -177,10 +162,6 @@ def _try_tokenizer(
         loop = a_step * (int(steps or 0) - PROBE_STEPS[0])
         total += loop if minutes is None else min(loop, 60 * float(minutes))
     return total, TokenSet.load(folder / "tokens")
-
-
-def _likely_model(tokenizer: str) -> str:
-    return "regression" if tokenizer == "identity" else "gpt"
 
 
 def _counts(tokens: TokenSet, fields: int) -> dict[str, int | str]:

@@ -1,7 +1,6 @@
 """`independent`: the distribution of codes at each place, whatever stands at the others."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -15,7 +14,6 @@ from nfgen.models.base import SequenceModel
 from nfgen.models.generation.logits import draw, uniforms
 
 
-@dataclass(frozen=True)
 class IndependentConfig(Configuration):
     """Sizes that every model is given; this one has no use for them."""
 

@@ -1,27 +1,22 @@
 """`rounding`: each weight becomes the nearest of evenly spaced values about its own mean."""
 
-from dataclasses import dataclass
+from typing import Annotated
 
 from jaxtyping import Float, Int
+from pydantic import Field, PositiveFloat
 from torch import Tensor
 
 from nfgen import FieldSet, FieldSpec, Tokenizer, Vocabulary
-from nfgen.config import Configuration, require
+from nfgen.config import Configuration
 
 
-@dataclass(frozen=True)
 class RoundingConfig(Configuration):
     """How weights are rounded."""
 
-    codes: int = 64
+    codes: Annotated[int, Field(ge=2)] = 64
     """Values that a weight can take."""
-    deviations: float = 3.0
+    deviations: PositiveFloat = 3.0
     """How far the values reach from the mean, in standard deviations of the weight."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        require(self.codes > 1, "codes", "must be at least 2", self.codes)
-        require(self.deviations > 0, "deviations", "must be positive", self.deviations)
 
 
 class RoundingTokenizer(Tokenizer):

@@ -1,0 +1,54 @@
+"""`TokenizeConfig`: which tokenizer, with which settings, and which fields it learns from."""
+
+from collections.abc import Mapping
+from importlib import import_module
+from typing import Annotated, Any, ClassVar
+
+from pydantic import Field, NonNegativeInt
+
+from nfgen.config import Configuration
+
+CONFIGS = {
+    "identity": "nfgen.tokenizers.weights.config:IdentityConfig",
+    "histogram": "nfgen.tokenizers.weights.config:HistogramConfig",
+    "codebook": "nfgen.tokenizers.weights.config:CodebookConfig",
+    "vq": "nfgen.tokenizers.vq.config:VQConfig",
+    "graph": "nfgen.tokenizers.graph.config:GraphConfig",
+}
+"""Configurations of the built-in tokenizers, to be had without torch."""
+
+
+class TokenizeConfig(Configuration):
+    """Which tokenizer, and which fields it learns from."""
+
+    tokenizer: str = "vq"
+    """identity, histogram, codebook, vq, graph, or that of another package."""
+    tokenizer_settings: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
+    """Settings of the tokenizer."""
+    heldout: Annotated[float, Field(ge=0, lt=1)] = 0.1
+    """Share of the fields that neither the tokenizer nor a model learns from."""
+    views: NonNegativeInt = 0
+    """Token sequences of augmented copies to store for each field (vq, graph)."""
+    seed: NonNegativeInt = 0
+    """Of all random numbers."""
+
+    RENAMED: ClassVar = {"split_seed": "seed"}
+
+    @classmethod
+    def components(cls, settings: Mapping[str, Any]) -> list[tuple[str, type[Configuration]]]:
+        return [("tokenizer_settings", tokenizer_config(settings.get("tokenizer") or "vq"))]
+
+
+def tokenizer_config(name: str) -> type[Configuration]:
+    """The configuration of a tokenizer.
+
+    Raises:
+        ConfigError: if there is no tokenizer of that name.
+    """
+    if name in CONFIGS:
+        module, _, attribute = CONFIGS[name].partition(":")
+        found: type[Configuration] = getattr(import_module(module), attribute)
+        return found
+    from .registry import find
+
+    return find(name).Config
