@@ -14,7 +14,8 @@ from nfgen.errors import ShapeError
 from nfgen.io.pictures import OURS, opened_picture
 from nfgen.shapes.base import Kind
 from nfgen.shapes.formats.grids import check_count
-from nfgen.shapes.formats.shape_file import DEFLATE, ShapeFile
+from nfgen.shapes.formats.limits import DEFLATE
+from nfgen.shapes.formats.shape_file import ShapeFile
 from nfgen.shapes.reading import Foreground
 
 PICTURES = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".bmp": "BMP", ".tif": "TIFF", ".tiff": "TIFF"}

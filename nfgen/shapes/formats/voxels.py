@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
 from nfgen.shapes.formats.grids import as_grids, check_count
-from nfgen.shapes.formats.shape_file import DEFLATE, ShapeFile
+from nfgen.shapes.formats.limits import DEFLATE
+from nfgen.shapes.formats.shape_file import ShapeFile
 from nfgen.shapes.reading import Values
 from nfgen.shapes.voxels import MAX_VOXELS, check_grid
 
