@@ -68,7 +68,9 @@ def test_a_wheel_holds_the_whole_package_whatever_became_of_the_links(links_are:
     subprocess.run([sys.executable, "-c", build, tmp_path / "dist"], cwd=tree, check=True, capture_output=True)
     (wheel,) = (tmp_path / "dist").glob("*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
-    wanted = {"nfgen/py.typed", "nfgen/report/assets/page.html"}
+    wanted = {"nfgen/py.typed"}
+    for folder in ("report/assets", "report/templates", "viz/templates"):
+        wanted |= {f"nfgen/{folder}/{file.name}" for file in (tree / "nfgen" / folder).iterdir()}
     for root, below in [("nfgen", "nfgen"), *((name, f"nfgen/{name}") for name in TOP_FOLDERS)]:
         for file in (tree / root).rglob("*.py"):
             wanted.add(f"{below}/{file.relative_to(tree / root).as_posix()}")
