@@ -29,7 +29,7 @@ LOWEST_TESTS = [
 ]
 NEWEST_QUICK = ["test_architecture.py", "cli/test_cli.py", "pipeline/test_export.py", "runtime/test_plugins.py"]
 MODULES = ["nfgen/tokenizers/base.py", "nfgen/models/gpt.py", "nfgen/cli/main.py", "nfgen/py.typed",
-           "nfgen/report/assets/page.html"]  # fmt: skip
+           "nfgen/report/templates/page.html", "nfgen/viz/templates/plot.svg"]  # fmt: skip
 
 
 def run(*words: object, cwd: Path = ROOT) -> None:
