@@ -35,7 +35,7 @@ def test_names_of_skipped_shapes_do_not_command_the_terminal(tmp_path: Path) -> 
     (tmp_path / "shapes").mkdir()
     (tmp_path / "shapes" / f"{ESCAPES.replace('/', '')}.obj").write_text("nothing")
     np.save(tmp_path / "shapes" / "good.npy", np.pad(np.ones((4, 4, 4), bool), 2))
-    few = "--steps 2 --points 16 --near 32 --uniform 32 --near-checks 8 --uniform-checks 32 --init random --workers 1"
+    few = "--steps 2 --points 16 --near 32 --uniform 32 --near-eval 8 --uniform-eval 32 --init random --workers 1"
     done = CliRunner().invoke(
         main, ["fit", str(tmp_path / "shapes"), *few.split(), "-o", str(tmp_path / "fields"), "--quiet"]
     )

@@ -14,8 +14,8 @@ from nfgen.cli.main import main
 from nfgen.fields.field_set import FieldSet
 from nfgen.pipeline.fit_notes import fit_notes
 
-SMALL = ["--steps", "5", "--points", "64", "--near", "96", "--uniform", "64", "--near-checks", "16"]
-SMALL += ["--uniform-checks", "64", "--workers", "1"]
+SMALL = ["--steps", "5", "--points", "64", "--near", "96", "--uniform", "64", "--near-eval", "16"]
+SMALL += ["--uniform-eval", "64", "--workers", "1"]
 BOX = trimesh.creation.box((1, 2, 3))
 SAIL = trimesh.Trimesh([[2, 0, 0], [5, 0, 0], [5, 3, 0], [2, 3, 0]], [[0, 1, 2], [0, 2, 3]], process=False)
 

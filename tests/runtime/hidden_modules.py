@@ -33,7 +33,7 @@ def main(folder: Path) -> None:
     for number, grid in enumerate(grids):
         grid[2 : 5 + number % 2, 2:6, 2:6] = True
     np.savez(folder / "shapes.npz", voxels=grids)
-    few = "--steps 20 --points 64 --near 128 --uniform 128 --near-checks 32 --uniform-checks 64"
+    few = "--steps 20 --points 64 --near 128 --uniform 128 --near-eval 32 --uniform-eval 64"
     for line in (
         f"fit {folder}/shapes.npz --spec talk --init random {few} --cache {folder}/cache -o {folder}/fields",
         f"tokenize {folder}/fields --tokenizer histogram --bins 8 -o {folder}/tokens",
