@@ -393,7 +393,7 @@ def test_augmented_tokens_keep_their_labels() -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"out": 20}, "no rows"),
+        ({"out": 20}, "no training rows"),
         ({"augment": lambda epoch: torch.zeros(3, 12, dtype=torch.int64)}, "augmented"),
         ({"augment": lambda epoch: torch.full((16, 12), 20)}, "not allowed at position"),
         ({"tokens": torch.zeros(20, 12)}, "codes"),
