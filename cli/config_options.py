@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OPTIONS, GIVEN, BASE = "nfgen.options", "nfgen.given", "nfgen.base"
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
+LONGEST_FILE, MOST_LISTS = 1 << 16, 1000  # letters, and lists and tables, of a settings file in YAML or TOML
 NOT_SETTINGS = ("sources", "tokenizer_digest")
 """What artifacts store beside their settings: from what they were made."""
 METAVARS: Mapping[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: "BOOLEAN"}
@@ -139,23 +140,7 @@ def read_settings(path: Path, kind: str) -> dict[str, Any]:
     Raises:
         ConfigError: if there is no such file, or it is of another kind of artifact, or holds no settings.
     """
-    found: Any
-    try:
-        text = path.read_text()
-        if path.suffix == ".toml":
-            import tomllib
-
-            found = tomllib.loads(text)
-        elif path.suffix == ".json":
-            found = json.loads(text)
-        else:
-            import yaml
-
-            found = yaml.safe_load(text)
-    except OSError as error:
-        raise ConfigError(f"cannot read {path}: {error.strerror}", "give the path of a settings file") from error
-    except Exception as error:  # each format's reader has errors of its own
-        raise ConfigError(f"cannot read {path}: {error}", "write it as YAML, TOML or JSON, by its ending") from error
+    found = _content(path)
     if isinstance(found, dict) and {"type", "format"} <= found.keys():
         if found["type"] != kind:
             raise ConfigError(f"{path} is of {found['type']}, not of {kind}", f"give the config.json of {kind}")
@@ -163,6 +148,33 @@ def read_settings(path: Path, kind: str) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ConfigError(f"{path} holds no settings", "write a line a setting, as `steps: 600`")
     return {str(key).replace("-", "_"): value for key, value in found.items() if key not in NOT_SETTINGS}
+
+
+def _content(path: Path) -> Any:
+    if path.suffix == ".json":
+        from nfgen.io.files import read_json
+
+        return read_json(path)
+    try:
+        with path.open(encoding="utf-8") as file:
+            text = file.read(LONGEST_FILE + 1)
+        if len(text) > LONGEST_FILE:
+            raise ValueError(f"it is longer than {LONGEST_FILE:,} letters")
+        if text.count("[") + text.count("{") > MOST_LISTS:  # YAML's reader takes quadratic time for nested ones
+            raise ValueError(f"it has more than {MOST_LISTS:,} lists and tables")
+        if path.suffix == ".toml":
+            import tomllib
+
+            return tomllib.loads(text)
+        import yaml
+
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text)):
+            raise ValueError("it has aliases")  # a few of which can stand for more values than fit in memory
+        return yaml.safe_load(text)
+    except OSError as error:
+        raise ConfigError(f"cannot read {path}: {error.strerror}", "give the path of a settings file") from error
+    except Exception as error:  # each format's reader has errors of its own
+        raise ConfigError(f"cannot read {path}: {error}", "write it as YAML, TOML or JSON, by its ending") from error
 
 
 def nearest_option(error: click.NoSuchOption) -> ConfigError:

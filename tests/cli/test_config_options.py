@@ -110,6 +110,12 @@ def test_a_file_of_settings_is_read_and_options_override_it(fields: Path, tmp_pa
     [
         ("c.yaml", "a: [", "cannot read"),
         ("c.yaml", "just words", "holds no settings"),
+        ("c.yaml", "a: &a [1, 1]\nb: [*a, *a]", "aliases"),
+        pytest.param("c.yaml", "[" * 2000, "more than 1,000 lists", id="nested lists"),
+        pytest.param("c.yaml", "- " * 20_000, "cannot read", id="nested blocks"),
+        pytest.param("c.toml", "a = " + "[" * 2000, "more than 1,000 lists", id="nested TOML"),
+        pytest.param("c.yaml", "# " + "long " * 20_000, "longer than", id="long"),
+        pytest.param("c.json", "[" * 100_000, "cannot read", id="nested JSON"),
         ("c.yaml", "bons: 3", "no setting 'bons'"),
         ("c.yaml", "heldout: 2", "heldout must be less than 1"),
         ("c.json", '{"type": "run", "format": 1, "settings": {}}', "is of run, not of tokens"),

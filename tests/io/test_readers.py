@@ -20,7 +20,7 @@ READERS = {
     "trimesh.load_mesh": set(),
     "trimesh.load_scene": {"shapes/formats/meshes.py"},
     "json.load": set(),
-    "json.loads": {"io/files.py", "cli/options.py"},
+    "json.loads": {"io/files.py", "cli/config_options.py"},
     "np.load": set(),
     "np.fromfile": set(),
     "torch.load": set(),
