@@ -110,9 +110,13 @@ def reading(command: Command) -> Command:
 
     @functools.wraps(command)
     def with_reading(values: str, foreground: str, up: str, shell: str, **rest: Any) -> Any:
+        from nfgen.errors import ConfigError
         from nfgen.shapes.reading import ReadingConfig
 
-        thickness = shell if shell == "auto" else float(shell)
+        try:
+            thickness = shell if shell == "auto" else float(shell)
+        except ValueError:
+            raise ConfigError(f"{shell!r} is no thickness of walls", "say --shell 0.02, or --shell auto") from None
         settings = {"values": values, "foreground": foreground, "up": up, "shell": thickness}
         return command(reading=ReadingConfig.from_json(settings), **rest)
 

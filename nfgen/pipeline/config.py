@@ -1,4 +1,4 @@
-"""`TrainConfig` and `GenerateConfig`: settings of what puts tokenizers, models and meshing together."""
+"""Settings of a run: a training, its model and its tokenizer."""
 
 from collections.abc import Mapping
 from typing import Any, Literal
