@@ -279,7 +279,7 @@ def test_towards_the_end_of_a_training_shapes_are_left_more_and_more_as_they_are
 def test_points_of_the_loss_are_near_the_surface_in_the_box_and_anywhere(
     gradient_weight: float, tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
-    config = replace(STILL, gradient_weight=gradient_weight)
+    config = STILL.replace(gradient_weight=gradient_weight)
     pool = WarpedFields(tiny_fields, tokenizer.networks.encoder.probe_counts, config, generator())
     pool.fill()
     batch = pool.draw()
