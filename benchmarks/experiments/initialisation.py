@@ -91,7 +91,7 @@ def fit_arm(lab: Lab, arm: str, spec: FieldSpec, source: Path) -> Fits:
     """Fit, or find, the fields of an arm."""
     init, pull = ARMS[arm]
     count = SHAPES[lab.scale]
-    config = lab.sizes.fit.replace(pull=pull, batch=count)
+    config = lab.sizes.fit.replace(pull=pull, batch_size=count)
     ends = np.unique(np.geomspace(config.steps, 1, FRAMES[lab.scale]).round().astype(int))
     steps = [0, *ends.tolist()]
     path: list[Tensor] = []
