@@ -1,26 +1,19 @@
 """What readers of mesh files give: triangles with z up, put together from the parts that the file places."""
 
 from collections.abc import Sequence
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
+from nfgen.io.meshes import Up, turned_upright
 
 MAX_FACES = 20_000_000  # of a whole scene; a small file can place one part any number of times
 MAX_VERTICES = 3 * MAX_FACES
 
-Axis = Literal["x", "y", "z"]
 Vertices = NDArray[np.float64]
 Faces = NDArray[np.int64]
-
-# Rotations that take the named axis to z, as COLLADA and the importers of modellers have it: right stays right.
-TO_Z_UP = {
-    "x": np.array([[0.0, -1, 0], [0, 0, -1], [1, 0, 0]]),
-    "y": np.array([[1.0, 0, 0], [0, 0, -1], [0, 1, 0]]),
-    "z": np.eye(3),
-}
 
 
 class FileMesh(NamedTuple):
@@ -32,7 +25,7 @@ class FileMesh(NamedTuple):
     """[f, 3] indices of vertices."""
     polygons: int
     """Faces as the file has them, of any number of corners."""
-    up: Axis | None = None
+    up: Up | None = None
     """Which axis of the file is up by its own word or its format's standard; None: unknown, and nothing was turned."""
     parts: int = 1
     """Meshes that the file places."""
@@ -72,12 +65,12 @@ class Assembly:
         self._polygons += times * (len(faces) if polygons is None else polygons)
         self._parts += times
 
-    def mesh(self, up: Axis | None) -> FileMesh:
+    def mesh(self, up: Up | None) -> FileMesh:
         """Give all of it as one mesh, turned so that z is up."""
         vertices = np.concatenate([np.zeros((0, 3)), *self._vertices])
         faces = np.concatenate([np.zeros((0, 3), np.int64), *self._faces])
         if up is not None:
-            vertices = vertices @ TO_Z_UP[up].T
+            vertices = turned_upright(vertices, up)
         return FileMesh(vertices, faces, self._polygons, up, self._parts)
 
 
