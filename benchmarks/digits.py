@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nfgen import FieldSet, Run, SamplingConfig, TrainConfig, fit, show_progress, tokenize, train
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.io.artifact import kind_of
 from nfgen.io.files import write_json
 from nfgen.metrics.frechet import frechet_distance
@@ -130,7 +130,7 @@ def judged(
     each = (time.process_time() - started) / len(wanted)
     fields = FieldSet.load(work / "fields")
     codes = run.tokenizer.encode(fields.weights)
-    iou = judge_fields(run.tokenizer.decoded_spec, run.tokenizer.decode(codes), fields).iou.mean()
+    iou = field_accuracy(run.tokenizer.decoded_spec, run.tokenizer.decode(codes), fields).iou.mean()
     rebuilt = _drawn(decode_fields(run.tokenizer, codes[:1000]))
     real, (features, seen) = judge.look(unseen)[0], judge.look(made)
     sheet = made.unflatten(0, (CLASSES, -1))[:, :20].flatten(0, 1)

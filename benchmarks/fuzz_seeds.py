@@ -169,9 +169,9 @@ def fields() -> FieldSet:
         classes=("a", "b"),
         base=torch.zeros(SPEC.size),
         transforms=torch.tensor([[0.0, 0, 0, 1]]).double().repeat(count, 1),
-        check_points=points,
-        check_values=points.norm(dim=2) - 0.5,
-        uniform_checks=16,
+        eval_points=points,
+        eval_values=points.norm(dim=2) - 0.5,
+        uniform_eval=16,
         report=tuple({"id": f"shape-{i}", "iou": 0.5} for i in range(count)),
     )
 

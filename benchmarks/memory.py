@@ -2,8 +2,8 @@
 
 python benchmarks/memory.py --fields FIELDS --counts 2000 20000 200000
 
-The sets are synthetic: noised copies of a few real fields, with a hundred check points each, written row by row and
-removed afterwards. 200,000 fields of 3,712 weights take 3.2 GB of disk. Commands are the real ones, quiet.
+The sets are synthetic: noised copies of a few real fields, with a hundred evaluation points each, written row by row
+and removed afterwards. 200,000 fields of 3,712 weights take 3.2 GB of disk. Commands are the real ones, quiet.
 """
 
 import argparse
@@ -32,10 +32,10 @@ def write_synthetic(real: FieldSet, count: int, path: Path) -> None:
     """A set of `count` fields, of which no more than a thousand are in memory."""
     generator = torch.Generator().manual_seed(0)
     chosen = real.select(torch.arange(min(len(real), 64)))
-    checks = {} if chosen.check_points is None else {"check_points": chosen.check_points[:, :CHECKS]}
-    if chosen.check_values is not None:
-        checks["check_values"] = chosen.check_values[:, :CHECKS]
-    chosen = replace(chosen, **checks, uniform_checks=min(chosen.uniform_checks, CHECKS))
+    checks = {} if chosen.eval_points is None else {"eval_points": chosen.eval_points[:, :CHECKS]}
+    if chosen.eval_values is not None:
+        checks["eval_values"] = chosen.eval_values[:, :CHECKS]
+    chosen = replace(chosen, **checks, uniform_eval=min(chosen.uniform_eval, CHECKS))
     tensors = stored_tensors(chosen)
     claims = {key: (tensor.dtype, (count, *tensor.shape[1:])) for key, tensor in tensors.items()}
     ids = [f"field-{i}" for i in range(count)]

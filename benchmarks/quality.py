@@ -34,7 +34,7 @@ from nfgen import (
     train,
 )
 from nfgen.evaluation.point_clouds import sample_clouds, shape_clouds
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.io.artifact import kind_of
 from nfgen.io.files import write_json
 from nfgen.metrics import chamfer_matrix
@@ -172,8 +172,8 @@ def round_trip(work: Path) -> dict[str, Any]:
         decoded = tokenizer.decode(tokens)
         figures[name] = {
             "fields": len(fields),
-            "iou_before": float(judge_fields(fields.spec, fields.weights, fields).iou.mean()),
-            "iou_after": float(judge_fields(tokenizer.decoded_spec, decoded, fields).iou.mean()),
+            "iou_before": float(field_accuracy(fields.spec, fields.weights, fields).iou.mean()),
+            "iou_after": float(field_accuracy(tokenizer.decoded_spec, decoded, fields).iou.mean()),
             "encode_ms": 1000 * encoding / len(fields),
         }
     low, high = tokenizer.vocabulary.bounds()

@@ -19,7 +19,8 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate_in_chunks, fourier_features, inside, unflatten
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig
-from nfgen.fitting.optimize import field_loss, fit_batch, loss_target, one_cycle
+from nfgen.fitting.optimize import field_loss, fit_batch, loss_target
+from nfgen.runtime.learning_rate_schedule import one_cycle
 from nfgen.runtime.precision import product_speed
 
 

@@ -13,7 +13,7 @@ from typing import Any
 import click
 import torch
 
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.tokenizers import registry
@@ -41,12 +41,12 @@ def main(fields_path: Path, tokens_path: Path, out: Path) -> None:
     tokenizers.append(("vq", registry.load(tokens_path / TOKENIZER)))
     pictures = [render_mesh(unseen[i].mesh(CELLS), SIDE) for i in range(SHOWN)]
     captions = ["the field"] * SHOWN
-    print(f"{'fields':26} IoU {judge_fields(fields.spec, unseen.weights, unseen).iou.mean():.3f}")
+    print(f"{'fields':26} IoU {field_accuracy(fields.spec, unseen.weights, unseen).iou.mean():.3f}")
     for label, tokenizer in tokenizers:
         tokens = tokenizer.encode(unseen.weights, unseen.spec)
         decoded = decode_fields(tokenizer, tokens)
         weights = torch.stack([field.weights for field in decoded])
-        iou = judge_fields(tokenizer.decoded_spec, weights, unseen).iou.mean()
+        iou = field_accuracy(tokenizer.decoded_spec, weights, unseen).iou.mean()
         print(f"{label:26} IoU {iou:.3f}, {tokenizer.vocabulary.length} tokens, {len(unseen)} held-out fields")
         pictures += [render_mesh(Field(one.spec, one.weights).mesh(CELLS), SIDE) for one in decoded[:SHOWN]]
         captions += [f"{label}: {tokenizer.vocabulary.length} tokens"] * SHOWN

@@ -73,7 +73,7 @@ def tiny_fields() -> FieldSet:
         labels=torch.arange(2).repeat_interleave(FIELDS_A_CLASS),
         classes=("sphere", "box"),
         base=base[0],
-        check_points=checks,
-        check_values=distances(checks),
-        uniform_checks=UNIFORM_CHECKS,
+        eval_points=checks,
+        eval_values=distances(checks),
+        uniform_eval=UNIFORM_CHECKS,
     )

@@ -31,7 +31,7 @@ def test_the_python_example_runs(
         code = code.replace(text, less, 1)
     settings = {
         "FIT": FitConfig(steps=60, points=256),
-        "SAMPLES": PointSamplingConfig(near=768, uniform=256, near_checks=64, uniform_checks=256),
+        "SAMPLES": PointSamplingConfig(near=768, uniform=256, near_eval=64, uniform_eval=256),
     }
     monkeypatch.chdir(tmp_path)
     exec(code, settings)

@@ -24,7 +24,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from nfgen import Field, FieldSet, FieldSpec
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.mlp import evaluate_in_chunks, unflatten
 from nfgen.fields.spec import PRESETS
 from nfgen.io.files import read_tensors, write_tensors
@@ -129,10 +129,10 @@ def fit_arm(lab: Lab, arm: str, spec: FieldSpec, source: Path) -> Fits:
 def compare(fits: Fits) -> dict[str, Any]:
     """The figures of an arm."""
     fields, spec, weights = fits.fields, fits.fields.spec, fits.fields.weights
-    quality = judge_fields(spec, weights, fields)
+    quality = field_accuracy(spec, weights, fields)
     twins = line_deviation(spec, weights, fits.again.weights)
     strangers = line_deviation(spec, weights, weights.roll(1, dims=0))
-    middle = judge_fields(spec, (weights + fits.again.weights) / 2, fields)
+    middle = field_accuracy(spec, (weights + fits.again.weights) / 2, fields)
     first, last = int(fits.fields.base is None), len(weights)
     return {
         "iou": float(quality.iou.mean()),

@@ -79,7 +79,7 @@ SIZES = {
     ),
     "quick": Sizes(
         known=96, unseen=32, samples=32, spec=SMALL, fit=FitConfig(steps=400, points=512),
-        points=PointSamplingConfig(near=3072, uniform=1024, near_checks=256, uniform_checks=2048),
+        points=PointSamplingConfig(near=3072, uniform=1024, near_eval=256, uniform_eval=2048),
         budget=10.0, model={"layers": 4, "width": 128, "heads": 4}, batch=16, views=8,
         codebook={"codes": 256, "steps": 20}, resolution=40, cloud=512,
         function_space={"steps": 200, "batch_size": 16, "points": 256, "channels": 64, "probes": 8},
@@ -87,7 +87,7 @@ SIZES = {
     # For the tests: everything runs, nothing is learned.
     "tiny": Sizes(
         known=6, unseen=3, samples=4, spec=FieldSpec(frequencies=1, hidden=(8, 8)), fit=FitConfig(steps=30, points=64),
-        points=PointSamplingConfig(near=192, uniform=64, near_checks=16, uniform_checks=256),
+        points=PointSamplingConfig(near=192, uniform=64, near_eval=16, uniform_eval=256),
         budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1,
         codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64, pictured=1,
         function_space={"steps": 2, "batch_size": 2, "points": 32, "channels": 16, "probes": 4, "codes": 11},

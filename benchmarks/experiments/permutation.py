@@ -22,7 +22,7 @@ from system import SCORES, System, measure, models_option, take_pictures, tokens
 from torch import Tensor
 
 from nfgen import FieldSet
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.mlp import evaluate
 from nfgen.fields.symmetry import canonical, match, permute, random_orders
 from nfgen.tokenizers import registry
@@ -120,7 +120,7 @@ def same_tokens(lab: Lab, vq: System) -> dict[str, float]:
     decoded = tokenizer.decode(tokenizer.encode(random.weights, random.spec))
     return {
         "equal_tokens": float((before == after).double().mean()),
-        "iou_random": float(judge_fields(tokenizer.decoded_spec, decoded, random).iou.mean()),
+        "iou_random": float(field_accuracy(tokenizer.decoded_spec, decoded, random).iou.mean()),
     }
 
 

@@ -24,7 +24,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from nfgen import Field, FieldSet, TrainConfig
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.mlp import evaluate_in_chunks, inside
 from nfgen.io.artifact import write_config
 from nfgen.io.files import read_tensors, write_tensors
@@ -124,7 +124,7 @@ def memorise(lab: Lab, init: str, count: int, size: str, steps: int) -> dict[str
 
 def mean_iou(fields: FieldSet, weights: Tensor) -> float:
     """Mean IoU of weights with the shapes of the fields."""
-    return float(judge_fields(fields.spec, weights, fields).iou.mean())
+    return float(field_accuracy(fields.spec, weights, fields).iou.mean())
 
 
 def _trained(

@@ -28,6 +28,7 @@ from nfgen.models.training.data import Batches, mixed, parts
 from nfgen.models.training.optim import optimizer, update_average
 from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.train import view_drawer
+from nfgen.runtime.learning_rate_schedule import warmup_cosine
 from nfgen.tokens.token_set import TokenSet
 
 RESULTS = Path(__file__).parent.parent / "results" / "gpt2.jsonl"
@@ -109,7 +110,7 @@ def train(model: Any, loss: Loss, batches: Batches, config: TrainConfig, peak: f
     for step in range(steps):
         torch.manual_seed(mixed(config.seed, step))
         for group in adam.param_groups:
-            group["lr"] = config.rate(peak, step, 0.0)
+            group["lr"] = warmup_cosine(peak, step, config.warmup_steps, step / steps, config.final_learning_rate)
         adam.zero_grad()
         loss(model, *batches.at(step)).backward()
         nn.utils.clip_grad_norm_(model.parameters(), config.clip)

@@ -1,11 +1,10 @@
-"""Settings of training, and the learning-rate schedule."""
+"""Settings of training."""
 
 from typing import Annotated, Literal
 
 from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt
 
 from nfgen.config import Configuration
-from nfgen.runtime.schedule import cosine_decay
 
 DEFAULT_STEPS = 2000
 
@@ -61,14 +60,13 @@ class TrainerConfig(Configuration):
         """The step at which training ends; None = only `minutes` ends it."""
         return DEFAULT_STEPS if self.steps is None and self.minutes is None else self.steps
 
+    @property
+    def warmup_steps(self) -> int:
+        """Steps in which the learning rate rises: `warmup`, at most a tenth of all."""
+        return self.warmup if self.last_step is None else min(self.warmup, self.last_step // 10)
+
     def done(self, step: int, seconds: float) -> float:
         """Share of the training that is done, by steps or by time, whichever is larger."""
         by_steps = step / self.last_step if self.last_step else 0.0
         by_time = seconds / (60 * self.minutes) if self.minutes else 0.0
         return max(by_steps, by_time)
-
-    def rate(self, peak: float, step: int, seconds: float) -> float:
-        """The learning rate of a step: linear warm-up, then half a cosine."""
-        warmup = self.warmup if self.last_step is None else min(self.warmup, self.last_step // 10)
-        rising = min(1.0, (step + 1) / (warmup + 1))
-        return peak * rising * cosine_decay(self.done(step, seconds), self.final_learning_rate)

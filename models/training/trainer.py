@@ -17,6 +17,7 @@ from nfgen.errors import ArtifactError, NfgenError
 from nfgen.io import files
 from nfgen.models.base import SequenceModel
 from nfgen.models.registry import MODEL, create
+from nfgen.runtime.learning_rate_schedule import warmup_cosine
 from nfgen.runtime.progress import Progress, progress
 from nfgen.runtime.signals import uninterrupted
 from nfgen.tokens.vocabulary import Vocabulary
@@ -205,7 +206,7 @@ class Trainer:
         started = time.monotonic()
         config, state, worker = self.config, self.state, self.worker
         tokens, labels = self.batches.at(state.step)
-        rate = config.rate(self.peak, state.step, state.seconds)
+        rate = self.learning_rate(state.step)
         self.optimizer.zero_grad()
         loss = 0.0
         for some in passes(tokens, labels, self.rows, config.accumulate, worker.rank, worker.count):
@@ -230,6 +231,11 @@ class Trainer:
         self.losses.append(loss)
         self.seen += len(tokens) * self.model.vocabulary.length
         self.spent += seconds
+
+    def learning_rate(self, step: int) -> float:
+        """The rate of a step at this time of training."""
+        config, done = self.config, self.config.done(step, self.state.seconds)
+        return warmup_cosine(self.peak, step, config.warmup_steps, done, config.final_learning_rate)
 
     def _loss(self, of: nn.Module, some: Pass) -> Float[Tensor, ""]:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
@@ -265,13 +271,12 @@ class Trainer:
         """Write a line of the log, with the mean loss since the last one."""
         if self.losses:
             self.state = self.state.replace(loss=sum(self.losses) / len(self.losses))
-        rate = self.config.rate(self.peak, self.state.step - 1, self.state.seconds)
         line = {
             "step": self.state.step,
             "loss": self.state.loss,
             "val_loss": val_loss,
             "tokens_per_second": round(self.seen / max(self.spent, 1e-9)),
-            "lr": rate,
+            "lr": self.learning_rate(self.state.step - 1),
         }
         if self.worker.main:
             append_log(self.run, line)

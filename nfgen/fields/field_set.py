@@ -23,13 +23,15 @@ if TYPE_CHECKING:
 KIND = "fields"
 SHARD = "shard-{:05d}"
 BASE = "base.safetensors"
+STORED = {"eval_points": "check_points", "eval_values": "check_values", "uniform_eval": "uniform_checks"}
+"""Names on disk that are not those of the attributes: those of version 0.1, which reads such sets too."""
 
 
 @dataclass(frozen=True)
 class FieldSet:
     """N fields of one spec.
 
-    `checks` are points at which the true shape is known: they judge a fit and a tokenizer's round trip.
+    At the evaluation points the true shape is known: they judge a fit and a tokenizer's round trip.
 
     Tensors of a set that was read from disk are mapped to memory: of a million fields only those are read that are
     looked at. Who works on all of them had better take some at a time.
@@ -45,12 +47,12 @@ class FieldSet:
     """The weights that deltas are taken from: where the fits started (None if each started somewhere else)."""
     transforms: Float[Tensor, "fields dims_and_two"] | None = None
     """Rows of `Transform.to_row`, one a field; sets of before lack their last number."""
-    check_points: Float[Tensor, "fields checks dims"] | None = None
-    """In the field frame; the first `uniform_checks` are uniform in [-1, 1]^d, the others near the surface. In half
+    eval_points: Float[Tensor, "fields points dims"] | None = None
+    """In the field frame; the first `uniform_eval` are uniform in [-1, 1]^d, the others near the surface. In half
     precision where the set was read from disk."""
-    check_values: Float[Tensor, "fields checks"] | None = None
-    """True signed distance (or brightness) at the check points."""
-    uniform_checks: int = 0
+    eval_values: Float[Tensor, "fields points"] | None = None
+    """True signed distance (or brightness) at the evaluation points."""
+    uniform_eval: int = 0
     settings: dict[str, Any] = field(default_factory=dict)
     """How the fields were made."""
     report: Sequence[dict[str, Any]] = ()
@@ -65,11 +67,11 @@ class FieldSet:
             raise ConfigError(
                 f"{count} ids do not fit weights {tuple(self.weights.shape)} of a spec of {self.spec.size}"
             )
-        checks = 0 if self.check_points is None else self.check_points.shape[1] if self.check_points.ndim == 3 else -1
+        points = 0 if self.eval_points is None else self.eval_points.shape[1] if self.eval_points.ndim == 3 else -1
         for key, shape in (
             ("base", (self.spec.size,)),
-            ("check_points", (count, checks, self.spec.dims)),
-            ("check_values", (count, checks)),
+            ("eval_points", (count, points, self.spec.dims)),
+            ("eval_values", (count, points)),
         ):
             tensor = getattr(self, key)
             if tensor is not None and tensor.shape != shape:
@@ -112,8 +114,8 @@ class FieldSet:
             ids=tuple(self.ids[i] for i in chosen),
             labels=self.labels[indices],
             transforms=pick(self.transforms),
-            check_points=pick(self.check_points),
-            check_values=pick(self.check_values),
+            eval_points=pick(self.eval_points),
+            eval_values=pick(self.eval_values),
             report=self.report.select(chosen)
             if isinstance(self.report, FitReport)
             else tuple(self.report[i] for i in chosen)
@@ -146,7 +148,7 @@ class FieldSet:
                 spec=spec,
                 classes=tuple(config["classes"]),
                 base=base,
-                uniform_checks=config["uniform_checks"],
+                uniform_eval=config[STORED["uniform_eval"]],
                 settings=config["settings"],
             )
             found._check_stored()
@@ -169,9 +171,9 @@ class FieldSet:
         read = () if isinstance(self.report, FitReport) else self.report
         if not isinstance(self.settings, dict) or not all(isinstance(one, dict) for one in (*read, *self.skipped)):
             raise ConfigError("its settings and reports are not JSON objects")
-        checks = 0 if self.check_points is None else self.check_points.shape[1]
-        if type(self.uniform_checks) is not int or not 0 <= self.uniform_checks <= checks:
-            raise ConfigError(f"its uniform_checks are {self.uniform_checks!r}, not one of {checks} check points")
+        points = 0 if self.eval_points is None else self.eval_points.shape[1]
+        if type(self.uniform_eval) is not int or not 0 <= self.uniform_eval <= points:
+            raise ConfigError(f"its uniform_checks are {self.uniform_eval!r}, not one of {points} evaluation points")
 
     @classmethod
     def joined(cls, parts: Sequence["FieldSet"], **common: Any) -> "FieldSet":
@@ -189,8 +191,8 @@ class FieldSet:
             ids=tuple(id for part in parts for id in part.ids),
             labels=torch.empty(0, dtype=torch.long) if labels is None else labels,
             transforms=join("transforms"),
-            check_points=join("check_points"),
-            check_values=join("check_values"),
+            eval_points=join("eval_points"),
+            eval_values=join("eval_values"),
             report=parts[0].report if len(parts) == 1 else tuple(entry for part in parts for entry in part.report),
             skipped=tuple(entry for part in parts for entry in part.skipped),
             **common,
@@ -216,11 +218,11 @@ def write_shard(folder: Path, number: int, fields: FieldSet, *, reported: bool =
 def stored_tensors(fields: FieldSet) -> dict[str, Tensor]:
     """The tensors of a set as they are stored."""
     tensors = {"weights": fields.weights, "labels": fields.labels}
-    for key in ("transforms", "check_points", "check_values"):
+    for key in ("transforms", "eval_points", "eval_values"):
         tensor = getattr(fields, key)
         if tensor is not None:
-            # Half precision moves a check point by at most 2.4e-4, a hundredth of the thinnest part a fit can hold.
-            tensors[key] = tensor.half() if key.startswith("check") else tensor
+            # Half precision moves a point by at most 2.4e-4, a hundredth of the thinnest part a fit can hold.
+            tensors[STORED.get(key, key)] = tensor.half() if key in STORED else tensor
     return tensors
 
 
@@ -243,8 +245,8 @@ def read_shard(folder: Path, number: int, spec: FieldSpec) -> FieldSet:
         ids=ids,
         labels=tensors["labels"],
         transforms=tensors.get("transforms"),
-        check_points=tensors.get("check_points"),
-        check_values=tensors.get("check_values"),
+        eval_points=tensors.get(STORED["eval_points"]),
+        eval_values=tensors.get(STORED["eval_values"]),
         report=tuple(entries["fields"])
         if "fields" in entries
         else FitReport(folder, range(len(ids) if entries["reports"] else 0)),
@@ -265,7 +267,7 @@ def write_index(folder: Path, fields: FieldSet) -> None:
             "shards": 1,
             "classes": list(fields.classes),
             "has_base": fields.base is not None,
-            "uniform_checks": fields.uniform_checks,
+            STORED["uniform_eval"]: fields.uniform_eval,
             "settings": fields.settings,
         },
     )

@@ -48,7 +48,7 @@ def field_gradients(
 
 
 def near_slopes(spec: FieldSpec, weights: Float[Tensor, "fields weights"], fields: FieldSet) -> Slopes | None:
-    """Slopes of fields at the check points of a field set that are within 0.02 of the true surface.
+    """Slopes of fields at the evaluation points of a field set that are within 0.02 of the true surface.
 
     Args:
         spec: of the weights.
@@ -57,9 +57,9 @@ def near_slopes(spec: FieldSpec, weights: Float[Tensor, "fields weights"], field
     Returns:
         None if the outputs are no distances, or no field has such points.
     """
-    if spec.output != "sdf" or fields.check_points is None or fields.check_values is None:
+    if spec.output != "sdf" or fields.eval_points is None or fields.eval_values is None:
         return None
-    points, values = fields.check_points.float(), fields.check_values.float()
+    points, values = fields.eval_points.float(), fields.eval_values.float()
     near = values.abs() < NEAR
     count = min(MOST, int(near.sum(1).max()) if len(near) else 0)
     if count == 0:

@@ -12,7 +12,7 @@ from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import files
 from nfgen.shapes import ShapeRef
-from nfgen.shapes.sampling import Sampled
+from nfgen.shapes.sample_many import Sampled
 
 from .job import FitJob
 from .optimize import fit_batch

@@ -14,7 +14,8 @@ from torch import Tensor
 from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.shapes import ShapeRef, sample_shapes
-from nfgen.shapes.sampling import Sampled, Skipped
+from nfgen.shapes.over_processes import Skipped
+from nfgen.shapes.sample_many import Sampled
 
 from .config import FitConfig
 
@@ -24,8 +25,8 @@ class Points(NamedTuple):
 
     points: Float[Tensor, "fields points dims"]
     values: Float[Tensor, "fields points"]
-    check_points: Float[Tensor, "fields checks dims"]
-    check_values: Float[Tensor, "fields checks"]
+    eval_points: Float[Tensor, "fields judged dims"]
+    eval_values: Float[Tensor, "fields judged"]
 
 
 @dataclass(frozen=True)
@@ -77,8 +78,8 @@ class FitJob:
         near_end = s.near + s.near_eval
         fitted = torch.cat([torch.arange(s.near), torch.arange(near_end, near_end + s.uniform)])
         fitted = fitted[torch.randperm(len(fitted), generator=torch.Generator().manual_seed(self.config.seed))]
-        checks = torch.cat([torch.arange(near_end + s.uniform, points.shape[1]), torch.arange(s.near, near_end)])
-        return Points(points[:, fitted], values[:, fitted], points[:, checks], values[:, checks])
+        judging = torch.cat([torch.arange(near_end + s.uniform, points.shape[1]), torch.arange(s.near, near_end)])
+        return Points(points[:, fitted], values[:, fitted], points[:, judging], values[:, judging])
 
     def start(self, refs: Sequence[ShapeRef], base: Tensor | None) -> Tensor:
         """Initial weights [N, P]; random ones depend on the seed and the shape's id alone."""

@@ -14,7 +14,7 @@ from nfgen.errors import ConfigError
 from nfgen.fields.gradient import losses_and_gradient
 from nfgen.fields.mlp import batches, fourier_features
 from nfgen.fields.spec import FieldSpec
-from nfgen.runtime.schedule import cosine_decay
+from nfgen.runtime.learning_rate_schedule import one_cycle
 
 from .config import FitConfig
 
@@ -149,10 +149,3 @@ def _layer_rates(spec: FieldSpec, config: FitConfig) -> Float[Tensor, "weights"]
         # more than the truncation (measured: IoU 0.72 after 600 steps).
         rates[spec.layers[-1].start :] *= config.truncation
     return rates
-
-
-def one_cycle(progress: float, warm_up: float = 0.1) -> float:
-    """Share of the peak learning rate at `progress` in [0, 1): cosine up for `warm_up`, then cosine down to 0."""
-    if progress < warm_up:
-        return 0.04 + 0.96 * (1 - math.cos(math.pi * progress / warm_up)) / 2
-    return cosine_decay((progress - warm_up) / (1 - warm_up))

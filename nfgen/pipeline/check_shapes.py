@@ -11,8 +11,8 @@ from nfgen.errors import ShapeError
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Shape
 from nfgen.shapes.discovery import Discovery, discover
+from nfgen.shapes.over_processes import Skipped, do_each
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
-from nfgen.shapes.sampling import Skipped, do_each
 from nfgen.shapes.shape_ref import ShapeRef
 from nfgen.shapes.sheets import NOTICED
 from nfgen.viz.contact_sheet import Picture, contact_sheet, save_png

@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from nfgen.errors import ConfigError, NfgenError
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fitting.config import FitConfig
@@ -27,7 +27,7 @@ from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
 from nfgen.shapes.augment import augmented
 from nfgen.shapes.base import Kind
-from nfgen.shapes.sampling import Sampled
+from nfgen.shapes.sample_many import Sampled
 
 FINGERPRINT = 16  # letters: enough to tell two files of a name apart
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
@@ -97,7 +97,7 @@ def fit_fields(
                 pack(folder, len(shards), spec),
                 classes=classes,
                 base=base,
-                uniform_checks=config.samples.uniform_eval,
+                uniform_eval=config.samples.uniform_eval,
                 settings=config.to_json() | {"sources": _absolute(sources)},
             )
             if len(fields) == 0:
@@ -190,11 +190,11 @@ def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: O
         ids=tuple(one.ref.id for one in sampled),
         labels=torch.tensor([-1 if one.ref.label is None else index[one.ref.label] for one in sampled]),
         transforms=placed,
-        check_points=points.check_points,
-        check_values=points.check_values,
-        uniform_checks=job.config.samples.uniform_eval,
+        eval_points=points.eval_points,
+        eval_values=points.eval_values,
+        uniform_eval=job.config.samples.uniform_eval,
     )
-    ious, distances = judge_fields(spec, fit.weights, fields)
+    ious, distances = field_accuracy(spec, fit.weights, fields)
     report = [
         {
             "id": id,

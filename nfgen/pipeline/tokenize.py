@@ -25,7 +25,7 @@ from nfgen.tokens.round_trip import token_report
 from nfgen.tokens.token_set import FILE, KIND, TOKENIZER, TokenSet, common_frame, compact, split
 
 SCRATCH = "training"
-"""Folder of the tokenizer's check points, while it is fitted."""
+"""Folder of the tokenizer's checkpoints, while it is fitted."""
 FIT_BYTES = 1 << 28
 """Of the weights that a tokenizer is fitted on, 18,000 fields of the talk's: more teach it little, and it holds several
 copies."""
@@ -55,7 +55,7 @@ def tokenize(
         tokenizer: its name, if it is not the one of `config`.
         config: which tokenizer, and which fields it learns from; `settings` are single ones of it or of the tokenizer,
             such as `heldout=0.2, codes=64`.
-        resume: go on at the last check point of an interrupted call, or with the tokenizer that it fitted and the
+        resume: go on at the last checkpoint of an interrupted call, or with the tokenizer that it fitted and the
             fields that it encoded.
         engine: where fields are encoded, see `create_engine`; the tokenizer is fitted here.
 
@@ -88,8 +88,8 @@ def tokenize(
                 k: v
                 for k, v in (
                     ("transforms", fields.transforms),
-                    ("points", fields.check_points),
-                    ("values", fields.check_values),
+                    ("points", fields.eval_points),
+                    ("values", fields.eval_values),
                 )
                 if v is not None
             }
@@ -125,7 +125,7 @@ def _tokenize_into(
         heldout=mask,
         views=encoded.get("views"),
         frame=common_frame(fields.transforms, fields.spec.dims),
-        report=token_report(tokenizer, fields, mask) if fields.check_points is not None else {},
+        report=token_report(tokenizer, fields, mask) if fields.eval_points is not None else {},
         settings=config.to_json() | {DIGEST: files.content_digest(folder / TOKENIZER / TENSORS)},
     )
     tokens.write_index(folder)

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
     from .discovery import find_shapes
     from .images import ImageShape
     from .mesh import MeshShape
-    from .sampling import Sampled, Skipped, sample_shapes
+    from .over_processes import Skipped
+    from .sample_many import Sampled, sample_shapes
     from .shape_ref import ShapeRef
     from .voxels import VoxelShape
 
@@ -34,15 +35,15 @@ __all__ = [
 _HOME = {
     "ImageShape": "images",
     "MeshShape": "mesh",
-    "Sampled": "sampling",
+    "Sampled": "sample_many",
     "Samples": "base",
     "Shape": "base",
     "ShapeRef": "shape_ref",
-    "Skipped": "sampling",
+    "Skipped": "over_processes",
     "Transform": "base",
     "VoxelShape": "voxels",
     "find_shapes": "discovery",
-    "sample_shapes": "sampling",
+    "sample_shapes": "sample_many",
 }
 
 

@@ -8,7 +8,7 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
 from nfgen.fields.slopes import near_slopes
@@ -61,9 +61,9 @@ def token_report(
       are allowed there. `bits_per_weight`: the same per weight of the input fields.
     - `codebook_usage`: share of all codes that occur. `perplexity`: exp of the mean entropy (nats) of a token, given
       the codes allowed at its position; it equals their number if all are used equally often.
-    - `weight_mse`: mean squared error of decoded weights. `iou_*`, `sdf_l1_*`: means over the fields of `judge_fields`,
-      of the fields themselves and of those decoded from their tokens.
-    - Of distance fields, at check points within 0.02 of the true surface: `eikonal_*`, mean of | |gradient| - 1 |;
+    - `weight_mse`: mean squared error of decoded weights. `iou_*`, `sdf_l1_*`: means over the fields of
+      `field_accuracy`, of the fields themselves and of those decoded from their tokens.
+    - Of distance fields, at evaluation points within 0.02 of the true surface: `eikonal_*`, mean of | |gradient| - 1 |;
       `normal_cosine`, mean cosine between the normals (gradients) of the decoded fields and of the fits they stand for;
       `normal_angle_median` and `normal_angle_95`, degrees between them. What both have to the true surface
       `nfgen evaluate --pairs` says, which has the shapes.
@@ -108,7 +108,7 @@ def _figures(
         if counts is not None:
             counts.add(tokens)
         for key, spec, weights in (("before", fields.spec, part.weights), ("after", tokenizer.decoded_spec, decoded)):
-            judged = judge_fields(spec, weights, part)
+            judged = field_accuracy(spec, weights, part)
             sums[f"iou_{key}"] += float(judged.iou.double().sum())
             sums[f"sdf_l1_{key}"] += float(judged.sdf_l1.double().sum())
         own = near_slopes(fields.spec, part.weights, part)

@@ -21,7 +21,7 @@ from nfgen.shapes import find_shapes
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 CONFIG = FitConfig(steps=60, points=256, batch_size=2)
-SAMPLES = PointSamplingConfig(near=768, uniform=256, near_checks=64, uniform_checks=256)
+SAMPLES = PointSamplingConfig(near=768, uniform=256, near_eval=64, uniform_eval=256)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +57,7 @@ def test_fields_match_their_shapes_and_remember_them(solids: Path, tmp_path: Pat
     assert torch.equal(loaded.weights, fields.weights)
     assert torch.equal(loaded.base, fields.base)
     assert (loaded.ids, loaded.classes, loaded.report) == (fields.ids, fields.classes, fields.report)
-    assert torch.allclose(loaded.check_points, fields.check_points, atol=2.5e-4)
+    assert torch.allclose(loaded.eval_points, fields.eval_points, atol=2.5e-4)
 
 
 def test_an_interrupted_fit_goes_on_to_the_same_end(

@@ -17,7 +17,7 @@ from nfgen.pipeline.fit import fit_fields
 SPEC = FieldSpec(frequencies=0, hidden=(8,))
 FAST = {
     "config": FitConfig(steps=12, points=64, batch_size=3),
-    "samples": PointSamplingConfig(near=128, uniform=128, near_checks=16, uniform_checks=16),
+    "samples": PointSamplingConfig(near=128, uniform=128, near_eval=16, uniform_eval=16),
     "workers": 1,
 }
 

@@ -408,17 +408,6 @@ def test_wrong_data_and_settings_are_named(tmp_path: Path, change: dict[str, obj
         learn(tmp_path, **change)
 
 
-def test_the_learning_rate_rises_then_falls() -> None:
-    config = TrainConfig(steps=1000, warmup=50)
-    rates = [config.rate(1.0, step, 0.0) for step in range(1000)]
-    assert rates[0] < 0.05
-    assert max(rates) == pytest.approx(1, abs=0.01)
-    assert rates.index(max(rates)) == pytest.approx(50, abs=2)
-    assert rates[-1] == pytest.approx(0.1, abs=1e-3)
-    timed = TrainConfig(minutes=2.0)
-    assert timed.rate(1.0, 500, 60.0) == pytest.approx(0.55, abs=1e-6)
-
-
 @every_model
 def test_a_trained_model_is_the_same_when_loaded(tmp_path: Path, name: str) -> None:
     models: list[SequenceModel] = []

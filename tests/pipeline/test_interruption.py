@@ -86,7 +86,7 @@ def test_a_tokenizer_goes_on_from_its_check_point_to_the_same_bits(
 ) -> None:
     settings = {**VQ, "bottleneck": kind, "heldout": 0.25, "views": 2}
     tokenize(tiny_fields, tmp_path / "whole", tokenizer, **settings)
-    # As a kill would: nothing is written at the end, so that the check point of step 8 is the last.
+    # As a kill would: nothing is written at the end, so that the checkpoint of step 8 is the last.
     with monkeypatch.context() as patch:
         patch.setattr(training, "_step", stopping(training._step, 10, RuntimeError()))
         with pytest.raises(RuntimeError):

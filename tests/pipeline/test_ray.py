@@ -73,7 +73,7 @@ def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_artifacts_have_the_bits_of_the_local_engine(cluster: Any, shapes: Path, tmp_path: Path) -> None:
-    samples = PointSamplingConfig(near=96, uniform=32, near_checks=16, uniform_checks=32)
+    samples = PointSamplingConfig(near=96, uniform=32, near_eval=16, uniform_eval=32)
     settings = {"spec": SPEC, "config": FitConfig(steps=5, points=64, batch_size=2), "samples": samples, "workers": 1}
     for engine in ("local", "ray"):
         fields = fit_fields(shapes, tmp_path / engine / "fields", engine=engine, **settings)

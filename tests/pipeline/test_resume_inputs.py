@@ -28,7 +28,7 @@ SMALL = {"layers": 1, "width": 16, "heads": 1, "dropout": 0.0}
 FIT = {
     "init": "random",
     "config": FitConfig(steps=5, batch_size=2, points=32),
-    "samples": PointSamplingConfig(near=64, uniform=64, near_checks=8, uniform_checks=32),
+    "samples": PointSamplingConfig(near=64, uniform=64, near_eval=8, uniform_eval=32),
     "workers": 1,
 }
 TRAIN = {"model_settings": SMALL, "config": TrainConfig(steps=4, batch_size=4, evaluate_every=2, sample_every=0)}
@@ -123,7 +123,7 @@ def test_the_field_that_fits_start_from_is_compared_by_its_content(tiny_fields: 
         (lambda fields: replace(fields, ids=fields.ids[::-1]), "ids"),
         (lambda fields: replace(fields, classes=("one", "two")), "classes"),
         (lambda fields: replace(fields, labels=fields.labels.flip(0)), "classes"),
-        (lambda fields: replace(fields, check_values=fields.check_values + 1), "checks"),
+        (lambda fields: replace(fields, eval_values=fields.eval_values + 1), "checks"),
     ],
 )
 def test_fields_that_changed_in_anything_are_named(

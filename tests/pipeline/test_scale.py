@@ -106,7 +106,7 @@ def test_sets_of_many_shards_are_still_read(tiny_fields: FieldSet, tmp_path: Pat
 def test_weights_are_not_read_before_they_are_asked_for(tiny_fields: FieldSet, tmp_path: Path) -> None:
     many = tiny_fields.select(torch.arange(40_000) % 12)
     size = many.weights.nbytes
-    replace(many, check_points=None, check_values=None, uniform_checks=0).save(tmp_path / "fields")
+    replace(many, eval_points=None, eval_values=None, uniform_eval=0).save(tmp_path / "fields")
     del many
     before = resident()
     fields = FieldSet.load(tmp_path / "fields")

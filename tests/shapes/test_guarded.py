@@ -13,7 +13,7 @@ import trimesh
 from nfgen.errors import ShapeError
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes, guarded, sample_shapes
-from nfgen.shapes.sampling import do_each
+from nfgen.shapes.over_processes import do_each
 
 BOX = trimesh.creation.box()
 

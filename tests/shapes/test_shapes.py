@@ -263,9 +263,9 @@ def test_the_cache_is_used_outlives_damage_and_follows_the_file(tmp_path: Path) 
 
 SCRIPT = """
 import hashlib, sys
-from nfgen.shapes import find_shapes, sample_shapes, sampling
+from nfgen.shapes import find_shapes, over_processes, sample_shapes
 print("ran")
-sampling.ALONE_SECONDS = 0
+over_processes.ALONE_SECONDS = 0
 done, _ = sample_shapes(find_shapes(sys.argv[1]), 20, 10, seed=1, workers=2)
 print(len(done), hashlib.sha256(b"".join(shape.samples.points.tobytes() for shape in done)).hexdigest())
 """

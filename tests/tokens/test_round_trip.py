@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from nfgen.errors import ConfigError
-from nfgen.fields.accuracy import TRUNCATION, judge_fields
+from nfgen.fields.accuracy import TRUNCATION, field_accuracy
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate
 from nfgen.fields.spec import FieldSpec
@@ -19,28 +19,28 @@ from nfgen.tokens.vocabulary import Vocabulary
 
 
 def test_fitted_fields_match_their_shapes(tiny_fields: FieldSet) -> None:
-    judged = judge_fields(tiny_fields.spec, tiny_fields.weights, tiny_fields)
+    judged = field_accuracy(tiny_fields.spec, tiny_fields.weights, tiny_fields)
     assert judged.iou.shape == judged.sdf_l1.shape == (len(tiny_fields),)
     assert judged.iou.min() > 0.7
     assert judged.sdf_l1.max() < 0.03
 
 
 def test_fields_of_other_shapes_match_worse(tiny_fields: FieldSet) -> None:
-    right = judge_fields(tiny_fields.spec, tiny_fields.weights, tiny_fields)
-    wrong = judge_fields(tiny_fields.spec, tiny_fields.weights.roll(1, 0), tiny_fields)
+    right = field_accuracy(tiny_fields.spec, tiny_fields.weights, tiny_fields)
+    wrong = field_accuracy(tiny_fields.spec, tiny_fields.weights.roll(1, 0), tiny_fields)
     assert (wrong.iou < right.iou).all()
     assert (wrong.sdf_l1 > right.sdf_l1).all()
 
 
 def test_figures_are_those_of_their_definition(tiny_fields: FieldSet) -> None:
-    judged = judge_fields(tiny_fields.spec, tiny_fields.weights, tiny_fields)
-    points, truth = tiny_fields.check_points, tiny_fields.check_values
+    judged = field_accuracy(tiny_fields.spec, tiny_fields.weights, tiny_fields)
+    points, truth = tiny_fields.eval_points, tiny_fields.eval_values
     assert points is not None
     assert truth is not None
     outputs = evaluate(tiny_fields.spec, tiny_fields.weights, points)
     for i in range(len(tiny_fields)):
-        got = {k for k in range(tiny_fields.uniform_checks) if outputs[i, k] < 0}
-        wanted = {k for k in range(tiny_fields.uniform_checks) if truth[i, k] < 0}
+        got = {k for k in range(tiny_fields.uniform_eval) if outputs[i, k] < 0}
+        wanted = {k for k in range(tiny_fields.uniform_eval) if truth[i, k] < 0}
         assert float(judged.iou[i]) == pytest.approx(len(got & wanted) / len(got | wanted), abs=1e-6)
     errors = outputs.clamp(-TRUNCATION, TRUNCATION) - truth.clamp(-TRUNCATION, TRUNCATION)
     torch.testing.assert_close(judged.sdf_l1, errors.abs().mean(1), atol=1e-6, rtol=0)
@@ -49,28 +49,28 @@ def test_figures_are_those_of_their_definition(tiny_fields: FieldSet) -> None:
 def test_a_field_without_inside_has_no_overlap_and_two_of_them_agree(tiny_fields: FieldSet) -> None:
     spec = tiny_fields.spec
     empty = torch.zeros(len(tiny_fields), spec.size)  # the output is 0 everywhere, which is not inside
-    assert judge_fields(spec, empty, tiny_fields).iou.eq(0).all()
-    nothing = replace(tiny_fields, check_values=torch.ones(len(tiny_fields), 640))
-    assert judge_fields(spec, empty, nothing).iou.eq(1).all()
+    assert field_accuracy(spec, empty, tiny_fields).iou.eq(0).all()
+    nothing = replace(tiny_fields, eval_values=torch.ones(len(tiny_fields), 640))
+    assert field_accuracy(spec, empty, nothing).iou.eq(1).all()
 
 
 def test_fields_of_another_architecture_are_judged(tiny_fields: FieldSet) -> None:
     other = FieldSpec(frequencies=0, hidden=(4,), output="occupancy")
-    judged = judge_fields(other, torch.zeros(len(tiny_fields), other.size), tiny_fields)
+    judged = field_accuracy(other, torch.zeros(len(tiny_fields), other.size), tiny_fields)
     assert judged.iou.eq(0).all()
     assert judged.sdf_l1.isnan().all()  # an occupancy has no distance
 
 
 def test_what_cannot_be_judged_is_refused(tiny_fields: FieldSet) -> None:
     spec, weights = tiny_fields.spec, tiny_fields.weights
-    with pytest.raises(ConfigError, match="no check points"):
-        judge_fields(spec, weights, replace(tiny_fields, check_points=None, check_values=None, uniform_checks=0))
+    with pytest.raises(ConfigError, match="no evaluation points"):
+        field_accuracy(spec, weights, replace(tiny_fields, eval_points=None, eval_values=None, uniform_eval=0))
     with pytest.raises(ConfigError, match="2-D sdf fields"):
-        judge_fields(spec.replace(dims=2), torch.zeros(12, spec.replace(dims=2).size), tiny_fields)
+        field_accuracy(spec.replace(dims=2), torch.zeros(12, spec.replace(dims=2).size), tiny_fields)
     with pytest.raises(ConfigError, match="brightness"):
-        judge_fields(spec.replace(output="brightness"), weights, tiny_fields)
+        field_accuracy(spec.replace(output="brightness"), weights, tiny_fields)
     with pytest.raises(ConfigError, match="5 fields"):
-        judge_fields(spec, weights[:5], tiny_fields)
+        field_accuracy(spec, weights[:5], tiny_fields)
 
 
 @dataclass
@@ -111,7 +111,7 @@ def test_report_of_a_tokenizer(tiny_fields: FieldSet) -> None:
         assert report["weight_mse"][name] == pytest.approx(
             float((part.weights - part.weights.sign()).square().mean()), rel=1e-4
         )
-        before, after = (judge_fields(part.spec, w, part) for w in (part.weights, part.weights.sign()))
+        before, after = (field_accuracy(part.spec, w, part) for w in (part.weights, part.weights.sign()))
         for key, judged in (("before", before), ("after", after)):
             assert report[f"iou_{key}"][name] == pytest.approx(float(judged.iou.mean()), abs=1e-5)
             assert report[f"sdf_l1_{key}"][name] == pytest.approx(float(judged.sdf_l1.mean()), abs=1e-5)

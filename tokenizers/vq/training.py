@@ -9,9 +9,9 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nfgen.fields.spec import Output
+from nfgen.runtime.learning_rate_schedule import cosine_decay
 from nfgen.runtime.precision import bfloat16_pays
 from nfgen.runtime.progress import progress
-from nfgen.runtime.schedule import cosine_decay
 from nfgen.runtime.signals import uninterrupted
 
 from .checkpoint import CheckPoint

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 
 from nfgen.errors import NfgenError
-from nfgen.fields.accuracy import judge_fields
+from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import FieldSet
 from nfgen.fitting.config import FitConfig
 from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
@@ -68,12 +68,12 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
             start,
             tuple(map(str, range(at_once))),
             torch.full((at_once,), -1),
-            check_points=points.check_points,
-            check_values=points.check_values,
-            uniform_checks=config.samples.uniform_eval,
+            eval_points=points.eval_points,
+            eval_values=points.eval_values,
+            uniform_eval=config.samples.uniform_eval,
         )
-        seconds["judging"] = shards * timed(lambda: judge_fields(spec, start, judged))
-    bytes_a_shape = 4 * (spec.dims + 1) * sum(points.points.shape[1:2] + points.check_points.shape[1:2])
+        seconds["judging"] = shards * timed(lambda: field_accuracy(spec, start, judged))
+    bytes_a_shape = 4 * (spec.dims + 1) * sum(points.points.shape[1:2] + points.eval_points.shape[1:2])
     waiting = max(0, min(SAMPLED_AT_ONCE, len(refs)) - at_once) * bytes_a_shape
     return Plan({"shapes": len(refs), "weights a field": spec.size}, seconds, peak_memory() + waiting)
 

@@ -1,40 +1,25 @@
-"""Sampling many shapes: over processes, with a cache, each shape by its own seed, the unusable ones named."""
+"""Something done with each of many shapes, over processes; a shape that ends its process is named and skipped."""
 
 import contextlib
 import time
 from collections.abc import Iterator, Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
-from pathlib import Path
 from typing import NamedTuple, Protocol, TypeVar
 
 from nfgen.errors import ShapeError
 from nfgen.runtime.machine import processors
-from nfgen.runtime.progress import Progress, progress
+from nfgen.runtime.progress import Progress
 from nfgen.runtime.worker_pool import Submit, worker_pool
 
-from .base import Samples, Transform, shape_rng
 from .guarded import guarded, is_plain, limits_in_words, memory_limit
-from .sample_cache import SampleCache
 from .shape_ref import ShapeRef
 
 CHUNK = 16  # shapes handed to a process at once: enough to hide the hand-over, few enough to end together
 ALONE_SECONDS = 1.0  # other processes need about so long to start; what is done by then needs none
 
-
-class Sampled(NamedTuple):
-    """One shape that was sampled."""
-
-    ref: ShapeRef
-    """Which shape."""
-    transform: Transform
-    """From its file's frame to the field's."""
-    samples: Samples
-    """Its points and values."""
-    notes: tuple[str, ...] = ()
-    """What reading chose, and what looks wrong."""
-    lost: float = 0.0
-    """Share of the file's surface that the solid does not have."""
+T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Skipped(NamedTuple):
@@ -50,63 +35,6 @@ class Skipped(NamedTuple):
         """Keep what an error says of a shape."""
         reason = error.problem.removeprefix(f"{id}: ")
         return cls(id, f"{reason} ({error.remedy})" if error.remedy else reason)
-
-
-Outcome = tuple[Transform, Samples, tuple[str, ...], float] | ShapeError
-
-
-def sample_shapes(
-    refs: Sequence[ShapeRef],
-    near: int,
-    uniform: int,
-    seed: int,
-    workers: int | None = None,
-    strict: bool = False,
-    cache: Path | None = None,
-) -> tuple[list[Sampled], list[Skipped]]:
-    """Sample shapes, `near` points about each surface and `uniform` in the cube (see `Shape.sample`).
-
-    The points of a shape depend on `seed` and its id alone, not on the number of workers or on the other shapes.
-
-    Args:
-        refs: the shapes, from `find_shapes`.
-        near: points about the surface of each shape.
-        uniform: points in [-1, 1]^d for each shape.
-        seed: of all random numbers.
-        workers: processes; one for each processor if None, none but this one if 1.
-        strict: raise the error of the first unusable shape that is met instead of skipping it.
-        cache: folder in which samples are kept for the next time, by the file's content and the arguments.
-
-    Returns:
-        The sampled shapes, in the order of the refs, and the skipped ones with their reasons.
-
-    Raises:
-        ShapeError: a shape is unusable and `strict` is set.
-    """
-    kept = None if cache is None else SampleCache(cache)
-    outcomes: dict[int, Outcome] = {}
-    with progress(len(refs), "sample", "shape") as bar:
-        if kept is not None:
-            for i, ref in enumerate(refs):
-                found = kept.read(ref, near, uniform, seed)
-                if found is not None:
-                    outcomes[i] = found
-            bar.update(len(outcomes))
-        do_each(_Job(near, uniform, seed, strict, kept), refs, outcomes, workers, bar)
-    done, skipped = [], []
-    for i, ref in enumerate(refs):
-        outcome = outcomes[i]
-        if isinstance(outcome, ShapeError):
-            if strict:
-                raise outcome
-            skipped.append(Skipped.of(ref.id, outcome))
-        else:
-            done.append(Sampled(ref, *outcome))
-    return done, skipped
-
-
-T = TypeVar("T")
-T_co = TypeVar("T_co", covariant=True)
 
 
 class Job(Protocol[T_co]):
@@ -140,26 +68,6 @@ def do_each(
     missing = sorted(missing + plain)
     if missing:
         _do_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar)
-
-
-class _Job(NamedTuple):
-    near: int
-    uniform: int
-    seed: int
-    strict: bool
-    cache: SampleCache | None
-
-    def do(self, ref: ShapeRef) -> Outcome:
-        try:
-            shape = ref.load()
-            samples = shape.sample(self.near, self.uniform, shape_rng(self.seed, ref.id))
-        except ShapeError as error:
-            if self.strict:
-                raise
-            return error
-        if self.cache is not None:
-            self.cache.write(ref, self.near, self.uniform, self.seed, shape, samples)
-        return shape.transform, samples, shape.notes, shape.lost
 
 
 def _do_over_processes(
