@@ -94,6 +94,13 @@ _READING = (
         help="What of a picture is the shape. [default: alpha, if there is any, else what the border is not]",
     ),
     click.option(
+        "--voxels",
+        type=click.Choice(["smooth", "stairs"]),
+        default="smooth",
+        help="The surface of voxel grids of occupancy goes through the stairs of the voxels, or keeps them.",
+        show_default=True,
+    ),
+    click.option(
         "--up",
         type=click.Choice(["auto", "y", "z"]),
         default="auto",
@@ -106,10 +113,10 @@ _READING = (
 
 
 def reading(command: Command) -> Command:
-    """`--values`, `--foreground`, `--up` and `--shell`, which the command takes as one `reading`."""
+    """`--values`, `--voxels`, `--foreground`, `--up` and `--shell`, which the command takes as one `reading`."""
 
     @functools.wraps(command)
-    def with_reading(values: str, foreground: str, up: str, shell: str, **rest: Any) -> Any:
+    def with_reading(values: str, voxels: str, foreground: str, up: str, shell: str, **rest: Any) -> Any:
         from nfgen.errors import ConfigError
         from nfgen.shapes.reading import ReadingConfig
 
@@ -117,7 +124,7 @@ def reading(command: Command) -> Command:
             thickness = shell if shell == "auto" else float(shell)
         except ValueError:
             raise ConfigError(f"{shell!r} is no thickness of walls", "say --shell 0.02, or --shell auto") from None
-        settings = {"values": values, "foreground": foreground, "up": up, "shell": thickness}
+        settings = {"values": values, "voxels": voxels, "foreground": foreground, "up": up, "shell": thickness}
         return command(reading=ReadingConfig.from_json(settings), **rest)
 
     for option in reversed(_READING):
@@ -127,9 +134,11 @@ def reading(command: Command) -> Command:
 
 def said(reading: "ReadingConfig") -> list[str]:
     """The options that give a `reading`, without those that are as by default."""
-    settings = reading.to_json()
-    return [word for key, value in settings.items() if value not in ("auto", 0.0) or (key == "shell" and value)
-            for word in (f"--{key}", str(value))]  # fmt: skip
+    from nfgen.shapes.reading import AS_FOUND
+
+    usual = AS_FOUND.to_json()
+    changed = {key: value for key, value in reading.to_json().items() if value != usual[key]}
+    return [word for key, value in changed.items() for word in (f"--{key}", str(value))]
 
 
 def next_line(*words: object) -> str:

@@ -132,7 +132,7 @@ def _reconstructions(path: str | Path, resolution: int, reading: ReadingConfig |
     if kind == FIELDS:
         fields = FieldSet.load(path)
         normalize = fields.settings.get("samples", {}).get("normalize", "each")
-        fitted = ReadingConfig.from_json(fields.settings.get("reading", {}))
+        fitted = ReadingConfig.stored(fields.settings.get("reading", {}))
         solids = _of_fields(fields.ids, [fields[i] for i in range(len(fields))], resolution)
         return _Reconstructions(solids, normalize, reading or fitted)
     if kind == TOKENS:

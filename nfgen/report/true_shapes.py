@@ -7,7 +7,7 @@ import trimesh
 from nfgen.errors import NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.shapes.discovery import discover
-from nfgen.shapes.reading import AS_FOUND, ReadingConfig
+from nfgen.shapes.reading import ReadingConfig
 from nfgen.shapes.shape_ref import ShapeRef
 
 from .mesh_codec import Models
@@ -39,7 +39,7 @@ class TrueShapes:
             sources, samples = settings.get("sources"), settings.get("samples")
             if isinstance(sources, list) and all(isinstance(source, str) for source in sources):
                 with contextlib.suppress(NfgenError):
-                    reading = ReadingConfig.from_json(settings["reading"]) if "reading" in settings else AS_FOUND
+                    reading = ReadingConfig.stored(settings.get("reading", {}))
                     normalize = samples.get("normalize") if isinstance(samples, dict) else "each"
                     refs = discover(sources, reading=reading, normalize="none" if normalize == "none" else "each").refs
                     self._refs = {ref.id: ref for ref in refs}

@@ -1,7 +1,5 @@
 """From a voxel grid of a file to a shape: what its numbers mean, which way is up, whether its voxels are cubes."""
 
-import numpy as np
-
 from nfgen.io.meshes import Up
 from nfgen.shapes.base import Shape
 from nfgen.shapes.formats.volumes import Volume
@@ -9,7 +7,7 @@ from nfgen.shapes.formats.voxels import World
 from nfgen.shapes.grid_values import understand
 from nfgen.shapes.level_set import LevelSetShape
 from nfgen.shapes.reading import ReadingConfig
-from nfgen.shapes.voxels import VoxelShape, filled
+from nfgen.shapes.voxels import VoxelShape
 
 
 def voxel_shape(volume: Volume, world: World | None, reading: ReadingConfig, *, id: str, label: str | None) -> Shape:
@@ -25,9 +23,6 @@ def voxel_shape(volume: Volume, world: World | None, reading: ReadingConfig, *, 
     # Volumes that state where they lie are upright already: their formats name the directions.
     up: Up = "y" if reading.up == "y" and volume.center is None else "z"
     occupied, level, spacing = solid.occupied, solid.level, volume.spacing
-    if occupied is not None and not volume.is_even:
-        # The distance transform knows cubes only.
-        level, occupied = (0.5 - filled(np.pad(occupied, 1))[1:-1, 1:-1, 1:-1]).astype(np.float32), None
     if volume.center is not None:
         longest = max(side * count for side, count in zip(spacing, volume.values.shape, strict=True))
         world = (volume.center, longest)
@@ -41,7 +36,8 @@ def voxel_shape(volume: Volume, world: World | None, reading: ReadingConfig, *, 
     placed = {} if world is None else {"world": world}
     shape: Shape
     if occupied is not None:
-        shape = VoxelShape(occupied, id=id, label=label, **placed)
+        smooth = reading.voxels == "smooth"
+        shape = VoxelShape(occupied, id=id, label=label, smooth=smooth, spacing=spacing, **placed)
     else:
         assert level is not None
         shape = LevelSetShape(level, id=id, label=label, spacing=spacing, **placed)

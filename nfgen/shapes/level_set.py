@@ -1,11 +1,10 @@
-"""Voxel grids of a level, such as signed distances, as shapes: the surface is where it crosses zero."""
+"""Grids of a level that is negative inside, such as signed distances, as shapes."""
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import igl
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from nfgen.errors import ShapeError
 from nfgen.shapes.base import MARGIN_SCALE, Floats, Shape, Transform, sample_simplices
@@ -17,10 +16,12 @@ LEAST = np.float32(1e-6)  # of the largest level: a border of 0 is outside, too
 
 
 class LevelSetShape(Shape):
-    """A grid [x, y, z] of a level that is negative inside; its zero crossing is trilinear between the voxel centres.
+    """A grid [x, y, z] of a level that is negative inside; it crosses zero between the voxel centres.
 
     Only the sign and the zero crossing of the level count: the distance is that to the surface, whatever the unit of
-    the values, and also where they are cut off. The grid lies in the field as that of a `VoxelShape` does.
+    the values, and also where they are cut off. The grid's longest side spans [-1, 1] in the file's frame, voxel i's
+    centre at -1 + (2 i + 1) / n, and only the margin (a factor of 0.95) is applied, so that all grids of an array stay
+    aligned.
 
     Args:
         level: negative inside.
@@ -48,23 +49,27 @@ class LevelSetShape(Shape):
         super().__init__(id, label, Transform(center, MARGIN_SCALE * 2 / side))
         # The border's own values go on around it, but outside: what touches the border ends half a voxel beyond.
         level = np.asarray(level, np.float32)
-        self._level = np.maximum(np.abs(np.pad(level, 1, mode="edge")), LEAST * np.abs(level).max())
-        self._level[1:-1, 1:-1, 1:-1] = level
-        if not (self._level < 0).any():
+        padded = np.maximum(np.abs(np.pad(level, 1, mode="edge")), LEAST * np.abs(level).max())
+        padded[1:-1, 1:-1, 1:-1] = level
+        if not (padded < 0).any():
             raise ShapeError(f"{id}: the grid is empty (negative nowhere)", "check the grid")
         size, sides = np.array(level.shape), np.asarray(spacing, np.float64)
-        self._voxel = sides * MARGIN_SCALE * 2 / (size * sides).max()
-        self._middle = (size + 1) / 2
-        vertices, faces, _, _ = marching_cubes(self._level, 0.0, gradient_direction="descent")
-        self._vertices = np.ascontiguousarray((vertices.astype(np.float64) - self._middle) * self._voxel)
-        self._faces = faces.astype(np.int64)
+        voxel = sides * MARGIN_SCALE * 2 / (size * sides).max()
+        vertices, faces, _, _ = marching_cubes(padded, 0.0, gradient_direction="descent")
+        faces = faces.astype(np.int64)
+        vertices = self._placed(vertices.astype(np.float64), faces)
+        self._vertices = np.ascontiguousarray((vertices - (size + 1) / 2) * voxel)
+        self._faces = faces
+
+    def _placed(self, vertices: Floats, faces: NDArray[np.int64]) -> Floats:
+        """Where the vertices [v, 3] of the surface are to be, in voxels."""
+        return vertices
 
     def value(self, points: Floats) -> Floats:
         points = np.ascontiguousarray(points, np.float64)
         squared, _, _ = igl.point_mesh_squared_distance(points, self._vertices, self._faces)
-        index = points / self._voxel + self._middle
-        level = ndimage.map_coordinates(self._level, index.T, order=1, mode="nearest", output=np.float64)
-        return np.copysign(np.sqrt(squared), level)
+        inside = igl.fast_winding_number(self._vertices, self._faces, points) > 0.5
+        return np.where(inside, -1.0, 1.0) * np.sqrt(squared)
 
     def surface(self, n: int, rng: np.random.Generator) -> Floats:
         return sample_simplices(self._vertices, self._faces, n, rng)

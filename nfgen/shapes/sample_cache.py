@@ -17,7 +17,7 @@ from nfgen.runtime.machine import is_running
 from .base import Samples, Shape, Transform
 from .shape_ref import ShapeRef
 
-FORMAT = 2  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
+FORMAT = 3  # raised whenever loading or sampling gives other values, so that older samples are not taken for new ones
 
 Kept = tuple[Transform, Samples, tuple[str, ...], float]
 """Transform, samples, what reading said, and the share of the surface that is lost."""

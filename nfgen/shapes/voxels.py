@@ -1,7 +1,6 @@
-"""Voxel grids as shapes: occupancy, holes filled, to a signed distance that is trilinear between the voxel centres."""
+"""Voxel grids of occupancy as shapes: holes filled, and a smooth surface through the stairs of the voxels."""
 
-from functools import cached_property
-from typing import TYPE_CHECKING, Any, ClassVar, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,33 +8,29 @@ from scipy import ndimage
 
 from nfgen.errors import ShapeError
 
-from .base import MARGIN_SCALE, Floats, Shape, Transform, sample_simplices
+from .base import Floats
 from .grid_values import understand
+from .level_set import LevelSetShape
+from .stairs import without_stairs
 
-if TYPE_CHECKING:
-    import trimesh
-
-MAX_VOXELS = 256**3  # SciPy's distance transform takes some 50 bytes a voxel: about 1 GB in every process
-PADDING = 2  # empty voxels on every side: the surface closes, and the field's whole cube is covered at 32 voxels
+MAX_VOXELS = 256**3
 
 
-class VoxelShape(Shape):
+class VoxelShape(LevelSetShape):
     """A grid of occupancy [x, y, z]; what is closed off from the border counts as solid.
 
-    The grid's longest side spans [-1, 1] in the file's frame, voxel i's centre at -1 + (2 i + 1) / n, and only the
-    margin (a factor of 0.95) is applied, so that all grids of an array stay aligned. The distance is the Euclidean
-    distance transform outside minus that inside, taken to the faces halfway between voxels: exact straight from a
-    face, within half a voxel's diagonal elsewhere.
+    Voxels are samples of a shape, and their stairs are not part of it: a field that learns them spends itself on what
+    nobody wants. So the surface halfway between solid and empty voxels is smoothed, see `stairs`. The grid lies in the
+    field as that of a `LevelSetShape` does.
 
     Args:
         occupancy: [x, y, z] of bool, integers or floats; solid above 0.5.
-        world: center and longest side of the grid in the file's own frame, if it states one.
+        smooth: False keeps the stairs, with edges bevelled by half a voxel.
+        spacing, world: as for `LevelSetShape`.
 
     Raises:
         ShapeError: not a 3-D grid of numbers, too large, not finite, or without a solid voxel.
     """
-
-    dims: ClassVar[Literal[2, 3]] = 3
 
     def __init__(
         self,
@@ -43,44 +38,21 @@ class VoxelShape(Shape):
         *,
         id: str = "voxels",
         label: str | None = None,
+        smooth: bool = True,
+        spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
         world: tuple[tuple[float, ...], float] = ((0.0, 0.0, 0.0), 2.0),
     ) -> None:
-        center, side = world
-        super().__init__(id, label, Transform(center, MARGIN_SCALE * 2 / side))
         check_grid(occupancy.shape, occupancy.dtype, id)
         understood = understand(occupancy, "occupancy", id)
         assert understood.occupied is not None
+        self._solid = filled(np.pad(understood.occupied, 1))
+        self._smooth = smooth
+        level = (0.5 - self._solid[1:-1, 1:-1, 1:-1]).astype(np.float32)
+        super().__init__(level, id=id, label=label, spacing=spacing, world=world)
         self.notes = understood.notes
-        solid = filled(np.pad(understood.occupied, PADDING))
-        self._voxel = MARGIN_SCALE * 2 / max(occupancy.shape)
-        distance = ndimage.distance_transform_edt(~solid) - ndimage.distance_transform_edt(solid)
-        # The transforms measure to voxel centres; the surface is half a voxel before them.
-        distance -= np.copysign(0.5, distance)
-        self._distance = (distance * self._voxel).astype(np.float32)
 
-    def value(self, points: Floats) -> Floats:
-        size = np.array(self._distance.shape)
-        index = np.asarray(points, np.float64) / self._voxel + (size - 1) / 2
-        within = index.clip(0, size - 1)
-        inner = ndimage.map_coordinates(self._distance, within.T, order=1, mode="nearest", output=np.float64)
-        # Beyond the grid: on from its border, at least the true distance and zero nowhere.
-        return inner + self._voxel * np.linalg.norm(index - within, axis=1)
-
-    def surface(self, n: int, rng: np.random.Generator) -> Floats:
-        return sample_simplices(*self._triangles, n, rng)
-
-    def mesh(self) -> "trimesh.Trimesh":
-        import trimesh
-
-        return trimesh.Trimesh(*self._triangles, process=False)
-
-    @cached_property
-    def _triangles(self) -> tuple[Floats, NDArray[np.int64]]:
-        from skimage.measure import marching_cubes
-
-        vertices, faces, _, _ = marching_cubes(self._distance, 0.0, gradient_direction="descent")
-        middle = (np.array(self._distance.shape) - 1) / 2
-        return (vertices - middle) * self._voxel, faces.astype(np.int64)
+    def _placed(self, vertices: Floats, faces: NDArray[np.int64]) -> Floats:
+        return without_stairs(vertices, faces, self._solid) if self._smooth else vertices
 
 
 def check_grid(shape: tuple[int, ...], dtype: np.dtype[Any], id: str) -> None:
