@@ -2,6 +2,7 @@
 
     python benchmarks/fuzz.py --count 20000                # all readers, one after another
     python benchmarks/fuzz.py --count 20000 --only glb png
+    python benchmarks/fuzz.py --count 20000 --resume done.json   # goes on where it was stopped
 
 Input i of a reader depends on its name and i alone: a finding is seen again by `--only NAME --first I --count 1`.
 """
@@ -33,6 +34,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 from fuzz_seeds import READERS, Reader, make_seeds
 
 from nfgen.errors import NfgenError
+from nfgen.io.files import write_atomically
 
 SECONDS, MEMORY = 2.0, 1 << 30
 NUMBERS = (0, 1, 2, 3, 127, 128, 255, 256, 1000, 32767, 65535, 65536, 2**24, 2**31 - 1, 2**31, 2**32 - 1, 2**63 - 1)
@@ -62,6 +64,15 @@ VALUES: tuple[Any, ...] = (
     ),
     *([["a"]], {"a": 1}, "9" * 400, [1e308] * 3),
 )
+
+
+class Progress(NamedTuple):
+    """How far a reader has come."""
+
+    next: int
+    """Number of its next input."""
+    found: int
+    seconds: int
 
 
 class Finding(NamedTuple):
@@ -232,23 +243,31 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=20_000, help="inputs of each reader")
     parser.add_argument("--first", type=int, default=0, help="number of the first input")
     parser.add_argument("--turn", type=int, default=2000, help="inputs until the next reader has its turn")
+    parser.add_argument("--resume", type=Path, metavar="FILE", help="keeps what is done, and goes on from there")
     parser.add_argument("--only", nargs="*", default=list(READERS), metavar="READER", help=", ".join(READERS))
     arguments = parser.parse_args()
-    first, end, total = arguments.first, arguments.first + arguments.count, 0
-    found, seconds = (dict.fromkeys(arguments.only, 0) for _ in range(2))
+    first, end = arguments.first, arguments.first + arguments.count
+    state = {name: Progress(first, 0, 0) for name in arguments.only}
+    if arguments.resume and arguments.resume.exists():
+        stored = json.loads(arguments.resume.read_text())
+        state |= {name: Progress(*stored[name]) for name in arguments.only if name in stored}
     while first < end:
-        turn = min(arguments.turn, end - first)
+        turn = min(first + arguments.turn, end)
         for name in arguments.only:
+            at, found, seconds = state[name]
+            if at >= turn:
+                continue
             started = time.monotonic()
-            findings = feed_apart(name, first, first + turn)
-            found[name] += len(findings)
-            seconds[name] += round(time.monotonic() - started)
-            done = first + turn - arguments.first
-            print(f"{name}: {done} inputs, {found[name]} findings, {seconds[name]} s", flush=True)
+            findings = feed_apart(name, at, turn)
+            state[name] = Progress(turn, found + len(findings), seconds + round(time.monotonic() - started))
+            done = turn - arguments.first
+            print(f"{name}: {done} inputs, {state[name].found} findings, {state[name].seconds} s", flush=True)
             for finding in findings[:20]:
                 print(f"  {finding.index}: {finding.what[:300]}", flush=True)
-            total += len(findings)
-        first += turn
+            if arguments.resume:
+                write_atomically(arguments.resume, json.dumps(state).encode())
+        first = turn
+    total = sum(one.found for one in state.values())
     return min(total, 1)
 
 

@@ -126,6 +126,57 @@ def picture(kind: str) -> bytes:
     return saved(lambda file: Image.fromarray(pixels).save(file, format=kind))
 
 
+def turned_picture() -> bytes:
+    """A JPEG that its camera held sideways."""
+    orientation = Image.Exif()
+    orientation[0x0112] = 6
+    pixels = Image.fromarray(np.pad(np.full((8, 4), 255, np.uint8), 4))
+    return saved(lambda file: pixels.save(file, format="JPEG", exif=orientation))
+
+
+def clear_picture(kind: str) -> Callable[[], bytes]:
+    """Several pictures with transparency, where the format has them."""
+    pixels = np.zeros((16, 16, 4), np.uint8)
+    pixels[4:12, 4:12] = 255
+    one = Image.fromarray(pixels)
+    return lambda: saved(lambda file: one.save(file, format=kind, save_all=True, append_images=[one.rotate(45)]))
+
+
+def distances() -> bytes:
+    axes = np.linalg.norm(np.indices((6, 6, 6)) - 2.5, axis=0) - 1.6
+    return saved(lambda file: np.save(file, axes.astype(np.float32)))
+
+
+def mat() -> bytes:
+    from scipy.io import savemat
+
+    return saved(lambda file: savemat(file, {"instance": grid(), "note": "a box"}, do_compression=False))
+
+
+def nrrd(encoding: str) -> bytes:
+    head = (
+        f"NRRD0004\ntype: unsigned char\ndimension: 3\nspace: left-posterior-superior\nsizes: 4 4 4\n"
+        f"space directions: (0,2,0) (-1,0,0) (0,0,1.5)\nkinds: domain domain domain\nencoding: {encoding}\n"
+        "space origin: (5,6,7)\n\n"
+    )
+    return head.encode() + (gzip.compress(grid().tobytes(), mtime=0) if encoding == "gzip" else grid().tobytes())
+
+
+def nifti() -> bytes:
+    import nibabel
+
+    return nibabel.Nifti1Image(
+        grid(), np.array([[0, 2.0, 0, 5], [-1, 0, 0, 6], [0, 0, 1.5, 7], [0, 0, 0, 1]])
+    ).to_bytes()
+
+
+def folder_in_zip() -> bytes:
+    return zipped({
+        "a/box.obj": box("obj")().encode(), "b/model.off": mesh_seeds.off().encode(), "b/model.binvox": BINVOX,
+        "__MACOSX/a/._box.obj": b"x", "c/grids.npz": voxels(),
+    })  # fmt: skip
+
+
 def idx() -> bytes:
     pixels = np.pad(np.full((2, 4, 4), 255, np.uint8), ((0, 0), (2, 2), (2, 2)))
     return struct.pack(">4I", 0x803, *pixels.shape) + pixels.tobytes()
@@ -253,15 +304,22 @@ def read_config(path: Path) -> None:
 
 
 READERS = {
-    "npy": shape("a.npy", lambda: saved(lambda file: np.save(file, grid()))),
+    "npy": shape("a.npy", lambda: saved(lambda file: np.save(file, grid())), distances),
     "npz": shape("a.npz", voxels, inside=in_zip),
-    "binvox": shape(
-        "a.binvox", lambda: b"#binvox 1\ndim 4 4 4\ntranslate 0 0 0\nscale 1\ndata\n\x00\x15\x01\x16\x00\x15"
-    ),
+    "binvox": shape("a.binvox", lambda: BINVOX),
+    "mat": shape("a.mat", mat),
+    "nrrd": shape("a.nrrd", lambda: nrrd("raw"), lambda: nrrd("gzip")),
+    "nifti": shape("a.nii", nifti),
+    "nifti.gz": shape("a.nii.gz", lambda: gzip.compress(nifti(), mtime=0), inside=in_gzip),
+    "zip": shape("a.zip", folder_in_zip, inside=in_zip),
     "idx": shape("a-idx3-ubyte", idx),
     "idx.gz": shape("a-idx3-ubyte.gz", lambda: gzip.compress(idx()), inside=in_gzip),
     "png": shape("a.png", lambda: picture("PNG"), inside=in_png),
-    "jpeg": shape("a.jpg", lambda: picture("JPEG")),
+    "jpeg": shape("a.jpg", lambda: picture("JPEG"), turned_picture),
+    "bmp": shape("a.bmp", lambda: picture("BMP")),
+    "tiff": shape("a.tif", clear_picture("TIFF")),
+    "gif": shape("a.gif", clear_picture("GIF")),
+    "webp": shape("a.webp", clear_picture("WEBP")),
     "obj": shape("a.obj", box("obj"), mesh_seeds.obj),
     "off": shape("a.off", box("off"), mesh_seeds.off),
     "stl": shape("a.stl", box("stl")),

@@ -24,14 +24,14 @@ def members_of(archive: Path, left_out: LeftOut) -> list[str]:
             return []
         with zipfile.ZipFile(archive) as opened:
             infos = opened.infolist()
-    except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError) as error:
+    except Exception as error:  # zipfile fails on rubbish in a dozen ways
         left_out.archives.append(f"{archive.name} ({' '.join(str(error).split())[:80] or type(error).__name__})")
         return []
     names = set()
     for info in infos:
         name = info.filename
         parts = PurePosixPath(name).parts
-        if info.is_dir():
+        if not name or info.is_dir():
             continue
         if name.startswith("/") or ".." in parts or "\\" in name or ":" in name or not name.isprintable():
             left_out.outside += 1

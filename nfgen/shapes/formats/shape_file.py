@@ -50,7 +50,7 @@ class ShapeFile:
         try:
             with zipfile.ZipFile(self.path) as archive:
                 return self.member in archive.NameToInfo
-        except (OSError, zipfile.BadZipFile):
+        except Exception:  # whatever is wrong is said when the archive itself is read
             return False
 
     def state(self, id: str) -> tuple[int, int, int]:
@@ -68,7 +68,7 @@ class ShapeFile:
             if not status.st_size:
                 raise ShapeError(f"{id}: the file is empty", "check the file")
             return status.st_mtime_ns, status.st_size, status.st_size if held < 0 else min(held, status.st_size)
-        with zipfile.ZipFile(self.path) as archive:
+        with _opened_archive(self.path, id) as archive:
             info = _checked(archive, self.member, id)
         return status.st_mtime_ns, info.file_size, info.compress_size
 
@@ -85,7 +85,7 @@ class ShapeFile:
             with self.path.open("rb") as file:
                 yield file
             return
-        with zipfile.ZipFile(self.path) as archive:
+        with _opened_archive(self.path, id) as archive:
             content = archive.read(_checked(archive, self.member, id))
         yield io.BytesIO(content)
 
@@ -104,7 +104,7 @@ class ShapeFile:
             return
         folder = Path(tempfile.mkdtemp(prefix="nfgen-"))
         try:
-            with zipfile.ZipFile(self.path) as archive:
+            with _opened_archive(self.path, id) as archive:
                 _checked(archive, self.member, id)
                 wanted = [self.member]
                 if neighbours:
@@ -123,6 +123,19 @@ class ShapeFile:
             yield folder / self.name
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _opened_archive(path: Path, id: str) -> Iterator[zipfile.ZipFile]:
+    """Open an archive, and say it plainly where it, or a member of it, is damaged."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except (ShapeError, MemoryError):
+        raise
+    except Exception as error:  # of zipfile, zlib, bz2, lzma, or a place before the file
+        reason = " ".join(str(error).split())[:80] or type(error).__name__
+        raise ShapeError(f"{id}: cannot be unpacked ({reason})", "check or pack the archive again") from error
 
 
 def _checked(archive: zipfile.ZipFile, member: str, id: str) -> zipfile.ZipInfo:
