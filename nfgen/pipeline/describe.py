@@ -12,8 +12,9 @@ from nfgen.io import artifact, files
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.tokens.token_set import TokenSet
 
-from .sample_set import read_list
+from .sample_set import read_list, up_of
 
+UP = "{} in the shapes' files, z in fields and in pictures"
 SCORES = "evaluation.json"
 NEXT = {
     "shapes": "nfgen fit {path} -o FIELDS",
@@ -113,7 +114,7 @@ def _file(path: Path, reading: ReadingConfig) -> tuple[str, dict[str, Any]]:
             "bodies": int(mesh.body_count),
             "watertight": bool(mesh.is_watertight),
             "volume": float(mesh.volume) if mesh.is_watertight else None,
-            "up": f"{shape.transform.up} in the file, z in the field and in pictures",
+            "up": UP.format(shape.transform.up),
             "open": shape.lost,
         }
     return "mesh", facts
@@ -138,6 +139,7 @@ def _tokens(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     return {
         "fields": len(tokens),
         "heldout": int(tokens.heldout.sum()),
+        "up": UP.format(tokens.up),
         "vocabulary": _vocabulary(config["vocabulary"]),
         "report": tokens.report,
         "made": tokens.settings,
@@ -154,6 +156,7 @@ def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
         "parameters": parameters,
         "vocabulary": _vocabulary(model["vocabulary"]),
         "trained_on": len(config["train_ids"]),
+        "up": UP.format(up_of(config)),
         "tokenizer": config["tokenizer"],
         "result": config["result"],
         "report": config["report"],

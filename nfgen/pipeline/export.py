@@ -16,7 +16,7 @@ from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 
 from .sample_set import KIND as SAMPLES
-from .sample_set import read_list
+from .sample_set import frame_of, read_list, up_of
 
 if TYPE_CHECKING:
     import trimesh
@@ -28,9 +28,8 @@ FORMATS = (*MESHES, "onnx")
 class _Item:
     """One field to export: its name and, if it is known, where its shape's file had it."""
 
-    def __init__(self, name: str, field: Field, frame: Transform | None) -> None:
-        self.name, self.field, self.frame = name, field, frame
-        self.up: Up = "z" if frame is None else frame.up
+    def __init__(self, name: str, field: Field, frame: Transform | None, up: Up) -> None:
+        self.name, self.field, self.frame, self.up = name, field, frame, up
 
     def mesh(self, resolution: int) -> "trimesh.Trimesh":
         mesh = self.field.mesh(resolution)
@@ -82,7 +81,7 @@ def export(
         if out.exists() and not overwrite:
             raise ConfigError(f"{out} exists already", "choose another --out, or say --overwrite")
         out.parent.mkdir(parents=True, exist_ok=True)
-        if not write(_Item(source.stem, Field.load(source), None), out):
+        if not write(_Item(source.stem, Field.load(source), None, "z"), out):
             raise NfgenError(f"{source} has no surface", "choose another field")
         return [out]
     items = list(_items(source))[:limit]
@@ -117,18 +116,19 @@ def _writer(format: str, resolution: int) -> Callable[[_Item, Path], bool]:
 def _items(source: Path) -> Iterator[_Item]:
     kind = artifact.kind_of(source)
     if kind == SAMPLES:
-        frame = artifact.read_config(source)["frame"]
-        placed = None if frame is None else Transform.from_json(frame)
+        config = artifact.read_config(source)
+        placed, up = frame_of(config), up_of(config)
         for entry in read_list(source):
-            yield _Item(file_name(Path(entry["field"]).stem), Field.load(source / entry["field"]), placed)
+            yield _Item(file_name(Path(entry["field"]).stem), Field.load(source / entry["field"]), placed, up)
         return
     fields = FieldSet.load(source)
     for index, id in enumerate(fields.ids):
-        frame_of = None
+        placed = None
         if fields.transforms is not None:
-            frame_of = Transform.from_row(fields.transforms[index].tolist(), fields.spec.dims)
+            placed = Transform.from_row(fields.transforms[index].tolist(), fields.spec.dims)
         # Ids are paths below the folder of shapes: a flat name each, the number keeps them apart.
-        yield _Item(f"{index:05d}-{file_name(_without_suffix(id))}", fields[index], frame_of)
+        name = f"{index:05d}-{file_name(_without_suffix(id))}"
+        yield _Item(name, fields[index], placed, "z" if placed is None else placed.up)
 
 
 def _without_suffix(id: str) -> str:

@@ -102,6 +102,7 @@ def generate(
         "sampling": config.to_json(),
         "resolution": resolution,
         "frame": None if run.frame is None else run.frame.to_json(),
+        "up": run.up,
         "thicken": thicken,
         "distinct": distinct,
     }
@@ -187,7 +188,7 @@ def make_sample(run: Run, required: Required, thicken: float, resolution: int, f
     if in_pieces or (empty and required.surface):
         return Made(empty, False, body, {}, (None, "", ""), None)
     with tempfile.TemporaryDirectory() as folder:
-        file, stored, picture = write_sample(Path(folder), NAME, field, mesh, run.frame, format)
+        file, stored, picture = write_sample(Path(folder), NAME, field, mesh, run.frame, format, up=run.up)
         contents = {path.name.removeprefix(NAME): path.read_bytes() for path in Path(folder).iterdir()}
     file = None if file is None else file.removeprefix(NAME)
     names = (file, stored.removeprefix(NAME), picture.removeprefix(NAME))

@@ -13,9 +13,10 @@ from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field import Field
 from nfgen.fields.mlp import evaluate_in_chunks
 from nfgen.io import artifact, files, hub
+from nfgen.io.meshes import Up
 from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
-from nfgen.shapes.base import Transform
+from nfgen.shapes.base import Transform, stored_up
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.token_set import TOKENIZER
@@ -44,6 +45,8 @@ class Run:
     """How the training ended."""
     config: dict[str, Any]
     """All of the run's `config.json`: what it was made of, and how."""
+    up: Up = "z"
+    """Axis that points up in the shapes' files, and in those of generated meshes."""
     reference_model: SequenceModel | None = None
     """With the weights of its lowest held-out loss, if `model` has the last ones."""
 
@@ -71,11 +74,13 @@ class Run:
         best = models.load_model(path, "best", device)
         tokenizer = tokenizers.load(path / TOKENIZER)
         try:
+            frame = None if config["frame"] is None else Transform.from_json(config["frame"])
             found = cls(
                 model=best if which == "best" else models.load_model(path, "last", device),
                 reference_model=None if which == "best" else best,
                 tokenizer=tokenizer,
-                frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
+                frame=frame,
+                up=stored_up(config, frame),
                 train_ids=tuple(config["train_ids"]),
                 train_probes=files.read_tensors(path / TRAIN_PROBES)["values"],
                 result={key: config["result"][key] for key in FIGURES} | config["result"],

@@ -9,9 +9,9 @@ import numpy as np
 from nfgen.errors import ArtifactError, ConfigError, ShapeError
 from nfgen.fields.field import Field
 from nfgen.io import artifact, files
-from nfgen.io.meshes import turned_back, turned_upright, write_mesh
+from nfgen.io.meshes import Up, turned_back, turned_upright, write_mesh
 from nfgen.io.pictures import read_rgb
-from nfgen.shapes.base import Transform
+from nfgen.shapes.base import Transform, stored_up
 from nfgen.shapes.formats.meshes import read_mesh
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 from nfgen.viz.render import render_image, render_mesh
@@ -64,12 +64,20 @@ def surface_or_none(field: Field, resolution: int) -> "trimesh.Trimesh | None":
 
 
 def write_sample(
-    folder: Path, name: str, field: Field, mesh: "trimesh.Trimesh | None", frame: Transform | None, format: str
+    folder: Path,
+    name: str,
+    field: Field,
+    mesh: "trimesh.Trimesh | None",
+    frame: Transform | None,
+    format: str,
+    *,
+    up: Up,
 ) -> tuple[str | None, str, str]:
     """Write one sample's files.
 
     Args:
         mesh: in the field's frame; put into `frame` (that of the shapes' files) in the mesh file.
+        up: axis that points up in the mesh file; in GLB it is always y.
 
     Returns:
         Names of the files: the mesh (or image), the field, and its picture.
@@ -92,7 +100,7 @@ def write_sample(
             placed = mesh.copy()
             if frame is not None:
                 placed.vertices = frame.invert(placed.vertices)
-            write_mesh(placed, folder / file, up="z" if frame is None else frame.up)
+            write_mesh(placed, folder / file, up=up)
     save_png(folder / f"{name}.png", picture)
     return file, f"{name}.safetensors", f"{name}.png"
 
@@ -161,6 +169,18 @@ def frame_of(config: dict[str, Any]) -> Transform | None:
         raise ArtifactError(f"the frame of the samples is damaged: {error.problem}", "generate them again") from error
 
 
+def up_of(config: dict[str, Any]) -> Up:
+    """The axis that points up in the mesh files of samples (but for GLB), of the folder's config.
+
+    Raises:
+        ArtifactError: it is damaged.
+    """
+    try:
+        return stored_up(config, frame_of(config))
+    except ConfigError as error:
+        raise ArtifactError(f"the axes of the samples are damaged: {error.problem}", "generate them again") from error
+
+
 def read_sample_mesh(file: Path, config: dict[str, Any]) -> "trimesh.Trimesh":
     """The mesh of a sample in the frame of its file, upright, read as any shape's file is.
 
@@ -176,9 +196,9 @@ def read_sample_mesh(file: Path, config: dict[str, Any]) -> "trimesh.Trimesh":
         mesh = read_mesh(file, str(file))
     except ShapeError as error:
         raise ArtifactError(f"cannot read {error.problem}", "generate the samples again") from error
-    vertices, frame = mesh.vertices, frame_of(config)
+    vertices = mesh.vertices
     if mesh.up is None:
-        vertices = turned_upright(vertices, "z" if frame is None else frame.up)
+        vertices = turned_upright(vertices, up_of(config))
     elif config.get(GLB_UP) != mesh.up:  # the reader has turned it, but it was upright: so they were written once
         vertices = turned_back(vertices, mesh.up)
     return trimesh.Trimesh(vertices, mesh.faces, process=False)

@@ -22,7 +22,7 @@ from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.round_trip import token_report
-from nfgen.tokens.token_set import FILE, KIND, TOKENIZER, TokenSet, common_frame, compact, split
+from nfgen.tokens.token_set import FILE, KIND, TOKENIZER, TokenSet, common_frame, common_up, compact, split
 
 SCRATCH = "training"
 """Folder of the tokenizer's checkpoints, while it is fitted."""
@@ -125,6 +125,7 @@ def _tokenize_into(
         heldout=mask,
         views=encoded.get("views"),
         frame=common_frame(fields.transforms, fields.spec.dims),
+        up=common_up(fields.transforms, fields.spec.dims),
         report=token_report(tokenizer, fields, mask) if fields.eval_points is not None else {},
         settings=config.to_json() | {DIGEST: files.content_digest(folder / TOKENIZER / TENSORS)},
     )

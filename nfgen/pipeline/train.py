@@ -180,6 +180,7 @@ def _train_into(
             "report": tokens.report,
             "result": asdict(result),
             "frame": None if tokens.frame is None else tokens.frame.to_json(),
+            "up": tokens.up,
             "train_ids": [tokens.ids[i] for i in known.tolist()],
         },
     )

@@ -4,7 +4,7 @@ import abc
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,7 +65,7 @@ class Transform:
             up = values.get("up", "z")
         except (KeyError, TypeError, ValueError, OverflowError, AttributeError) as error:
             raise ConfigError(f"a frame must be a center and a scale, not {values!r}"[:200]) from error
-        if len(center) not in (2, 3) or not np.isfinite([*center, scale]).all() or scale <= 0 or up not in UPRIGHT:
+        if len(center) not in (2, 3) or not np.isfinite([*center, scale]).all() or scale <= 0 or not is_axis(up):
             raise ConfigError(
                 f"a frame must be 2 or 3 finite numbers, a positive scale, and an axis, not {values!r}"[:200]
             )
@@ -80,6 +80,27 @@ class Transform:
         """Rebuild a transform from a row, with or without its last number."""
         axis = row[dims + 1] if len(row) > dims + 1 else 2
         return cls(tuple(row[:dims]), row[dims], next((up for up in UPRIGHT if "xyz".index(up) == axis), "z"))
+
+
+def is_axis(value: Any) -> bool:
+    """Whether something stored is the name of an axis that may point up."""
+    return isinstance(value, str) and value in UPRIGHT
+
+
+def stored_up(config: dict[str, Any], frame: Transform | None) -> Up:
+    """Give the axis that points up in the files of shapes, as the configuration of an artifact has it.
+
+    Args:
+        config: of the artifact; those of before lack `up`.
+        frame: the artifact's frame, which has its own axis.
+
+    Raises:
+        ConfigError: if it is none.
+    """
+    up = config.get("up", "z" if frame is None else frame.up)
+    if not is_axis(up):
+        raise ConfigError(f"up must be one of {', '.join(UPRIGHT)}, not {up!r}"[:200])
+    return cast("Up", up)
 
 
 class Samples(NamedTuple):

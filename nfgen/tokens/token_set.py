@@ -10,7 +10,8 @@ from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import artifact, files
-from nfgen.shapes.base import Transform
+from nfgen.io.meshes import Up
+from nfgen.shapes.base import Transform, stored_up
 
 from .vocabulary import Vocabulary
 
@@ -41,6 +42,8 @@ class TokenSet:
     """[N, views, length]: tokens of augmented copies; each epoch of training uses one of them."""
     frame: Transform | None = None
     """Frame of the shapes' files, if all have the same; generated meshes are placed in it."""
+    up: Up = "z"
+    """Axis that points up in the shapes' files, if it is the same in all, else z; in files of generated meshes, too."""
     report: dict[str, Any] = field(default_factory=dict)
     """Figures of `token_report`."""
     settings: dict[str, Any] = field(default_factory=dict)
@@ -71,6 +74,7 @@ class TokenSet:
                 "vocabulary": self.vocabulary.to_json(),
                 "count": len(self),
                 "frame": None if self.frame is None else self.frame.to_json(),
+                "up": self.up,
                 "settings": self.settings,
                 "ids": list(self.ids),
             },
@@ -87,6 +91,7 @@ class TokenSet:
         config = artifact.read_config(path, KIND)
         try:
             tensors = files.read_tensors(path / FILE)
+            frame = None if config["frame"] is None else Transform.from_json(config["frame"])
             found = cls(
                 vocabulary=Vocabulary.from_json(config["vocabulary"]),
                 tokens=tensors["tokens"],
@@ -94,7 +99,8 @@ class TokenSet:
                 labels=tensors["labels"].long(),
                 heldout=tensors["heldout"],
                 views=tensors.get("views"),
-                frame=None if config["frame"] is None else Transform.from_json(config["frame"]),
+                frame=frame,
+                up=stored_up(config, frame),
                 report=files.read_json(path / "report.json"),
                 settings=config["settings"],
             )
@@ -128,6 +134,13 @@ def common_frame(transforms: Tensor | None, dims: int = 3) -> Transform | None:
         return None
     row = transforms[0].tolist()
     return Transform.from_row(row, dims)
+
+
+def common_up(transforms: Tensor | None, dims: int = 3) -> Up:
+    """The axis that points up in the files of all shapes, from rows of `Transform.to_row`; z if they differ."""
+    if transforms is None or not len(transforms) or (transforms[:, dims + 1 :] != transforms[0, dims + 1 :]).any():
+        return "z"
+    return Transform.from_row(transforms[0].tolist(), dims).up
 
 
 def split(count: int, share: float, seed: int) -> Bool[Tensor, "fields"]:

@@ -117,20 +117,42 @@ def test_the_command(ball: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("up", ["y", "z"])
 @pytest.mark.parametrize("format", ["glb", "obj"])
-def test_samples_are_read_back_upright(tiny_fields: FieldSet, tmp_path: Path, format: str, up: str) -> None:
-    """Also those of folders of before, whose GLBs are z-up."""
+@pytest.mark.parametrize("common", [True, False], ids=["in one frame", "each in its own"])
+def test_samples_are_read_back_upright(
+    tiny_fields: FieldSet, tmp_path: Path, format: str, up: str, common: bool
+) -> None:
+    """Also those of folders of before: they lack `up`, which stood in the frame alone, and their GLBs are z-up."""
     field = tiny_fields[0]
-    mesh, frame = field.mesh(24), Transform((5.0, 6.0, 7.0), 0.5, up)
+    mesh, frame = field.mesh(24), Transform((5.0, 6.0, 7.0), 0.5, up) if common else None
     mesh.vertices = mesh.vertices * [1, 0.8, 0.4]
-    names = write_sample(tmp_path, "sample-0000", field, mesh, frame, format)
+    names = write_sample(tmp_path, "sample-0000", field, mesh, frame, format, up=up)
     sample = Sample(*names, [], 0, 0, None, False, None)
-    write_list(tmp_path, [sample], {"frame": frame.to_json()})
+    stored = {"frame": None if frame is None else frame.to_json()}
+    write_list(tmp_path, [sample], stored | {"up": up})
+    placed = mesh.bounds if frame is None else frame.invert(mesh.bounds)
     (read,) = read_meshes(tmp_path)
-    np.testing.assert_allclose(read.bounds, frame.invert(mesh.bounds), atol=1e-5)
+    np.testing.assert_allclose(read.bounds, placed, atol=1e-5)
+    if format == "obj":
+        height = trimesh.load_mesh(tmp_path / str(sample.file)).extents["xyz".index(up)]
+        assert height == pytest.approx(np.ptp(placed, axis=0)[2], abs=1e-5)
+    if common or up == "z":
+        write_list(tmp_path, [sample], stored)
+        (read,) = read_meshes(tmp_path)
+        np.testing.assert_allclose(read.bounds, placed, atol=1e-5)
     if format == "glb":
         config = json.loads((tmp_path / "config.json").read_text())
         del config["glb_up"]
         (tmp_path / "config.json").write_text(json.dumps(config))
-        trimesh.Trimesh(frame.invert(mesh.vertices), mesh.faces).export(tmp_path / str(sample.file))
+        vertices = mesh.vertices if frame is None else frame.invert(mesh.vertices)
+        trimesh.Trimesh(vertices, mesh.faces).export(tmp_path / str(sample.file))
         (read,) = read_meshes(tmp_path)
-        np.testing.assert_allclose(read.bounds, frame.invert(mesh.bounds), atol=1e-5)
+        np.testing.assert_allclose(read.bounds, placed, atol=1e-5)
+
+
+@pytest.mark.parametrize("up", ["sideways", 1, ["y"], {}])
+def test_an_axis_that_is_none_is_refused(tmp_path: Path, up: object) -> None:
+    config = {"type": "samples", "format": 1, "frame": None, "up": up}
+    (tmp_path / "config.json").write_text(json.dumps(config))
+    (tmp_path / "samples.json").write_text("[]")
+    with pytest.raises(ArtifactError, match="up must be one of x, y, z"):
+        export(tmp_path, tmp_path / "out", "obj")

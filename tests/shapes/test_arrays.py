@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scipy import ndimage
-from scipy.io import savemat
+from scipy.io import loadmat, savemat
 
 from nfgen.errors import ShapeError
 from nfgen.shapes import find_shapes
+from nfgen.shapes.formats.mat import read_mat
 from nfgen.shapes.reading import ReadingConfig
 
 SIDE = 24
@@ -163,6 +164,47 @@ def test_matlab_files_of_modelnet(tmp_path: Path) -> None:
     (tmp_path / "d.mat").write_bytes(b"MATLAB 7.3 MAT-file".ljust(512))
     with pytest.raises(ShapeError, match="HDF5"):
         find_shapes(tmp_path / "d.mat")[0].load()
+
+
+@pytest.mark.parametrize("kind", ["u1", "i2", "<f4", ">f8", "bool", "i8"])
+@pytest.mark.parametrize("packed", [True, False])
+def test_matlab_files_of_all_kinds_of_numbers(kind: str, packed: bool, tmp_path: Path) -> None:
+    grid = np.random.default_rng(0).random((5, 6, 7)) > 0.5
+    others = {"a": "x" * 5000, "b": 3.0, "c": np.zeros((4, 4)), "d": {"e": np.ones((2, 2, 2))}}
+    savemat(tmp_path / "a.mat", others | {"grid": grid.astype(kind), "z": grid[:3]}, do_compression=packed)
+    found = read_mat((tmp_path / "a.mat").read_bytes())
+    np.testing.assert_array_equal(found, loadmat(tmp_path / "a.mat")["grid"])
+    np.testing.assert_array_equal(found.astype(bool), grid)
+    assert found.dtype.isnative
+
+
+def test_a_matlab_file_of_the_other_byte_order() -> None:
+    def element(kind: int, content: bytes) -> bytes:
+        return struct.pack(">II", kind, len(content)) + content + bytes(-len(content) % 8)
+
+    grid = np.arange(24, dtype=">i2").reshape(2, 3, 4)
+    parts = element(6, struct.pack(">II", 10, 0)) + element(5, struct.pack(">iii", 2, 3, 4)) + element(1, b"grid")
+    array = element(14, parts + element(3, grid.tobytes(order="F")))
+    np.testing.assert_array_equal(read_mat(b"MATLAB 5.0".ljust(124) + b"\1\0MI" + array), grid)
+
+
+@pytest.mark.parametrize("packed", [True, False])
+def test_damaged_matlab_files_are_refused_in_a_sentence(packed: bool, tmp_path: Path) -> None:
+    """Some of these end the process in SciPy's reader."""
+    savemat(tmp_path / "a.mat", {"instance": SOLID[:8, :8, :8].astype(np.uint8), "note": "x"}, do_compression=packed)
+    whole, rng = (tmp_path / "a.mat").read_bytes(), np.random.default_rng(0)
+    problems: list[str] = []
+    for _ in range(400):
+        content = bytearray(whole[: rng.integers(120, len(whole))] if rng.random() < 0.2 else whole)
+        for at in rng.integers(100, len(content), 3):
+            content[at] = rng.choice([0, 1, 5, 14, 15, 127, 255])
+        (tmp_path / "b.mat").write_bytes(content)
+        try:
+            find_shapes(tmp_path / "b.mat")[0].load()
+        except ShapeError as error:
+            problems.append(error.problem)
+    assert len(problems) > 50
+    assert all(problem.startswith("b.mat: ") and "\n" not in problem for problem in problems)
 
 
 def test_nrrd_has_its_place_and_its_spacing(tmp_path: Path) -> None:

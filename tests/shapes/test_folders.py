@@ -174,6 +174,21 @@ def test_a_zip_file_is_a_folder(tmp_path: Path) -> None:
     assert {path.name for path in (tmp_path / "in").iterdir()} == {"shapes.zip"}
 
 
+def test_a_damaged_zip_is_refused_in_a_sentence(tmp_path: Path) -> None:
+    """Whichever of its bytes is wrong: zipfile fails in a dozen ways."""
+    whole = packed(tmp_path / "a.zip", {"a.obj": OBJ, "b.npy": b"x"}).read_bytes()
+    heads = [*range(60), *range(whole.rindex(b"PK\1\2", 0, -80) - 60, len(whole))]
+    problems = []
+    for at in heads[::2]:
+        (tmp_path / "b.zip").write_bytes(whole[:at] + bytes([255 - whole[at]]) + whole[at + 1 :])
+        try:
+            find_shapes(tmp_path / "b.zip")[0].load()
+        except NfgenError as error:
+            problems.append(error.problem)
+    assert any("cannot be unpacked" in problem for problem in problems)
+    assert not any("\n" in problem for problem in problems)
+
+
 def test_pictures_and_labels_in_a_zip(tmp_path: Path) -> None:
     images = np.zeros((2, 8, 8), np.uint8)
     images[:, 2:6, 2:6] = 255

@@ -123,7 +123,7 @@ def plan_generate(
         def write() -> None:
             for index, field in enumerate(fields):
                 mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
-                write_sample(Path(name), f"probe-{index}", field, mesh, run.frame, format)
+                write_sample(Path(name), f"probe-{index}", field, mesh, run.frame, format, up=run.up)
 
         def sheet() -> None:
             save_png(Path(name) / "sheet.png", contact_sheet(pictures))

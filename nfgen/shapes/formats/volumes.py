@@ -1,4 +1,4 @@
-"""Volumes of other programs: MATLAB's `.mat`, NRRD and NIfTI, by their usual libraries; headers are checked first."""
+"""Volumes of other programs: `.mat` of MATLAB, NRRD and NIfTI by their usual libraries; headers are checked first."""
 
 import bz2
 import zlib
@@ -10,14 +10,15 @@ from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
 from nfgen.shapes.formats.grids import as_grids
+from nfgen.shapes.formats.mat import read_mat
 from nfgen.shapes.formats.shape_file import ShapeFile
 from nfgen.shapes.reading import Values
-from nfgen.shapes.voxels import MAX_VOXELS, check_grid
+from nfgen.shapes.voxels import check_grid
 
 VOLUME_SUFFIXES = frozenset({".mat", ".nrrd", ".nii", ".nii.gz"})
 DICOM = frozenset({".dcm", ".dicom"})
-GRIDS = ("instance", "voxels", "grid")  # what files of ModelNet and the like call the array of voxels
 UNEVEN = 1e-3  # relative difference of a voxel's sides from which on they are not the same
+MAX_MAT_BYTES = 2**30  # held in memory
 FARTHEST = 1e150  # of a grid's place and of its voxels' sides: beyond, squares are beyond the floats
 OBLIQUE = 1e-2  # of a direction's length beside its axis
 
@@ -74,22 +75,13 @@ def read_volume(file: ShapeFile, values: Values, id: str) -> Volume:
 
 
 def _read_mat(stream: BinaryIO, values: Values, id: str) -> Volume:
-    from scipy.io import loadmat, whosmat
-
-    if stream.read(128).startswith(b"MATLAB 7.3"):
-        raise ShapeError(f"{id}: is a MATLAB 7.3 file, which is HDF5", "save it with -v7")
-    stream.seek(0)
-    found = {name: shape for name, shape, kind in whosmat(stream) if len(shape) > 2 and kind not in ("cell", "struct")}
-    names = [name for name in GRIDS if name in found] or list(found)
-    if len(names) != 1:
-        raise ShapeError(
-            f"{id}: holds {len(names)} arrays of three axes ({', '.join(names) or 'none'})", "save one grid"
-        )
-    sides = [int(side) for side in found[names[0]] if side != 1]
-    if np.prod(sides, dtype=object) > MAX_VOXELS:
-        raise ShapeError(f"{id}: claims {' x '.join(map(str, sides))} voxels, over {MAX_VOXELS:,}", "resample the grid")
-    stream.seek(0)
-    array = np.asarray(loadmat(stream, variable_names=names[:1])[names[0]])
+    data = stream.read(MAX_MAT_BYTES + 1)
+    if len(data) > MAX_MAT_BYTES:
+        raise ShapeError(f"{id}: is too large (the limit is {MAX_MAT_BYTES:,} bytes)", "save the grid alone")
+    try:
+        array = read_mat(data)
+    except ShapeError as error:
+        raise ShapeError(f"{id}: {error.problem}", error.remedy) from error
     return Volume(_one(array, values, id))
 
 
