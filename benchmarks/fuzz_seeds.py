@@ -100,6 +100,16 @@ def in_glb(data: bytes, change: Change, rng: random.Random) -> bytes:
     return data[:8] + struct.pack("<II", 20 + len(text) + len(rest), len(text)) + data[16:20] + text + rest
 
 
+def in_draco(data: bytes, change: Change, rng: random.Random) -> bytes:
+    """Damage what Draco packed, which is all of the buffer, or the JSON."""
+    if rng.random() < 0.3:
+        return in_glb(data, change, rng)
+    at = 28 + int.from_bytes(data[12:16], "little")
+    body = change(data[at:])
+    head = data[:8] + struct.pack("<I", at + len(body)) + data[12 : at - 8]
+    return head + struct.pack("<I", len(body)) + b"BIN\0" + body
+
+
 def in_safetensors(data: bytes, change: Change, rng: random.Random) -> bytes:
     size = int.from_bytes(data[:8], "little")
     text = change(data[8 : 8 + size])
@@ -327,6 +337,7 @@ READERS = {
     "ply": shape("a.ply", box("ply"), lambda: mesh_seeds.ply("<"), lambda: mesh_seeds.ply(">")),
     "ply-text": shape("a.ply", box("ply", encoding="ascii")),
     "glb": shape("a.glb", box("glb"), mesh_seeds.glb, inside=in_glb),
+    "glb-draco": shape("a.glb", mesh_seeds.draco, inside=in_draco),
     "gltf": Reader(lambda folder: read_shapes(folder / "model.gltf"), gltf, file=False),
     "3mf": shape("a.3mf", threemf, lambda: zipped(mesh_seeds.threemf_parts()), inside=in_zip),
     "dae": shape("a.dae", box("dae"), mesh_seeds.dae),

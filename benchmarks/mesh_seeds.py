@@ -2,6 +2,7 @@
 
 import json
 import struct
+from typing import Any
 
 import numpy as np
 
@@ -115,6 +116,32 @@ def glb() -> bytes:
         "scenes": [{"nodes": [0, 1, 3]}],
         "skins": [{"joints": [1, 2], "inverseBindMatrices": bound}],
     }  # fmt: skip
+    return _glb(tree, data)
+
+
+def draco() -> bytes:
+    """A part that Draco packed."""
+    import DracoPy
+
+    data = DracoPy.encode(CORNERS, np.array(TRIANGLES, np.uint32), quantization_bits=12)
+    accessors = [
+        {"componentType": 5126, "count": 8, "type": "VEC3"},
+        {"componentType": 5121, "count": 36, "type": "SCALAR"},
+    ]
+    packed = {"KHR_draco_mesh_compression": {"bufferView": 0, "attributes": {"POSITION": 0}}}
+    tree = {
+        "asset": {"version": "2.0"},
+        "accessors": accessors,
+        "bufferViews": [{"buffer": 0, "byteLength": len(data)}],
+        "buffers": [{"byteLength": len(data)}],
+        "meshes": [{"primitives": [{"attributes": {"POSITION": 0}, "indices": 1, "extensions": packed}]}],
+        "nodes": [{"mesh": 0}],
+        "scenes": [{"nodes": [0]}],
+    }
+    return _glb(tree, data)
+
+
+def _glb(tree: dict[str, Any], data: bytes) -> bytes:
     text = json.dumps(tree).encode()
     text += b" " * (-len(text) % 4)
     data += bytes(-len(data) % 4)

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from nfgen.errors import ShapeError
 
 from .file_mesh import Faces, Vertices, check_count
-from .polygons import fan, strips, triangulated
+from .polygons import fan, strips, triangulated, with_holes
 from .text import numbers, whole_numbers
 from .xml_tree import Element
 
@@ -36,7 +36,7 @@ def read_geometry(element: Element, ids: dict[str | None, Element]) -> Geometry:
     """Read a `<geometry>`.
 
     Raises:
-        ShapeError: it holds less than it claims, or polygons with holes.
+        ShapeError: it holds less than it claims, or a hole outside its polygon.
     """
     others = {word for tag, word in FREE_FORM.items() if element.find(tag) is not None}
     mesh = element.find("mesh")
@@ -97,8 +97,7 @@ def read_source(element: Element) -> NDArray[np.float64]:
 
 def _faces(part: Element, step: int, offset: int, vertices: Vertices) -> tuple[Faces, int]:
     """Give the triangles of a primitive, and its number of faces."""
-    if part.find("ph") is not None:
-        raise ShapeError("has polygons with holes, which are not supported", "triangulate the mesh first")
+    holed = [with_holes(vertices, _rings(one, step, offset)) for one in part.findall("ph")]
     lists = [_corners(one.text, step, offset) for one in part.findall("p")]
     claimed, corners = int(part.get("count", 0)), np.concatenate([np.zeros(0, np.int64), *lists])
     match part.tag:
@@ -118,8 +117,14 @@ def _faces(part: Element, step: int, offset: int, vertices: Vertices) -> tuple[F
             check_count("strips or fans", claimed, len(lists))
             found = [(strips if kind == "tristrips" else fan)(one) for one in lists]
             return np.concatenate([np.zeros((0, 3), np.int64), *found]), sum(len(one) for one in found)
-    check_count("faces", claimed, len(sizes))
-    return triangulated(vertices, corners, sizes), len(sizes)
+    count = len(sizes) + len(holed)
+    check_count("faces", claimed, count)
+    return np.concatenate([triangulated(vertices, corners, sizes), *holed]), count
+
+
+def _rings(part: Element, step: int, offset: int) -> list[NDArray[np.int64]]:
+    """Give the outline of a polygon, and then its holes."""
+    return [_corners(one.text, step, offset) for one in [*part.findall("p")[:1], *part.findall("h")]]
 
 
 def _corners(text: str | None, step: int, offset: int) -> NDArray[np.int64]:

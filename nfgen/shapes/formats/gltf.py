@@ -12,6 +12,7 @@ from nfgen.io.files import parse_json
 
 from .file_mesh import Assembly, Faces, FileMesh, Vertices, check_count, no_faces
 from .gltf_accessors import Accessors
+from .gltf_draco import DRACO
 from .gltf_nodes import Nodes, matrices
 from .limits import MAX_GLTF_JSON, check_gltf
 from .polygons import fan, strips
@@ -25,8 +26,14 @@ HARMLESS = (
     "KHR_technique",
     "KHR_xmp",
 )
-KNOWN = {"KHR_mesh_quantization", "EXT_mesh_gpu_instancing", "KHR_animation_pointer", "MSFT_lod", "KHR_node_visibility"}
-DRACO = "KHR_draco_mesh_compression"
+KNOWN = {
+    DRACO,
+    "KHR_mesh_quantization",
+    "EXT_mesh_gpu_instancing",
+    "KHR_animation_pointer",
+    "MSFT_lod",
+    "KHR_node_visibility",
+}
 TRIANGLES = {4, 5, 6}  # and strips and fans; the other modes are points and lines
 
 
@@ -111,9 +118,11 @@ def _remedy(extension: str) -> str:
 def _primitive(primitive: dict[str, Any], accessors: Accessors, weights: tuple[float, ...]) -> tuple[Vertices, Faces]:
     """Give vertices [v, 3] and triangles [f, 3] of one primitive, in the mesh's frame."""
     attributes = primitive["attributes"]
-    listed = [attributes.get("POSITION"), primitive.get("indices")]
-    if DRACO in primitive.get("extensions", {}) and any(accessors.is_empty(one) for one in listed if one is not None):
-        raise ShapeError(f"a part needs the extension {DRACO}, which is not supported", _remedy(DRACO))
+    faces = None
+    if DRACO in primitive.get("extensions", {}):  # beside which a file may hold the same plainly
+        listed = [one for one in (attributes.get("POSITION"), primitive.get("indices")) if one is not None]
+        if any(accessors.is_empty(one) for one in listed):
+            faces = accessors.unpack_draco(primitive)
     if attributes.get("POSITION") is None:
         raise ShapeError("a part has no positions", "export the file again")
     vertices = accessors.read(attributes["POSITION"])
@@ -122,6 +131,8 @@ def _primitive(primitive: dict[str, Any], accessors: Accessors, weights: tuple[f
     for weight, target in zip(weights, primitive.get("targets", []), strict=False):
         if weight and "POSITION" in target:
             vertices = vertices + weight * accessors.read(target["POSITION"])
+    if faces is not None:
+        return vertices, faces
     corners = np.arange(len(vertices))
     if primitive.get("indices") is not None:
         corners = accessors.read_indices(primitive["indices"])

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
 
+from .file_mesh import check_count
+from .gltf_draco import DRACO, unpacked
 from .limits import MAX_EMPTY_ENTRIES, file_beside
 
 KINDS = {5120: "i1", 5121: "u1", 5122: "<i2", 5123: "<u2", 5125: "<u4", 5126: "<f4"}
@@ -63,6 +65,25 @@ class Accessors:
         if values.dtype.kind == "f":
             raise ShapeError("an index is not a whole number", "export the file again")
         return values.astype(np.int64)[:, 0] if values.shape[1] == 1 else values.astype(np.int64)
+
+    def unpack_draco(self, primitive: dict[str, Any]) -> NDArray[np.int64]:
+        """Unpack a part's attributes, which `read` then gives, and return its triangles [f, 3].
+
+        Raises:
+            ShapeError: the library is missing, the data are damaged, or hold less than the accessors claim.
+        """
+        extension = primitive["extensions"][DRACO]
+        view = self._views[extension["bufferView"]]
+        data = self._viewed(extension["bufferView"], 0, "u1", 1, int(view["byteLength"])).tobytes()
+        numbers = {name: number for name, number in extension["attributes"].items() if name in primitive["attributes"]}
+        part = unpacked(data, numbers)
+        for name, values in part.attributes.items():
+            index = primitive["attributes"][name]
+            check_count(f"entries of {name}", int(self._accessors[index]["count"]), len(values))
+            self._known[index] = values
+        if primitive.get("indices") is not None and primitive.get("mode", 4) == 4:
+            check_count("corners", int(self._accessors[primitive["indices"]]["count"]), 3 * len(part.faces))
+        return part.faces
 
     def _raw(self, index: int) -> NDArray[Any]:
         if index not in self._known:

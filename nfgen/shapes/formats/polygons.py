@@ -14,6 +14,7 @@ from .file_mesh import Faces, Vertices, check_indices
 
 AT_ONCE = 2_000_000  # corners handled in one step, some 200 bytes each
 MAX_CUT = 5e8  # sum over concave polygons of the square of their corners: cutting by ears costs about 2 ns each
+HOLE = 1e-3  # share of a face by which its triangles may miss what holes leave of its outline; it may be bent
 FLAT = 1e-9  # a triangle turned the wrong way by less than this share of its polygon is rounding
 
 
@@ -105,20 +106,65 @@ def _is_fan(points: Vertices) -> NDArray[np.bool_]:
         return ~(along < -FLAT * np.einsum("pi,pi->p", normal, normal)[:, None]).any(axis=1)
 
 
+def with_holes(vertices: Vertices, rings: list[NDArray[np.int64]]) -> Faces:
+    """Cut one polygon with holes into triangles [t, 3].
+
+    Args:
+        vertices: [v, 3].
+        rings: corners [n] of its outline, which says where its front is, and of each hole, either way round.
+
+    Raises:
+        ShapeError: a corner is out of range, there are too many, or a hole is not within the outline.
+    """
+    corners = np.concatenate([np.zeros(0, np.int64), *rings])
+    check_indices(corners, len(vertices))
+    if not rings or len(rings[0]) < 3:
+        return np.zeros((0, 3), np.int64)
+    if float(len(corners)) ** 2 > MAX_CUT:
+        raise ShapeError(f"a face with holes has {len(corners):,} corners: too many", "triangulate the mesh first")
+    points = vertices[corners]
+    if not np.isfinite(points).all():
+        return fan(rings[0])  # what is not finite is refused with words of its own
+    ends = np.cumsum([len(ring) for ring in rings])
+    found = _ears(points, ends)
+    outline, *holes = (_doubled_area(part) for part in np.split(points, ends[:-1]))
+    sides = points[found[:, 1:]] - points[found[:, :1]]
+    covered = float(np.linalg.norm(np.cross(sides[:, 0], sides[:, 1]), axis=1).sum())
+    if abs(covered - (outline - sum(holes))) > HOLE * outline:
+        raise ShapeError("has a face whose holes are not within its outline", "triangulate the mesh first")
+    return corners[found]
+
+
+def _doubled_area(points: Vertices) -> float:
+    """Twice the area of a flat polygon [n, 3]."""
+    points = points - points[:1]
+    return float(np.linalg.norm(np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0)))
+
+
 def _cut(vertices: Vertices, polygon: NDArray[np.int64]) -> Faces:
-    """Cut one polygon [n] by ears (https://github.com/mapbox/earcut), seen along its normal."""
-    points = vertices[polygon] - vertices[polygon[0]]
+    """Cut one polygon [n] by ears."""
+    points = vertices[polygon]
+    return polygon[_ears(points, np.array([len(polygon)]))] if np.isfinite(points).all() else fan(polygon)
+
+
+def _ears(points: Vertices, ends: NDArray[np.int64]) -> Faces:
+    """Give triangles [t, 3] of a polygon by ears (https://github.com/mapbox/earcut), seen along its normal.
+
+    Args:
+        points: [n, 3] those of its outline, then those of its holes.
+        ends: [rings] where each ring ends.
+    """
+    points = points - points[0]
     points = points / max(float(np.abs(points).max()), np.finfo(np.float64).tiny)
-    normal = np.cross(points, np.roll(points, -1, axis=0)).sum(axis=0)
+    outline = points[: ends[0]]
+    normal = np.cross(outline, np.roll(outline, -1, axis=0)).sum(axis=0)
     axis = int(np.abs(normal).argmax())
-    forwards = normal[axis] > 0
-    if not forwards:
-        polygon, points = np.roll(polygon[::-1], 1), np.roll(points[::-1], 1, axis=0)
-    flat = np.ascontiguousarray(points[:, [(axis + 1) % 3, (axis + 2) % 3]])
-    if not np.isfinite(flat).all():
-        return fan(polygon)
-    found = mapbox_earcut.triangulate_float64(flat, np.array([len(flat)], np.uint32)).astype(np.int64).reshape(-1, 3)
+    forwards, order = normal[axis] > 0, np.arange(len(points))
+    if not forwards:  # so that the mirror image gives the same triangles
+        order[: ends[0]] = np.roll(order[: ends[0]][::-1], 1)
+    flat = np.ascontiguousarray(points[order][:, [(axis + 1) % 3, (axis + 2) % 3]])
+    found = mapbox_earcut.triangulate_float64(flat, ends.astype(np.uint32)).astype(np.int64).reshape(-1, 3)
     a, b, c = flat[found].transpose(1, 0, 2)
     turned = (b[:, 0] - a[:, 0]) * (c[:, 1] - a[:, 1]) < (b[:, 1] - a[:, 1]) * (c[:, 0] - a[:, 0])
     found[turned] = found[turned, ::-1]
-    return polygon[found] if forwards else polygon[found[:, ::-1]]
+    return order[found] if forwards else order[found[:, ::-1]]
