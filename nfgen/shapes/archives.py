@@ -27,7 +27,7 @@ def members_of(archive: Path, left_out: LeftOut) -> list[str]:
     except Exception as error:  # zipfile fails on rubbish in a dozen ways
         left_out.archives.append(f"{archive.name} ({' '.join(str(error).split())[:80] or type(error).__name__})")
         return []
-    names = set()
+    names = set[str]()
     for info in infos:
         name = info.filename
         parts = PurePosixPath(name).parts
@@ -40,6 +40,7 @@ def members_of(archive: Path, left_out: LeftOut) -> list[str]:
         elif stat.S_ISLNK(info.external_attr >> 16):
             left_out.links.append(f"{archive.name}/{name}")
         else:
+            left_out.twice += name in names  # the last one is read, as unpacking would leave it
             names.add(name)
     return sorted(names)
 

@@ -29,7 +29,9 @@ class LeftOut:
     archives: list[str] = field(default_factory=list)
     """Zip archives that cannot be read, with the reason."""
     outside: int = 0
-    """Members of archives whose names lead outside."""
+    """Members of archives whose names lead outside, or may do so on some system."""
+    twice: int = 0
+    """Members of archives that stand there again under the same name."""
 
     def unknown(self, paths: Iterable[Path]) -> None:
         """Count files of no known kind, but those that belong to others."""
@@ -64,7 +66,9 @@ class LeftOut:
         if self.archives:
             parts.append(f"cannot be opened: {_names(self.archives)}")
         if self.outside:
-            parts.append(f"not read: {self.outside} members whose names lead outside their archive")
+            parts.append(f"not read: {self.outside} members whose names lead outside their archive or hold \\ or :")
+        if self.twice:
+            parts.append(f"not read: {self.twice} members that stand again later in their archive")
         return ["; ".join(parts)] if parts else []
 
 

@@ -10,6 +10,7 @@ from nfgen.errors import ShapeError
 
 from .base import MARGIN_SCALE, Floats, Normalize, Shape, Transform, sample_simplices, simplex_measure
 from .doubled_faces import without_doubles
+from .inner_sheets import without_inner_sheets
 from .mesh_repair import exposed_triangles, orient_outwards, weld
 from .reading import WALL, Shell
 from .sheets import lost_share, with_walls
@@ -61,14 +62,17 @@ class MeshShape(Shape):
         usable = len(triangles)
         triangles = without_doubles(points, triangles, weld(points))
         self.about = {"triangles": len(faces), "doubled": usable - len(triangles)}
-        self._vertices, self._faces = points, orient_outwards(points, triangles)
+        self._vertices, outwards = points, orient_outwards(points, triangles)
+        self._faces = without_inner_sheets(points, outwards)
+        if len(self._faces) < len(outwards):
+            self.notes = ("open sheets within the solid are left out",)
         self.lost = lost_share(self._vertices, self._faces)
         if shell:
             thickness = WALL if shell == "auto" else shell
             walled, faces = with_walls(self._vertices, self._faces, thickness, shell == "auto")
             if len(faces) != len(self._faces):
                 self._vertices, self._faces = walled, faces
-                self.notes = (f"open bodies became walls of {thickness}",)
+                self.notes += (f"open bodies became walls of {thickness}",)
                 self.lost = lost_share(self._vertices, self._faces)
         self._exposed = exposed_triangles(self._vertices, self._faces)
         if not len(self._exposed):

@@ -39,7 +39,7 @@ def with_walls(vertices: Floats, faces: Faces, thickness: float, only_lost: bool
             break
         is_open = _lost_of_bodies(vertices, faces) > NOTICED
         if turn == 0 and not only_lost:
-            is_open |= _holes_of_bodies(vertices, faces) > NOTICED
+            is_open |= holes_of_bodies(vertices, faces) > NOTICED
         if not is_open.any():
             break
         slabs.append(_thickened(vertices, faces[is_open], thickness))
@@ -74,7 +74,7 @@ def _lost_of_bodies(vertices: Floats, faces: Faces) -> Floats:
     return (np.bincount(body[chosen], lost, minlength=count) / np.maximum(seen, 1))[body]
 
 
-def _holes_of_bodies(vertices: Floats, faces: Faces) -> Floats:
+def holes_of_bodies(vertices: Floats, faces: Faces) -> Floats:
     """Of each face [f], the area of its body's holes by that of its surface.
 
     The area of a hole is that of its border's vector, so that a seam whose two sides have other corners is none.

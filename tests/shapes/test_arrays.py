@@ -166,6 +166,18 @@ def test_matlab_files_of_modelnet(tmp_path: Path) -> None:
         find_shapes(tmp_path / "d.mat")[0].load()
 
 
+@pytest.mark.parametrize("shape", [(12, 20, 24, 1), (100, 20, 20)])
+def test_what_looks_like_images_is_a_grid_if_the_user_says_so(shape: tuple[int, ...], tmp_path: Path) -> None:
+    grid = np.zeros(shape, np.float32)
+    grid[3:-3, 5:-5, 5:-5] = 1
+    np.save(tmp_path / "a.npy", grid)
+    with pytest.raises(ShapeError, match="images") as caught:
+        find_shapes(tmp_path / "a.npy")[0].load()
+    assert "--values occupancy" in caught.value.remedy
+    (ref,) = find_shapes(tmp_path / "a.npy", reading=ReadingConfig(values="occupancy"))
+    assert np.ptp(ref.load().mesh().vertices, axis=0).argmax() == (2 if shape[0] == 12 else 0)
+
+
 @pytest.mark.parametrize("kind", ["u1", "i2", "<f4", ">f8", "bool", "i8"])
 @pytest.mark.parametrize("packed", [True, False])
 def test_matlab_files_of_all_kinds_of_numbers(kind: str, packed: bool, tmp_path: Path) -> None:

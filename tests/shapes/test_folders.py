@@ -189,6 +189,19 @@ def test_a_damaged_zip_is_refused_in_a_sentence(tmp_path: Path) -> None:
     assert not any("\n" in problem for problem in problems)
 
 
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+def test_members_of_one_name_and_of_windows_paths_are_said(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for name, content in (("a.obj", b"x"), ("a.obj", OBJ), ("d\\b.obj", OBJ), ("c:b.obj", OBJ)):
+            archive.writestr(name, content)
+    found = discover(tmp_path / "a.zip")
+    (ref,) = found.refs
+    assert ref.load().about["faces"] == 12, "the last one, as unpacking leaves it"
+    (line,) = found.left_out.lines()
+    assert "1 members that stand again later" in line
+    assert "2 members whose names lead outside their archive or hold \\ or :" in line
+
+
 def test_pictures_and_labels_in_a_zip(tmp_path: Path) -> None:
     images = np.zeros((2, 8, 8), np.uint8)
     images[:, 2:6, 2:6] = 255

@@ -30,7 +30,8 @@ def as_grids(array: NDArray[Any], values: Values, id: str) -> NDArray[Any]:
         raise ShapeError(f"{id}: holds no grids (shape {whole})", "give [x, y, z] or [n, x, y, z]")
     if array.ndim > 3 and 1 in whole[1:]:
         sides = [side for side in whole[1:] if side != 1]
-        if len(sides) == 2 and not (whole[-1] == 1 and len({whole[0], *sides}) == 1):
+        is_grid = whole[-1] == 1 and (values != "auto" or len({whole[0], *sides}) == 1)
+        if len(sides) == 2 and not is_grid:
             raise _images(whole, id)
         array = array.reshape(whole[0], *sides)  # of a contiguous array, also a mapped one, this is a view
     if array.ndim == 4 and len(array) == 1:
@@ -69,7 +70,7 @@ def _refuse_others(array: NDArray[Any], values: Values, whole: list[int], id: st
         if 1 in sides:
             raise _images(whole, id)
         count, rows, columns = sides
-        if rows == columns != count and (count >= STACK * rows or (values == "auto" and _is_grey(array))):
+        if values == "auto" and rows == columns != count and (count >= STACK * rows or _is_grey(array)):
             raise _images(whole, id)
     if len(sides) > 3 and sides[-1] in (2, *CHANNELS) and min(sides[1:-1]) >= 2 * max(CHANNELS):
         raise ShapeError(

@@ -23,6 +23,7 @@ PICTURES |= {".gif": "GIF", ".webp": "WEBP"}
 PICTURE_SUFFIXES = frozenset(PICTURES)
 MAX_IDX_BYTES = 2**30  # of the images unpacked; they are held in memory by every process
 IDX_IMAGES, IDX_LABELS = 0x803, 0x801  # magic numbers: unsigned bytes in 3 dimensions, in 1
+CLEAR = 128  # alpha below which a pixel is no shape: a picture without any such is as good as opaque
 BRIGHT = 0.5  # a border whose mean is above this is bright
 LOOKED_AT = 1000  # images of an IDX file whose borders are looked at
 
@@ -93,7 +94,7 @@ def _foreground(picture: Image.Image, wanted: Foreground, id: str) -> tuple[Fore
         raise ShapeError(f"{id}: nothing of it is transparent", "say --foreground dark or bright")
     if wanted != "auto":
         return wanted, ()
-    if lowest < 255:
+    if lowest < CLEAR:
         return "alpha", ("what is not transparent is the shape (--foreground alpha)",)
     return guessed_foreground(_brightness(picture, 0)[None])
 

@@ -16,6 +16,8 @@ CHUNK = 1 << 23  # bytes handled at once, some 30 bytes each
 BLANK, NEWLINE, SLASH = 32, 10, 47
 # Only before numbers: a name or path may end with a backslash, and must not swallow the next statement.
 CONTINUED = re.compile(rb"\\[ \t]*\n(?=[ \t]*[-+.\d])")
+OUTLINE = re.compile(rb"^([ \t]*)fo(?=[ \t])", re.MULTILINE)  # as faces were called once
+SURFACE = re.compile(rb"^[ \t]*surf\b", re.MULTILINE)
 FREE_FORM = re.compile(rb"^[ \t]*(?:curv2?|surf|cstype)\b", re.MULTILINE)
 LINES = re.compile(rb"^[ \t]*l\b", re.MULTILINE)
 
@@ -40,6 +42,8 @@ def read_obj(data: bytes) -> FileMesh:
         ShapeError: a word is no number, or an index is 0 or out of range.
     """
     text = CONTINUED.sub(b" ", without_comments(plain_text(data)))
+    if b"fo" in text:
+        text = OUTLINE.sub(rb"\1f", text)
     parts, corners, count, at = list[Statements](), list[NDArray[np.int64]](), 0, 0
     while at < len(text):
         end = text.find(b"\n", at + CHUNK) + 1 or len(text)
@@ -60,6 +64,8 @@ def read_obj(data: bytes) -> FileMesh:
     if not (sizes > 2).any():
         others = [word for found, word in ((FREE_FORM, "free-form surfaces"), (LINES, "lines")) if found.search(text)]
         raise no_faces(count, others)
+    if b"surf" in text and SURFACE.search(text):
+        raise ShapeError("has free-form surfaces beside its faces", "export all of it as polygons")
     faces = triangulated(vertices, np.concatenate(corners), sizes)
     return FileMesh(vertices, faces, int((sizes > 2).sum()))
 

@@ -13,7 +13,8 @@ from .file_mesh import FileMesh, check_count, no_faces
 from .polygons import triangulated
 from .text import Table, lists, plain_text, whole_numbers, without_comments
 
-KEYWORD = re.compile(rb"\s*(ST)?(C)?(N)?(4)?(n)?OFF(?![a-z])", re.IGNORECASE)
+KEYWORD = re.compile(rb"\s*(ST)?(C)?(N)?(4)?OFF(?![a-z])", re.IGNORECASE)
+MANY = re.compile(rb"\s*(ST)?C?N?4?nOFF(?![a-z])")
 
 
 def read_off(data: bytes) -> FileMesh:
@@ -24,11 +25,11 @@ def read_off(data: bytes) -> FileMesh:
     """
     text = without_comments(plain_text(data))
     keyword = KEYWORD.match(text)
-    textured, coloured, normals, homogeneous, many = keyword.groups() if keyword else (None,) * 5
+    textured, coloured, normals, homogeneous = keyword.groups() if keyword else (None,) * 4
     rest = text[keyword.end() :] if keyword else text
     if re.match(rb"\s*BINARY", rest):
         raise ShapeError("is a binary OFF", "export it as text")
-    if many:
+    if MANY.match(text):
         raise ShapeError("is an nOFF, of any number of dimensions", "export it as OFF")
     table = Table.of(rest)
     if len(table.values) < 2:
@@ -36,18 +37,10 @@ def read_off(data: bytes) -> FileMesh:
     vertices, faces = (int(n) for n in whole_numbers(table.values[:2], "the number of vertices or faces"))
     if min(vertices, faces) < 0:
         raise ShapeError(f"claims {vertices:,} vertices and {faces:,} faces", "export the file again")
-    # The number of edges, which nothing needs, is left out by some writers.
-    at = 2 if table.line_at(0) == 0 and len(table.starts) > 2 and table.starts[1] == 2 else 3
     needed = 4 if homogeneous else 3
     width = needed + (3 if normals else 0) + (4 if coloured else 0) + (2 if textured else 0)
     widths = [width - 1, width] if coloured else [width]  # colours of three numbers are common
-    line = table.line_at(at)
-    if line is not None and 0 < vertices < len(table.starts) - line:
-        in_line = np.diff(table.starts[line : line + vertices + 1])
-        if (in_line == in_line[0]).all() and in_line[0] >= needed:
-            widths = [int(in_line[0])]
-    fits = [one for one in widths if _ends_well(table, at + vertices * one, faces)]
-    width = (fits or widths)[0]
+    at, width = _layout(table, vertices, faces, needed, widths)
     check_count("vertices", vertices, max(len(table.values) - at, 0) // width)
     corners, sizes, end = lists(table, at + vertices * width, faces)
     check_count("faces", faces, len(sizes))
@@ -60,6 +53,28 @@ def read_off(data: bytes) -> FileMesh:
     if not (sizes > 2).any():
         raise no_faces(vertices, [f"{len(sizes):,} edges or points"] if len(sizes) else [])
     return FileMesh(points, triangulated(points, whole_numbers(corners, "a corner of a face"), sizes), int(faces))
+
+
+def _layout(table: Table, vertices: int, faces: int, needed: int, widths: list[int]) -> tuple[int, int]:
+    """Find where the vertices begin, and how many numbers each has.
+
+    The number of edges, which nothing needs, is left out by some writers: they begin at number 2 or 3.
+    """
+    for at in (3, 2):
+        line = table.line_at(at)
+        if line is None:
+            continue
+        in_line = np.diff(table.starts[line:])
+        alike = int((in_line == in_line[0]).argmin()) if (in_line != in_line[0]).any() else len(in_line)
+        if in_line[0] >= needed and alike >= vertices:
+            return at, int(in_line[0])
+        # Lines of vertices, then lines of faces, one each: such a file says itself how many it holds.
+        sizes = table.values[table.starts[line + alike : -1]]
+        free = alike * in_line[0] in [vertices * one for one in widths]  # several vertices a line
+        if in_line[0] in widths and not free and ((sizes >= 0) & (sizes < in_line[alike:])).all():
+            check_count("vertices", vertices, alike)
+    fits = [(at, one) for at in (3, 2) for one in widths if _ends_well(table, at + vertices * one, faces)]
+    return fits[0] if fits else (3, widths[0])
 
 
 def _ends_well(table: Table, at: int, faces: int) -> bool:

@@ -14,7 +14,10 @@ HEAD, FACET = 84, 50  # bytes before the facets, and of each
 RECORD = np.dtype([("normal", "<f4", 3), ("corners", "<f4", (3, 3)), ("attribute", "<u2")])
 CHUNK = 1 << 23  # bytes of text searched at once
 # The name of a solid ends its line, or where facets begin on the same line; it may hold any word.
-SOLID = re.compile(rb"^[ \t]*(?:end[ \t]*)?solid\b[^\n]*?(?=\bfacet[ \t]+normal\b|$)", re.IGNORECASE | re.MULTILINE)
+SOLID = re.compile(
+    rb"^[ \t]*(?:end[ \t]*)?solid\b[^\n]*?(?=\bfacet[ \t]+normal[ \t]+(?:[-+.\d]|nan|inf)|$)",
+    re.IGNORECASE | re.MULTILINE,
+)
 VERTEX = re.compile(rb"\bvertex\s+((?:[-+.\d]|nan|inf)\S*\s+\S+\s+\S+)", re.IGNORECASE)
 FACET_BEGINS = re.compile(rb"\bfacet\s+normal\b", re.IGNORECASE)
 
