@@ -103,8 +103,8 @@ def main(
 
     source = data / "train-images-idx3-ubyte.gz"
     step("fields", lambda path: fit(source, path, spec="mnist", limit=known))
-    step("tokens", lambda path: tokenize(work / "fields", path, "vq", heldout=0.05, views=views, seed=seed, codes=codes,
-                                         steps=tokenizer_steps, minutes=1e6))  # fmt: skip
+    step("tokens", lambda path: tokenize(work / "fields", path, "vq", heldout=0.05, views=views, seed=seed,
+                                         max_tokens=codes, steps=tokenizer_steps, minutes=1e6))  # fmt: skip
     step("run", lambda path: train(work / "tokens", path, model_settings={"dropout": dropout},
                                    config=TrainConfig(steps=model_steps, seed=seed)))  # fmt: skip
     images, labels = _images(data, "train")

@@ -264,7 +264,7 @@ def tokens(name: str, **settings: Any) -> Reader:
     return Reader(read_tokens, lambda folder: make_tokens(folder, name, **settings), in_safetensors, file=False)
 
 
-VQ = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "decoder_blocks": 1}
+VQ = {"max_tokens": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "decoder_blocks": 1}
 
 
 def make_run(folder: Path) -> None:

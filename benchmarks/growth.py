@@ -22,7 +22,7 @@ from nfgen import write_shapes
 MESHES = 8
 LINEAR = 1.25
 FIT = "--steps 60 --near 4096 --uniform 1024 --near-eval 256 --uniform-eval 512 --init random --workers 1"
-TOKENIZE = "--tokenizer vq --codes 32 --steps 20 --channels 64 --width 16"
+TOKENIZE = "--tokenizer vq --max-tokens 32 --steps 20 --channels 64 --width 16"
 
 
 def copies(meshes: list[Path], count: int, folder: Path) -> Path:

@@ -103,7 +103,13 @@ def main(
     fields = step("fit", work / "fields", lambda path: fit(data if every else known, path, config=fit_config))
     if not every:
         step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
-    settings: dict[str, Any] = {"codes": codes, "slots": slots, "nodes": nodes, "augment": augment, "cut": cut}
+    settings: dict[str, Any] = {
+        "max_tokens": codes,
+        "slots": slots,
+        "nodes": nodes,
+        "augment": augment,
+        "mix_planes": cut,
+    }
     settings |= {"levels": tuple(map(int, levels.split(","))), "steps": tokenizer_steps or NO_LIMIT}
     settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else NO_LIMIT
     tokens = step(

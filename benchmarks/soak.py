@@ -34,11 +34,11 @@ COMMANDS = {
         "--near-eval 64 --uniform-eval 256 --cache {work}/cache"
     ),
     "tokenize": (
-        "tokenize {base} --tokenizer vq --codes 11 --levels 8,5 --probes 4 --width 16 --channels 32 "
+        "tokenize {base} --tokenizer vq --max-tokens 11 --levels 8,5 --probes 4 --width 16 --channels 32 "
         "--decoder-blocks 1 --steps 60 --batch-size 8 --points 64 --save-every 7 --views 2 --minutes 60 --heldout 0.2"
     ),
     "train": (
-        "train {base} --tokenizer vq --codes 11 --levels 8,5 --probes 4 --width 16 --channels 32 "
+        "train {base} --tokenizer vq --max-tokens 11 --levels 8,5 --probes 4 --width 16 --channels 32 "
         "--decoder-blocks 1 --tokenizer-steps 20 --tokenizer-save-every 6 --tokenizer-batch-size 8 --points 64 "
         "--views 2 --heldout 0.2 --layers 1 --model-width 32 --heads 1 --steps 60 --batch-size 4 --evaluate-every 9 "
         "--log-every 3 --sample-every 20"

@@ -39,7 +39,7 @@ def tokenize(
     Its settings are listed here for vq; `nfgen tokenize --tokenizer histogram --help` lists those of histogram.
 
     \b
-    nfgen tokenize fields --tokenizer vq --codes 64 -o tokens
+    nfgen tokenize fields --tokenizer vq --max-tokens 64 -o tokens
     nfgen tokenize fields --tokenizer histogram --bins 64 --kind quantile -o tokens
     """
     import json

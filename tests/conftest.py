@@ -48,7 +48,7 @@ def tiny_fields() -> FieldSet:
         # Towards the centre by the distance is onto the surface for spheres, and near it for boxes.
         towards = torch.nn.functional.normalize(centres - some, dim=-1)
         points[:, uniform:] = (some + towards * distances(some)[..., None]).clamp(-1, 1)
-        # Half precision is what a field set keeps of its check points.
+        # Half precision is what a field set keeps of its evaluation points.
         return points.half().float()
 
     def fitted(weights: Tensor, steps: int, pooled: bool) -> Tensor:

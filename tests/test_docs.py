@@ -40,7 +40,7 @@ SMALL = {
 """What makes every command short; an option given twice counts as it was given last."""
 
 SMALL_VQ = (
-    "--codes 11 --levels 8,5 --probes 4 --channels 16 --decoder-blocks 1 --tokenizer-batch-size 4 "
+    "--max-tokens 11 --levels 8,5 --probes 4 --channels 16 --decoder-blocks 1 --tokenizer-batch-size 4 "
     "--tokenizer-points 64 --tokenizer-steps 100 --tokenizer-width 16"
 )
 SMALLER_CODE = {

@@ -90,7 +90,7 @@ SIZES = {
         points=PointSamplingConfig(near=192, uniform=64, near_eval=16, uniform_eval=256),
         budget=0.0, model={"layers": 1, "width": 16, "heads": 2}, batch=4, views=1,
         codebook={"codes": 4, "steps": 1}, resolution=12, cloud=64, pictured=1,
-        function_space={"steps": 2, "batch_size": 2, "points": 32, "channels": 16, "probes": 4, "codes": 11},
+        function_space={"steps": 2, "batch_size": 2, "points": 32, "channels": 16, "probes": 4, "max_tokens": 11},
     ),
 }  # fmt: skip
 

@@ -54,7 +54,7 @@ def tokenize(
         out: folder to write.
         tokenizer: its name, if it is not the one of `config`.
         config: which tokenizer, and which fields it learns from; `settings` are single ones of it or of the tokenizer,
-            such as `heldout=0.2, codes=64`.
+            such as `heldout=0.2, max_tokens=64`.
         resume: go on at the last checkpoint of an interrupted call, or with the tokenizer that it fitted and the
             fields that it encoded.
         engine: where fields are encoded, see `create_engine`; the tokenizer is fitted here.

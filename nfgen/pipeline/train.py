@@ -55,7 +55,7 @@ def train(
         source: folder of tokens or of fields.
         out: folder to write: the run.
         config: how to train; `settings` are single ones of it, of the model or of the tokenizer, such as
-            `minutes=2, dropout=0.2, codes=64`.
+            `minutes=2, dropout=0.2, max_tokens=64`.
         tensorboard: write the log, pictures and meshes for TensorBoard too, in the folder `tensorboard`.
         resume: go on where an interrupted training stopped.
 

@@ -17,7 +17,7 @@ from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 
 FAST_FIT = ["--steps", "150", "--points", "512", "--near", "1536", "--uniform", "512", "--workers", "1", "--quiet"]
-FAST_VQ = ["--codes", "11", "--levels", "8,5", "--probes", "4", "--width", "16", "--channels", "16",
+FAST_VQ = ["--max-tokens", "11", "--levels", "8,5", "--probes", "4", "--width", "16", "--channels", "16",
            "--decoder-blocks", "1", "--batch-size", "8", "--points", "128"]  # fmt: skip
 
 SMALL_MODEL = ["--layers", "1", "--width", "32", "--heads", "1"]

@@ -287,7 +287,7 @@ def test_weights_that_are_not_finite_are_damage(tmp_path: Path) -> None:
 
 
 def test_a_tokenizer_that_claims_other_networks_claims_no_memory(tiny_fields: FieldSet, tmp_path: Path) -> None:
-    quick = {"codes": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "steps": 1, "batch_size": 2}
+    quick = {"max_tokens": 11, "levels": (3, 3), "probes": 4, "width": 4, "channels": 8, "steps": 1, "batch_size": 2}
     VQTokenizer(**quick).fit(tiny_fields).save(tmp_path / "vq")
     VQTokenizer.load(tmp_path / "vq")
     config = json.loads((tmp_path / "vq" / "config.json").read_text())

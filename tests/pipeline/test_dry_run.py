@@ -77,7 +77,7 @@ def test_minutes_bound_a_training(fields: Path) -> None:
 
 def test_of_a_loop_the_steps_count(fields: Path) -> None:
     small = {
-        "codes": 11,
+        "max_tokens": 11,
         "levels": (8, 5),
         "probes": 4,
         "width": 8,

@@ -40,7 +40,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookW
 
 ROOT = Path(__file__).parent.parent.parent
 VQ: dict[str, Any] = {
-    "codes": 11,
+    "max_tokens": 11,
     "levels": (8, 5),
     "codebook": 16,
     "probes": 4,
@@ -84,7 +84,7 @@ def content(folder: Path) -> dict[str, bytes]:
 def test_a_tokenizer_goes_on_from_its_check_point_to_the_same_bits(
     tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: str, kind: str
 ) -> None:
-    settings = {**VQ, "bottleneck": kind, "heldout": 0.25, "views": 2}
+    settings = {**VQ, "quantizer": kind, "heldout": 0.25, "views": 2}
     tokenize(tiny_fields, tmp_path / "whole", tokenizer, **settings)
     # As a kill would: nothing is written at the end, so that the checkpoint of step 8 is the last.
     with monkeypatch.context() as patch:
@@ -157,9 +157,9 @@ def test_a_loss_that_is_not_finite_keeps_the_last_check_point_and_goes_on_from_i
     )
 
 
-def test_weights_that_are_not_finite_never_replace_a_check_point(tiny_fields: FieldSet, tmp_path: Path) -> None:
+def test_weights_that_are_not_finite_never_replace_a_checkpoint(tiny_fields: FieldSet, tmp_path: Path) -> None:
     networks = torch.nn.Linear(2, 2)
-    kept = training.CheckPoint(tmp_path, networks, [], {}, torch.Generator())
+    kept = training.Checkpoint(tmp_path, networks, [], {}, torch.Generator())
     kept.save(1, 0.0)
     before = content(tmp_path)
     with torch.no_grad():
@@ -321,7 +321,7 @@ LONG = {
         "parts/shard-00000.json",
     ),
     "tokenize": (
-        "tokenize {fields} --codes 8 --channels 32 --steps 100000 --save-every 50",
+        "tokenize {fields} --max-tokens 8 --channels 32 --steps 100000 --save-every 50",
         "training/vq.safetensors",
     ),
     "train": (

@@ -264,16 +264,16 @@ def test_the_regression_transformer_always_gives_the_same_field_and_gpt_does_not
 
 
 def test_settings_find_their_owner() -> None:
-    given = {"codes": 8, "dropout": 0.5, "steps": 3, "tokenizer_steps": 4, "model_width": 64}
+    given = {"max_tokens": 8, "dropout": 0.5, "steps": 3, "tokenizer_steps": 4, "model_width": 64}
     config = TrainConfig().with_settings(given)
     assert (config.tokenizer_settings, config.model_settings) == (
-        {"codes": 8, "steps": 4},
+        {"max_tokens": 8, "steps": 4},
         {"dropout": 0.5, "width": 64},
     )
     assert config.steps == 3
-    with pytest.raises(ConfigError, match="no setting 'codse'") as error:
-        TrainConfig().with_settings({"codse": 8})
-    assert "did you mean codes" in error.value.remedy
+    with pytest.raises(ConfigError, match="no setting 'max_tokns'") as error:
+        TrainConfig().with_settings({"max_tokns": 8})
+    assert "did you mean max_tokens" in error.value.remedy
 
 
 def _save(fields: FieldSet, path: Path) -> Path:

@@ -71,8 +71,8 @@ def test_what_is_given_overrides_a_recipe() -> None:
     fit = FitConfig().with_settings(options_of("nef-gpt", "fit")).with_settings({"steps": 5})
     assert (fit.init, fit.steps, fit.points) == ("first", 5, 8192)
     tokens = TokenizeConfig().with_settings(options_of("nef-gpt", "tokenize"))
-    other = tokens.with_settings({"tokenizer": "vq", "codes": 8})
-    assert other.tokenizer_settings == {"codes": 8}, "settings of one tokenizer mean nothing to another"
+    other = tokens.with_settings({"tokenizer": "vq", "max_tokens": 8})
+    assert other.tokenizer_settings == {"max_tokens": 8}, "settings of one tokenizer mean nothing to another"
     assert recipe("nef-gpt").fit["steps"] == 7200
     with pytest.raises(TypeError):
         recipe("nef-gpt").fit["steps"] = 1  # type: ignore[index]

@@ -17,7 +17,7 @@ from nfgen.tokenizers.graph.networks import GraphEncoder
 from nfgen.tokenizers.graph.tokenizer import GraphTokenizer
 from nfgen.tokenizers.graph.weight_transforms import sample_transforms, transform_weights
 from nfgen.tokenizers.vq.networks import Cells
-from nfgen.tokenizers.vq.probes import find_box, grid_sight
+from nfgen.tokenizers.vq.probes import find_box, make_grid_query
 from nfgen.tokenizers.vq.warps import SHIFT
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 12))
@@ -26,7 +26,7 @@ SPECS = [
     FieldSpec(dims=2, frequencies=3, raw_coordinates=False, hidden=(7,), output_bias=True, output="brightness"),
     FieldSpec(frequencies=0, hidden=(6, 5, 4)),
 ]
-QUICK: dict[str, Any] = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16,
+QUICK: dict[str, Any] = {"max_tokens": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16,
                          "decoder_blocks": 1, "encoder_blocks": 1, "edge_channels": 4, "steps": 150, "batch_size": 12,
                          "points": 96, "learning_rate": 4e-3}  # fmt: skip
 
@@ -116,12 +116,12 @@ def test_tokens_tell_one_unconditioned_field_from_another(tokenizer: GraphTokeni
 
 def test_the_first_tokens_are_the_box_of_the_shape(tokenizer: GraphTokenizer, fields: FieldSet) -> None:
     tokens = tokenizer.encode(fields.weights)
-    codes = tokenizer.networks.bottleneck.codes
-    assert torch.equal(tokens[:, :3] - codes, find_box(SPEC, grid_sight(SPEC, fields.weights)).tokens)
+    codes = tokenizer.networks.quantizer.codes
+    assert torch.equal(tokens[:, :3] - codes, find_box(SPEC, make_grid_query(SPEC, fields.weights)).tokens)
     transform = sample_transforms(len(fields), 3, torch.Generator().manual_seed(6), strength=1.0, mirror=True)
-    seen = find_box(SPEC, grid_sight(SPEC, transform_weights(SPEC, fields.weights, transform)))
+    seen = find_box(SPEC, make_grid_query(SPEC, transform_weights(SPEC, fields.weights, transform)))
     torch.testing.assert_close(
-        seen.numbers, find_box(SPEC, grid_sight(SPEC, fields.weights, transform)).numbers, atol=0.07, rtol=0
+        seen.numbers, find_box(SPEC, make_grid_query(SPEC, fields.weights, transform)).numbers, atol=0.07, rtol=0
     )
 
 
@@ -147,7 +147,7 @@ def test_shifts_are_as_large_as_their_strength_in_all_directions() -> None:
 
 def test_views_are_moved_and_fresh(tokenizer: GraphTokenizer, fields: FieldSet) -> None:
     views = tokenizer.views(fields.weights, SPEC, 3, seed=1)
-    assert views.shape == (len(fields), 3, QUICK["codes"])
+    assert views.shape == (len(fields), 3, QUICK["max_tokens"])
     assert torch.equal(views, tokenizer.views(fields.weights, SPEC, 3, seed=1))
     assert not torch.equal(views[:, 0], views[:, 1])
 

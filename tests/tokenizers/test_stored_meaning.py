@@ -14,7 +14,7 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.models.gpt import GPT
 from nfgen.tokenizers.graph.networks import GraphEncoder
 from nfgen.tokenizers.vq.networks import Cells, Decoder, ProbeEncoder
-from nfgen.tokenizers.vq.quantizers import create_bottleneck
+from nfgen.tokenizers.vq.quantizers import create_quantizer
 from nfgen.tokens.vocabulary import Vocabulary
 
 CELLS = Cells((2, 2, 3), mirror=True)
@@ -51,7 +51,7 @@ def reading_a_graph() -> Tensor:
 
 
 def looking_up() -> Tensor:
-    fsq = create_bottleneck("fsq", 2, (5, 4), 16)
+    fsq = create_quantizer("fsq", 2, (5, 4), 16)
     found = fsq(wave(2, 3, fsq.width))
     return torch.cat([fsq.vectors().flatten(), found.latents.flatten(), found.indices.flatten()])
 

@@ -40,7 +40,7 @@ class Case:
         return "-".join([self.name, *(f"{value}" for value in self.settings.values())])
 
 
-VQ = {"codes": 11, "levels": [8, 5], "probes": 4, "width": 16, "channels": 16, "decoder_blocks": 1,
+VQ = {"max_tokens": 11, "levels": [8, 5], "probes": 4, "width": 16, "channels": 16, "decoder_blocks": 1,
       "steps": 60, "batch_size": 12, "points": 96, "learning_rate": 4e-3, "augment": 0.0}  # fmt: skip
 
 CASES = [

@@ -1,6 +1,7 @@
 """Laws of the VQ tokenizer, on fields fitted to boxes (3-D) and discs (2-D)."""
 
 import copy
+import json
 import warnings
 from pathlib import Path
 from typing import Any
@@ -25,20 +26,20 @@ from nfgen.tokenizers import registry
 from nfgen.tokenizers.vq.bounding_box import INTERVALS, Box, extent
 from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokenizers.vq.grid_field import GridField
-from nfgen.tokenizers.vq.hat_basis import BASES, Basis, HatBasis, OctahedralHats, SplineHats
+from nfgen.tokenizers.vq.hat_basis import BASES, Basis, HatBasis, OctahedralBasis, SplineBasis
 from nfgen.tokenizers.vq.latent_optimization import refine
 from nfgen.tokenizers.vq.networks import Block, Cells, ProbeEncoder, centres, raster
-from nfgen.tokenizers.vq.probes import find_box, grid_sight, probe
-from nfgen.tokenizers.vq.quantizers import Bottleneck, create_bottleneck, usage
+from nfgen.tokenizers.vq.probes import find_box, make_grid_query, probe
+from nfgen.tokenizers.vq.quantizers import Quantizer, create_quantizer, usage
 from nfgen.tokenizers.vq.tokenizer import VQTokenizer
 from nfgen.tokenizers.vq.training import reconstruction_loss
 from nfgen.tokenizers.vq.warps import Warp
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
 FLAT = FieldSpec(dims=2, frequencies=1, hidden=(16, 16), output="brightness", output_bias=True)
-KINDS = ("fsq", "vq", "residual", "lfq")
+KINDS = ("fsq", "vq", "rvq", "lfq")
 SMALL: dict[str, Any] = {
-    "codes": 11,
+    "max_tokens": 11,
     "levels": (8, 5),
     "codebook": 16,
     "probes": 4,
@@ -146,8 +147,16 @@ def test_a_batch_equals_its_members(tokenizer: VQTokenizer, fields: FieldSet) ->
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_every_bottleneck_saves_loads_and_repeats_itself(kind: str, fields: FieldSet, tmp_path: Path) -> None:
-    settings = {**QUICK, "bottleneck": kind, "codes": 11, "slots": 2, "steps": 3, "batch_size": 8, "decoder_blocks": 1}
+def test_every_quantizer_saves_loads_and_repeats_itself(kind: str, fields: FieldSet, tmp_path: Path) -> None:
+    settings = {
+        **QUICK,
+        "quantizer": kind,
+        "max_tokens": 11,
+        "slots": 2,
+        "steps": 3,
+        "batch_size": 8,
+        "decoder_blocks": 1,
+    }
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)  # three steps may well leave a codebook unused
         first, second = (VQTokenizer(**settings).fit(fields) for _ in range(2))
@@ -175,7 +184,7 @@ def test_fitting_leaves_the_callers_random_numbers_alone(fields: FieldSet) -> No
 
 def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
     discs_seen, discs_unseen = fitted(FLAT, 16, seed=0), fitted(FLAT, 4, seed=50)
-    flat = VQTokenizer(**{**QUICK, "codes": 18, "steps": 80}).fit(discs_seen)
+    flat = VQTokenizer(**{**QUICK, "max_tokens": 18, "steps": 80}).fit(discs_seen)
     decoded = flat.decode(flat.encode(discs_unseen.weights))
     assert flat.decoded_spec.output == "brightness"
     assert overlap(FLAT, discs_unseen.weights, flat.decoded_spec, decoded).mean() > 0.75
@@ -186,18 +195,18 @@ def test_brightness_fields_of_two_dimensions(fields: FieldSet) -> None:
 def test_refinement_comes_nearer_at_points_that_it_did_not_see(tokenizer: VQTokenizer, unseen: FieldSet) -> None:
     networks, points = tokenizer.networks, uniform(4, 4000, 3, seed=4)
     targets = evaluate(SPEC, unseen.weights, points)
-    values, box = probe(SPEC, grid_sight(SPEC, unseen.weights), networks.encoder.probe_counts, 0.1)
+    values, box = probe(SPEC, make_grid_query(SPEC, unseen.weights), networks.encoder.probe_counts, 0.1)
     latents = networks.encoder(values, box.numbers)
 
     def loss(latents: Tensor) -> Tensor:
-        rows = networks.decoder(networks.bottleneck(latents).latents, box.numbers)
+        rows = networks.decoder(networks.quantizer(latents).latents, box.numbers)
         return reconstruction_loss(networks.field(rows, box, points), targets, "sdf", 0.1).mean()
 
     refined = refine(networks, latents, SPEC, unseen.weights, box, None, VQConfig(**QUICK, refine=32))
     assert loss(refined) < loss(latents)
     careful = copy.copy(tokenizer)
     careful.config = tokenizer.config.replace(refine=32)
-    expected = networks.bottleneck(refined).indices.flatten(1)
+    expected = networks.quantizer(refined).indices.flatten(1)
     assert torch.equal(careful.encode(unseen.weights)[:, 3:], expected)
 
 
@@ -224,27 +233,27 @@ def test_wrong_input_is_refused(tokenizer: VQTokenizer, fields: FieldSet) -> Non
 def test_cells_are_as_many_as_there_are_tokens_for_and_nearly_cubes(tokenizer: VQTokenizer, fields: FieldSet) -> None:
     cells = tokenizer.networks.encoder.cells
     assert cells.mirror
-    assert cells.number + 3 == tokenizer.vocabulary.length == QUICK["codes"]
+    assert cells.number + 3 == tokenizer.vocabulary.length == QUICK["max_tokens"]
     assert max(cells.across(1)) <= 4  # the boxes are about cubes
     given = VQTokenizer(**{**QUICK, "cells": (1, 1, 3), "steps": 1}).fit(fields)
     assert given.networks.encoder.cells.counts == (1, 1, 3)
     with pytest.raises(ConfigError, match="codes must leave a token for a cell"):
-        VQTokenizer(**{**QUICK, "codes": 3}).fit(fields)
+        VQTokenizer(**{**QUICK, "max_tokens": 3}).fit(fields)
     with pytest.raises(ConfigError, match="cells must be one number for each of 3 axes"):
         VQTokenizer(**{**QUICK, "cells": (2, 2)}).fit(fields)
 
 
 def test_boxes_hold_their_shapes_and_say_so_in_tokens(fields: FieldSet) -> None:
-    box = find_box(SPEC, grid_sight(SPEC, fields.weights))
+    box = find_box(SPEC, make_grid_query(SPEC, fields.weights))
     points = uniform(len(fields), 4000, 3, seed=8)
     within = inside(SPEC, evaluate(SPEC, fields.weights, points))
-    assert not (within & (box.within(points).abs().amax(-1) > 1)).any()
+    assert not (within & (box.to_box(points).abs().amax(-1) > 1)).any()
     half = 0.5 + 0.25 * uniform(len(fields), 1, 3, seed=0)[:, 0]
     # A step of rounding, and what the fits of a hundred steps are off.
     assert (box.half - half).mean() < 0.15
     again = Box.from_tokens(box.tokens)
     assert torch.equal(again.numbers, box.numbers)
-    torch.testing.assert_close(box.within(box.place(points)), points)
+    torch.testing.assert_close(box.to_box(box.to_space(points)), points)
 
 
 def test_every_interval_has_a_box_and_every_token_is_one() -> None:
@@ -296,7 +305,13 @@ def test_beyond_the_middle_a_mirrored_cell_meets_itself() -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    [{"codes": 0}, {"levels": (1, 5)}, {"levels": (2, 5)}, {"bottleneck": "lfq", "codebook": 1000}, {"augment": 2.0}],
+    [
+        {"max_tokens": 0},
+        {"levels": (1, 5)},
+        {"levels": (2, 5)},
+        {"quantizer": "lfq", "codebook": 1000},
+        {"augment": 2.0},
+    ],
 )
 def test_wrong_settings_are_refused(setting: dict[str, Any]) -> None:
     with pytest.raises(ConfigError, match=next(reversed(setting))):
@@ -304,26 +319,26 @@ def test_wrong_settings_are_refused(setting: dict[str, Any]) -> None:
 
 
 def test_a_collapsed_codebook_is_named_with_its_remedy(fields: FieldSet, monkeypatch: pytest.MonkeyPatch) -> None:
-    def constant(self: Bottleneck, latents: Tensor) -> object:
+    def constant(self: Quantizer, latents: Tensor) -> object:
         return original(self, latents * 0)
 
-    quantizer = type(create_bottleneck("fsq", 1, (8, 5), 16))
+    quantizer = type(create_quantizer("fsq", 1, (8, 5), 16))
     original = quantizer.forward
     monkeypatch.setattr(quantizer, "forward", constant)
-    with pytest.warns(UserWarning, match=r"collapsed.*use bottleneck fsq"):
+    with pytest.warns(UserWarning, match=r"collapsed.*use quantizer fsq"):
         VQTokenizer(**{**QUICK, "steps": 1}).fit(fields)
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_bottleneck_looks_up_what_it_quantised(kind: str) -> None:
+def test_a_quantizer_looks_up_what_it_quantised(kind: str) -> None:
     torch.manual_seed(0)
-    bottleneck = create_bottleneck(kind, 2, (8, 5), 16)  # type: ignore[arg-type]  # a plain str is one of the kinds
-    latents = torch.randn(8, 4, bottleneck.width)
-    bottleneck(latents)  # learned codebooks start from their first batch
-    quantised = bottleneck.eval()(latents)
+    quantizer = create_quantizer(kind, 2, (8, 5), 16)  # type: ignore[arg-type]  # a plain str is one of the kinds
+    latents = torch.randn(8, 4, quantizer.width)
+    quantizer(latents)  # learned codebooks start from their first batch
+    quantised = quantizer.eval()(latents)
     assert quantised.indices.shape == (8, 4, 2)
-    torch.testing.assert_close(bottleneck.lookup(quantised.indices), quantised.latents)
-    assert 0 <= quantised.indices.min() <= quantised.indices.max() < bottleneck.codes
+    torch.testing.assert_close(quantizer.lookup(quantised.indices), quantised.latents)
+    assert 0 <= quantised.indices.min() <= quantised.indices.max() < quantizer.codes
 
 
 def test_usage_and_perplexity_of_known_tokens() -> None:
@@ -361,7 +376,7 @@ def all_hats(basis: HatBasis, points: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_octahedral_hats_stand_about_their_nodes_and_cover_space(dims: int) -> None:
-    basis, points = OctahedralHats(some_cells(dims), 2), uniform(500, dims, seed=2)
+    basis, points = OctahedralBasis(some_cells(dims), 2), uniform(500, dims, seed=2)
     computed = all_hats(basis, points)
     spacing = 2 / torch.tensor(basis.counts)
     distance = ((points[:, None] - ((basis.nodes + 0.5) * spacing - 1)).abs() / spacing).sum(-1)
@@ -386,7 +401,7 @@ def b_spline(x: Tensor) -> Tensor:
     ],
 )
 def test_spline_hats_are_products_of_b_splines_inside_the_box_and_far_outside(cells: Cells, per_cell: int) -> None:
-    basis = SplineHats(cells, per_cell)
+    basis = SplineBasis(cells, per_cell)
     dims = len(basis.counts)
     points = torch.cat([uniform(800, dims, seed=2) * 1.6, uniform(200, dims, seed=3) * 40])
     counts = torch.tensor(basis.counts)
@@ -402,7 +417,7 @@ def test_spline_hats_are_products_of_b_splines_inside_the_box_and_far_outside(ce
 
 @pytest.mark.parametrize("dims", [2, 3])
 def test_spline_hats_add_up_to_one_and_reproduce_planes(dims: int) -> None:
-    basis = SplineHats(Cells((2, 3, 2)[:dims], mirror=True), 2)
+    basis = SplineBasis(Cells((2, 3, 2)[:dims], mirror=True), 2)
     spacing = 2 / (torch.tensor(basis.counts) - 1)
     # Half a spacing from the sides, where each point has three nodes along each axis.
     points = uniform(500, dims, seed=2) * (1 - spacing / 2)
@@ -418,6 +433,19 @@ def test_a_stored_tokenizer_with_octahedral_hats_decodes_to_the_values_that_it_d
     expected = read_tensors(stored.with_suffix(".safetensors"))
     assert tokenizer.config.basis == "octahedral"
     assert tokenizer.config.cells == (2, 2)
+    assert (tokenizer.encode(expected["weights"]) == expected["tokens"]).double().mean() > 0.9
+    values = evaluate(tokenizer.decoded_spec, tokenizer.decode(expected["tokens"]), expected["points"])
+    torch.testing.assert_close(values, expected["values"], atol=1e-4, rtol=1e-4)
+
+
+@pytest.mark.parametrize(("name", "quantizer"), [("residual_splines", "rvq"), ("graph_splines", "fsq")])
+def test_tokenizers_stored_under_old_names_load(name: str, quantizer: str) -> None:
+    stored = Path(__file__).parents[1] / "fixtures" / name
+    settings = json.loads((stored / "config.json").read_text())["settings"]
+    tokenizer = registry.load(stored)
+    expected = read_tensors(stored.with_suffix(".safetensors"))
+    assert (tokenizer.config.max_tokens, tokenizer.config.mix_planes) == (settings["codes"], settings["cut"])
+    assert tokenizer.config.quantizer == quantizer
     assert (tokenizer.encode(expected["weights"]) == expected["tokens"]).double().mean() > 0.9
     values = evaluate(tokenizer.decoded_spec, tokenizer.decode(expected["tokens"]), expected["points"])
     torch.testing.assert_close(values, expected["values"], atol=1e-4, rtol=1e-4)

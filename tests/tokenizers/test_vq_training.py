@@ -13,7 +13,7 @@ from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokenizers.vq.dataset import WarpedFields
 from nfgen.tokenizers.vq.gradients import RADIUS, gradient_loss, gradients, simplices
 from nfgen.tokenizers.vq.networks import raster
-from nfgen.tokenizers.vq.probes import grid_sight, probe, sight, signal
+from nfgen.tokenizers.vq.probes import make_grid_query, make_query, probe, truncated_value
 from nfgen.tokenizers.vq.tokenizer import VQTokenizer
 from nfgen.tokenizers.vq.training import annealed, make_optimizers, reconstruction_loss
 from nfgen.tokenizers.vq.warps import Warp
@@ -21,7 +21,7 @@ from nfgen.tokenizers.vq.warps import Warp
 # A single step teaches no codebook; what it learns from is asked here.
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
-STILL = VQConfig(augment=0.0, cut=0.0, mirror=False, batch_size=6, points=400)
+STILL = VQConfig(augment=0.0, mix_planes=0.0, mirror=False, batch_size=6, points=400)
 
 
 def generator(seed: int = 0) -> torch.Generator:
@@ -100,9 +100,9 @@ def test_a_warp_of_angle_alone_turns_about_the_up_axis(dims: int) -> None:
 
 def test_signals_are_positive_outside_whatever_the_output() -> None:
     distances = torch.tensor([-0.2, 0.0, 0.05, 9.0])
-    torch.testing.assert_close(signal("sdf", distances, 0.1), torch.tanh(distances / 0.1))
+    torch.testing.assert_close(truncated_value("sdf", distances, 0.1), torch.tanh(distances / 0.1))
     logits = torch.tensor([-3.0, 0.0, 2.0])
-    torch.testing.assert_close(signal("occupancy", logits, 0.1), 1 - 2 * torch.sigmoid(logits))
+    torch.testing.assert_close(truncated_value("occupancy", logits, 0.1), 1 - 2 * torch.sigmoid(logits))
 
 
 @pytest.mark.parametrize("output", ["sdf", "occupancy", "brightness"])
@@ -173,7 +173,7 @@ def test_the_learning_rate_warms_up_and_falls_to_its_end() -> None:
 
 @pytest.fixture(scope="module")
 def tokenizer(tiny_fields: FieldSet) -> VQTokenizer:
-    settings = {"codes": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16, "decoder_blocks": 1}
+    settings = {"max_tokens": 11, "levels": (8, 5), "probes": 4, "width": 16, "channels": 16, "decoder_blocks": 1}
     return VQTokenizer(**settings, steps=1, batch_size=4, points=32, mirror=False).fit(tiny_fields)
 
 
@@ -183,8 +183,8 @@ def test_every_weight_is_trained_once_and_matrices_of_the_trunk_by_muon(tokenize
     trained = [parameter for one in (muon, adam) for group in one.param_groups for parameter in group["params"]]
     assert sorted(map(id, trained)) == sorted(id(one) for one in networks.parameters() if one.requires_grad)
     of_muon = {id(parameter) for group in muon.param_groups for parameter in group["params"]}
-    assert id(networks.decoder.write.weight) in of_muon
-    assert id(networks.encoder.read.weight) in of_muon
+    assert id(networks.decoder.out_proj.weight) in of_muon
+    assert id(networks.encoder.in_proj.weight) in of_muon
     assert id(networks.field.mix.weight) not in of_muon
     assert (muon.param_groups[0]["lr"], adam.param_groups[0]["lr"]) == (0.01, 0.005)
 
@@ -201,7 +201,7 @@ def test_a_pool_holds_eight_warps_of_each_field_and_what_they_are_worth(
 ) -> None:
     assert torch.bincount(pool.index[: pool.size]).tolist() == [8] * len(tiny_fields)
     values, box = probe(
-        tiny_fields.spec, grid_sight(tiny_fields.spec, tiny_fields.weights), pool.counts, STILL.truncation
+        tiny_fields.spec, make_grid_query(tiny_fields.spec, tiny_fields.weights), pool.counts, STILL.truncation
     )
     torch.testing.assert_close(pool.values[:12].float(), values, atol=1e-3, rtol=0)
     torch.testing.assert_close(pool.boxes[slice(12)].numbers, box.numbers)
@@ -225,7 +225,7 @@ def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
     probes = tokenizer.networks.encoder.probe_counts
-    pool = WarpedFields(tiny_fields, probes, STILL.replace(cut=0.5, mirror=True), generator())
+    pool = WarpedFields(tiny_fields, probes, STILL.replace(mix_planes=0.5, mirror=True), generator())
     pool.fill()
     normals, offsets = pool.planes[:, :3], pool.planes[:, 3]
     cut = torch.isfinite(offsets)
@@ -237,11 +237,11 @@ def test_shapes_that_are_cut_are_one_field_on_one_side_and_another_beyond(
     points = torch.rand(pool.size, 500, 3, generator=generator()) * 2 - 1
     rows = torch.arange(pool.size)
     sides = [
-        sight(tiny_fields.spec, tiny_fields.weights[pool.index[some]], pool.warps[some])(points)
+        make_query(tiny_fields.spec, tiny_fields.weights[pool.index[some]], pool.warps[some])(points)
         for some in (rows, pool.size + rows)
     ]
     beyond = torch.einsum("npd,nd->np", points, normals) > offsets[:, None]
-    torch.testing.assert_close(pool.see(rows, points), torch.where(beyond, sides[1], sides[0]))
+    torch.testing.assert_close(pool.query(rows, points), torch.where(beyond, sides[1], sides[0]))
     assert beyond[~cut].sum() == 0
     assert 0.2 < beyond[cut].float().mean() < 0.8
 
@@ -250,7 +250,7 @@ def test_towards_the_end_of_a_training_shapes_are_left_more_and_more_as_they_are
     tokenizer: VQTokenizer, tiny_fields: FieldSet
 ) -> None:
     probes = tokenizer.networks.encoder.probe_counts
-    pool = WarpedFields(tiny_fields, probes, STILL.replace(augment=1.0, cut=1.0), generator())
+    pool = WarpedFields(tiny_fields, probes, STILL.replace(augment=1.0, mix_planes=1.0), generator())
     pool.fill()
 
     def renewed(done: float) -> tuple[float, float]:
@@ -289,16 +289,16 @@ def test_points_of_the_loss_are_near_the_surface_in_the_box_and_anywhere(
         corners = batch.points[:, : batch.corners].unflatten(1, (-1, 4))
         from_middle = (corners - corners.mean(2, keepdim=True)).norm(dim=-1)
         torch.testing.assert_close(from_middle, torch.full_like(from_middle, RADIUS), atol=1e-5, rtol=0)
-    assert batch.read.shape == (6, len(pool.probes))
+    assert batch.inputs.shape == (6, len(pool.probes))
     fields = [
         next(i for i, values in enumerate(pool.values) if torch.equal(values.float(), read)) % len(tiny_fields)
-        for read in batch.read
+        for read in batch.inputs
     ]
     own = evaluate(tiny_fields.spec, tiny_fields.weights[fields], batch.points)
     torch.testing.assert_close(batch.targets, own, atol=1e-5, rtol=1e-5)
     near, inner, anywhere = (batch.targets[:, some].abs() for some in (slice(340), slice(340, 380), slice(380, 400)))
     assert near.mean() < 0.8 * inner.mean(), "most are drawn near the surface"
-    assert batch.box.within(batch.points)[:, 340:380].abs().max() <= 1 + 1e-5
-    assert (batch.box.within(batch.points)[:, 380:].abs().amax(-1) > 1).any()
+    assert batch.box.to_box(batch.points)[:, 340:380].abs().max() <= 1 + 1e-5
+    assert (batch.box.to_box(batch.points)[:, 380:].abs().amax(-1) > 1).any()
     assert anywhere.mean() > inner.mean()
     assert batch.points[:, 380:].abs().amax((0, 1)).min() > 0.95

@@ -80,7 +80,7 @@ class Pooling(nn.Module):
         super().__init__()
         self.query_norm, self.key_value_norm, self.mlp_norm = (nn.LayerNorm(channels) for _ in range(3))
         self.query, self.key_value = nn.Linear(channels, channels), nn.Linear(channels, 2 * channels)
-        self.write = nn.Linear(channels, channels)
+        self.out_proj = nn.Linear(channels, channels)
         self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
     def forward(
@@ -89,7 +89,7 @@ class Pooling(nn.Module):
         queries = rearrange(self.query(self.query_norm(cells)), "n q (h d) -> n h q d", h=HEADS)
         keys, values = rearrange(self.key_value(self.key_value_norm(nodes)), "n v (r h d) -> r n h v d", r=2, h=HEADS)
         attended = functional.scaled_dot_product_attention(queries, keys, values)
-        cells = cells + self.write(rearrange(attended, "n h q d -> n q (h d)"))
+        cells = cells + self.out_proj(rearrange(attended, "n h q d -> n q (h d)"))
         added: Tensor = self.mlp(self.mlp_norm(cells))
         return cells + added
 
@@ -132,17 +132,17 @@ class GraphEncoder(Encoder):
         self.inputs = nn.Parameter(torch.randn(spec.features, channels) * 0.5)
         self.layers = nn.Parameter(torch.randn(len(spec.layers), channels) * 0.5)
         self.bias = nn.Sequential(nn.Linear(1, NUMBER), nn.GELU())
-        self.read = nn.Linear(NUMBER, channels)
+        self.in_proj = nn.Linear(NUMBER, channels)
         self.weight = nn.ModuleList(
             nn.Sequential(nn.Linear(1, NUMBER), nn.GELU(), nn.Linear(NUMBER, edges)) for _ in spec.layers
         )
         self.pre_activation = nn.Linear(points, channels) if points else None
         self.blocks: nn.ModuleList = nn.ModuleList(GraphBlock(channels, edges) for _ in range(blocks))
-        self.read_box = nn.Linear(2 * spec.dims, channels)
-        self.place = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
+        self.box_proj = nn.Linear(2 * spec.dims, channels)
+        self.position_embedding = nn.Parameter(torch.randn(cells.number, channels) * 0.02)
         self.poolings = nn.ModuleList(Pooling(channels) for _ in range(POOLINGS))
         self.neighbours = Block(cells, channels)
-        self.norm, self.write = nn.LayerNorm(channels), nn.Linear(channels, latent)
+        self.norm, self.out_proj = nn.LayerNorm(channels), nn.Linear(channels, latent)
         self.register_buffer("offset", torch.zeros(spec.size))
         self.register_buffer("scale", torch.ones(spec.size))
         self.register_buffer("points", torch.rand(points, spec.dims) * 2 - 1)
@@ -181,7 +181,7 @@ class GraphEncoder(Encoder):
         edges: Edges = []
         for index, ((matrix, bias), embed, layer) in enumerate(zip(layers, self.weight, self.layers, strict=True)):
             number = matrix.new_zeros(matrix.shape[:2]) if bias is None else bias
-            nodes.append(self.read(self.bias(number[..., None])) + layer)
+            nodes.append(self.in_proj(self.bias(number[..., None])) + layer)
             if self.pre_activation is not None:
                 # Bounded by tanh, as distances grow without bound away from the surface.
                 nodes[-1] = nodes[-1] + self.pre_activation(torch.tanh(values[index] / self.spread[index]))
@@ -202,8 +202,8 @@ class GraphEncoder(Encoder):
     ) -> Float[Tensor, "fields cells latent"]:
         """Latents of flat weights and boxes."""
         nodes = torch.cat(self.nodes(weights)[-1], dim=1)
-        cells = self.read_box(box)[:, None] + self.place
+        cells = self.box_proj(box)[:, None] + self.position_embedding
         for pooling in self.poolings:
             cells = pooling(cells, nodes)
-        latents: Tensor = self.write(self.norm(self.neighbours(cells)))
+        latents: Tensor = self.out_proj(self.norm(self.neighbours(cells)))
         return latents

@@ -1,4 +1,4 @@
-"""Names of the graph encoder's weights in files of version 0.1, and what they are called now."""
+"""Names of the graph encoder's weights before version 0.2, and what they are called now."""
 
 from torch import Tensor
 
@@ -12,6 +12,7 @@ RENAMED = (
     (POOLING + r"\.ask\.", r"\1.query."),
     (POOLING + r"\.told_norm\.", r"\1.key_value_norm."),
     (POOLING + r"\.told\.", r"\1.key_value."),
+    (POOLING + r"\.write\.", r"\1.out_proj."),
     (r"^(networks\.encoder\.(?:blocks|poolings)\.\d+)\.think_norm\.", r"\1.mlp_norm."),
     (r"^(networks\.encoder\.(?:blocks|poolings)\.\d+)\.think\.", r"\1.mlp."),
     (r"^networks\.encoder\.excitation\.", "networks.encoder.pre_activation."),

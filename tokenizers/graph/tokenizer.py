@@ -15,7 +15,7 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.tokenizers.vq.bounding_box import Box
 from nfgen.tokenizers.vq.dataset import WarpedFields
 from nfgen.tokenizers.vq.networks import Cells, Encoder
-from nfgen.tokenizers.vq.probes import find_box, grid_sight
+from nfgen.tokenizers.vq.probes import find_box, make_grid_query
 from nfgen.tokenizers.vq.tokenizer import VQTokenizer
 from nfgen.tokenizers.vq.warps import Warp
 
@@ -46,7 +46,7 @@ class GraphTokenizer(VQTokenizer):
         return sample_transforms(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
-        return transform_weights(spec, weights, warp), find_box(spec, grid_sight(spec, weights, warp))
+        return transform_weights(spec, weights, warp), find_box(spec, make_grid_query(spec, weights, warp))
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         super()._restore(with_current_names(tensors))
@@ -58,7 +58,7 @@ class GraphTokenizer(VQTokenizer):
 class TransformedFields(WarpedFields):
     """A pool of transformed fields, whose weights are the encoder's input."""
 
-    def read(self, rows: Tensor) -> Tensor:
+    def inputs(self, rows: Tensor) -> Tensor:
         return transform_weights(self.fields.spec, self.fields.weights[self.index[rows]], self.warps[rows])
 
     def _random_warps(self, count: int) -> Warp:

@@ -1,8 +1,8 @@
-"""Where the shape of a field is: one interval an axis, and one token for each.
+"""Bounding boxes of shapes: one interval an axis, and one token for each.
 
-Cells are cut from the box of a shape, not from all of space: none is wasted on air, a leg stands in the same cells
-whether the chair is wide or narrow, and what is inside can be learned apart from how large it is. Boxes come in
-steps, so that a token says them exactly; they only ever round outwards.
+The bounding box is divided into cells, not all of space: no cell is empty in every shape, a leg lies in the same cells
+whether the chair is wide or narrow, and content and size are learned separately. Boxes are rounded outwards to a grid,
+so a token represents one exactly.
 """
 
 from dataclasses import dataclass
@@ -11,11 +11,11 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-STEP = 1 / 16  # a box is at most so much wider than its shape on either side: about a voxel of 32
+STEP = 1 / 16  # grid of boxes, hence the most that a side is rounded outwards: about a voxel of 32
 CENTRES, HALVES = 17, 24  # centres of -0.5 … 0.5 and half widths of 1/16 … 1.5: any interval in [-1, 1] lies in one
 INTERVALS = CENTRES * HALVES
-"""Tokens that an axis may have."""
-SMALLEST_GRADIENT = 1e-3  # of outputs between neighbouring probes: less is no direction
+"""Number of different tokens of an axis."""
+SMALLEST_GRADIENT = 1e-3  # slopes below it have no direction
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Box:
 
     @classmethod
     def enclosing(cls, low: Float[Tensor, "fields dims"], high: Float[Tensor, "fields dims"]) -> "Box":
-        """The smallest boxes that hold the intervals low … high; all of space for an empty one (low > high)."""
+        """The smallest boxes that contain the intervals low … high; [-1, 1]^d for an empty one (low > high)."""
         empty = (low > high).any(1, keepdim=True)
         low, high = (torch.where(empty, whole, bound).clamp(-1, 1) for bound, whole in ((low, -1.0), (high, 1.0)))
         limit = CENTRES // 2
@@ -38,7 +38,7 @@ class Box:
 
     @classmethod
     def from_tokens(cls, tokens: Int[Tensor, "fields dims"]) -> "Box":
-        """What `tokens` told."""
+        """Inverse of `tokens`."""
         return cls((tokens // HALVES - CENTRES // 2) * STEP, (tokens % HALVES + 1) * STEP)
 
     @property
@@ -49,7 +49,7 @@ class Box:
 
     @property
     def numbers(self) -> Float[Tensor, "fields numbers"]:
-        """Centres and half widths side by side, for a network to read."""
+        """Centres and half widths, concatenated: the input of networks."""
         return torch.cat([self.centre, self.half], dim=1)
 
     def __getitem__(self, rows: Int[Tensor, "chosen"] | slice) -> "Box":
@@ -58,12 +58,12 @@ class Box:
     def __setitem__(self, rows: Int[Tensor, "chosen"] | slice, other: "Box") -> None:
         self.centre[rows], self.half[rows] = other.centre, other.half
 
-    def place(self, points: Float[Tensor, "*fields points dims"]) -> Float[Tensor, "fields points dims"]:
-        """Points of the box's own frame, in which it is [-1, 1]^d, in space."""
+    def to_space(self, points: Float[Tensor, "*fields points dims"]) -> Float[Tensor, "fields points dims"]:
+        """Points in the box's own frame, in which it is [-1, 1]^d, to points in space."""
         return self.centre[:, None] + self.half[:, None] * points
 
-    def within(self, points: Float[Tensor, "fields points dims"]) -> Float[Tensor, "fields points dims"]:
-        """Points of space in the box's own frame."""
+    def to_box(self, points: Float[Tensor, "fields points dims"]) -> Float[Tensor, "fields points dims"]:
+        """Points in space to points in the box's own frame."""
         return (points - self.centre[:, None]) / self.half[:, None]
 
 
@@ -76,17 +76,17 @@ def extent(
 ) -> tuple[Float[Tensor, "fields dims"], Float[Tensor, "fields dims"]]:
     """Lowest and highest coordinates of shapes, from values at a regular grid over [-1, 1]^d in raster order.
 
-    From each probe near the surface one step is taken towards it, along the gradient that neighbouring probes have.
-    So parts thinner than the spacing of the probes are found, too.
+    Each probe near the surface takes one Newton step towards it, with a gradient by finite differences. So parts
+    thinner than the spacing of the probes are found, too.
 
     Args:
         values: negative inside.
-        probes: where they were taken.
+        probes: the points of the grid.
         counts: probes along each axis.
-        distances: whether the values are signed distances; else the gradient says how far it is.
+        distances: whether the values are signed distances; else distances are values divided by slopes.
 
     Returns:
-        low, high; low is above high where there is nothing.
+        low, high; low > high if there is no shape.
     """
     dims = len(counts)
     grid = values.unflatten(1, counts[::-1])
@@ -94,7 +94,7 @@ def extent(
     # The first axis is the fastest of the raster, hence the last one of the grid.
     slopes = torch.stack(torch.gradient(grid, spacing=spacing[::-1], dim=list(range(1, dims + 1)))[::-1], dim=1)
     steep = slopes.square().sum(1).sqrt().clamp(min=SMALLEST_GRADIENT)
-    # Where a poor fit is flat, its values are no distances: what they should be divided by tells that it is far away.
+    # Where a poor fit is flat, its values are no distances: divided by the small slope, they are large.
     newton = grid / steep
     far = grid if distances else newton
     near = (torch.maximum(far.abs(), newton.abs()) < max(spacing)) | (grid < 0)

@@ -1,4 +1,4 @@
-"""A training of the VQ tokenizer on disk, in one file, from which it goes on as if never interrupted."""
+"""Checkpoint of a training of the VQ tokenizer: one file, from which it resumes to the same bits."""
 
 from pathlib import Path
 
@@ -12,12 +12,12 @@ from nfgen.io.tensor_names import strip_prefix
 from nfgen.runtime.signals import uninterrupted
 
 
-class CheckPoint:
-    """All that the next step depends on: networks, optimizers, pool of warped fields, random generators, time.
+class Checkpoint:
+    """All state that the next step depends on: networks, optimizers, pool of warped fields, random generators, time.
 
     Args:
-        folder: where the file is kept; None = nowhere, for a training that is not resumed.
-        pool: its tensors, which are changed in place.
+        folder: of the file; None = no file, for a training that is not resumed.
+        pool: its tensors, which are restored in place.
         name: of the tokenizer, hence of the file.
     """
 
@@ -36,10 +36,10 @@ class CheckPoint:
         self.saved_step: int | None = None
 
     def save(self, step: int, seconds: float) -> None:
-        """Keep the training as it is before a step; Ctrl-C waits for it.
+        """Write the state before a step; Ctrl-C waits for it.
 
         Raises:
-            NfgenError: if a weight is not finite; what was kept before stays.
+            NfgenError: if a weight is not finite; the previous file stays.
         """
         if self.path is None or step == self.saved_step:
             return
@@ -58,7 +58,7 @@ class CheckPoint:
         self.saved_step = step
 
     def restore(self) -> tuple[int, float] | None:
-        """Put everything back to where it was kept: the next step and the seconds spent; None if nothing was kept.
+        """Restore all state; the next step and the seconds spent, or None without a file.
 
         Raises:
             ArtifactError: if the file is damaged, or of another training.
@@ -78,13 +78,13 @@ class CheckPoint:
             return self.saved_step, float(tensors["seconds"])
         except (LookupError, TypeError, ValueError, RuntimeError) as error:
             reason = str(error).splitlines()[0]
-            raise ArtifactError(f"the check point {self.path} is damaged: {reason}", "leave --resume out") from error
+            raise ArtifactError(f"the checkpoint {self.path} is damaged: {reason}", "leave --resume out") from error
 
     def diverged(self, step: int) -> NfgenError:
         """The error of a loss that is not finite."""
-        kept = "no check point was reached, so start with"
+        kept = "there is no checkpoint yet: start again with"
         if self.saved_step is not None:
-            kept = f"the check point of step {self.saved_step} is kept: --resume with"
+            kept = f"the checkpoint of step {self.saved_step} is kept: --resume with"
         return NfgenError(
             f"the loss of the {self.name} tokenizer is no longer finite at step {step}", f"{kept} a lower learning_rate"
         )

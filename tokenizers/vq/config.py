@@ -3,14 +3,24 @@
 import math
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import (
+    BeforeValidator,
+    Field,
+    NonNegativeFloat,
+    NonNegativeInt,
+    PositiveFloat,
+    PositiveInt,
+    model_validator,
+)
 
 from nfgen.config import Configuration, require
 from nfgen.fields.spec import FieldSpec
 
-Kind = Literal["fsq", "vq", "residual", "lfq"]
+STORED_KINDS = {"residual": "rvq"}
+"""Quantizers by the names that they had before version 0.2."""
+Kind = Annotated[Literal["fsq", "vq", "rvq", "lfq"], BeforeValidator(lambda kind: STORED_KINDS.get(kind, kind))]
 Level = Annotated[int, Field(ge=3)]
-"""Rounding to two levels has no middle: the library refuses it."""
+"""Two levels have no middle one: the library refuses them."""
 Size = Annotated[int, Field(ge=1, le=1 << 16)]
 Blocks = Annotated[int, Field(ge=1, le=256)]
 WarpStrength = Annotated[float, Field(ge=0, le=1.5)]
@@ -18,21 +28,21 @@ WarpStrength = Annotated[float, Field(ge=0, le=1.5)]
 Basis = Literal["spline", "octahedral"]
 
 MOST_CODES = 1 << 20
-"""Of a codebook: more would neither be used nor fit a GPT's head."""
+"""Of a codebook: larger ones fit neither training nor the head of a GPT."""
 
 
 class VQConfig(Configuration):
     """Settings of `VQTokenizer`."""
 
-    codes: Size = 64
-    """Tokens of a field, at most: one an axis for its box, the others for the cells that the box is cut into."""
+    max_tokens: Size = 64
+    """Most tokens of a field: one an axis for its box, the others for the cells that the box is divided into."""
     cells: tuple[PositiveInt, ...] | None = None
-    """Cells along each axis, if mirrored only half of them along the first; None = nearly cubes, as many as `codes` has
-    tokens for."""
+    """Cells along each axis, if mirrored only half of them along the first; None = nearly cubes, as many as
+    `max_tokens` allows."""
     slots: Annotated[int, Field(ge=1, le=256)] = 1
     """Tokens of a cell."""
-    bottleneck: Kind = "fsq"
-    """`fsq` rounds numbers to levels; `vq`, `residual` and `lfq` as in the papers named in `bottleneck.py`."""
+    quantizer: Kind = "fsq"
+    """`fsq` rounds numbers to levels; `vq`, `rvq` and `lfq` as in the papers named in `quantizers.py`."""
     levels: Annotated[tuple[Level, ...], Field(min_length=1)] = (12, 10, 10)
     """FSQ levels of a token; their product is the number of codes (1,200: 10.2 bits a token)."""
     codebook: Annotated[int, Field(ge=2, le=MOST_CODES)] = 1024
@@ -42,60 +52,65 @@ class VQConfig(Configuration):
     nodes: Annotated[int, Field(ge=1, le=16)] = 2
     """Basis functions of the decoded field along each axis of a cell."""
     basis: Basis = "spline"
-    """Kind of these functions: smooth `spline` ones, or `octahedral` ones, with which surfaces look like quilts: for
-    tokenizers that were stored before there were others."""
+    """Kind of these functions: smooth `spline` ones, or `octahedral` ones, whose surfaces have ripples; these are for
+    tokenizers of version 0.1."""
     width: Size = 32
     """Neurons of the last two hidden layers of the decoded field."""
     channels: Size = 128
     """Width of encoder and decoder."""
     encoder_blocks: Blocks = 1
-    """Residual blocks of the encoder; each widens what a token sees by a cell."""
+    """Residual blocks of the encoder; each widens the receptive field of a token by a cell."""
     decoder_blocks: Blocks = 3
     """Residual blocks of the decoder."""
     steps: PositiveInt = 8000
     """Training steps."""
     minutes: PositiveFloat = 30.0
-    """Limit of the training: if it is too short for all steps, the learning rate falls in time nevertheless."""
+    """Time limit of the training; the learning rate decays by then, even if not all steps are reached."""
     save_every: PositiveInt = 250
-    """Steps between two check points, from which an interrupted training goes on."""
+    """Steps between two checkpoints, from which an interrupted training resumes."""
     batch_size: PositiveInt = 32
-    """Warped fields a step."""
+    """Warped fields in a training step."""
     points: PositiveInt = 512
-    """Points of each at which the loss is taken."""
+    """Points of each field at which the loss is evaluated."""
     gradient_weight: NonNegativeFloat = 2.0
     """Weight of the error of the gradients near the surface in the loss, for signed distances; 0 = none."""
     learning_rate: PositiveFloat = 3e-3
     """Peak learning rate of Muon; AdamW takes half of it."""
     augment: WarpStrength = 0.5
-    """Strength of the random warps of space in training; 0 = none. They become milder in its last third."""
+    """Strength of the random warps of space in training; 0 = none. It decreases in the last third."""
     view_augment: WarpStrength = 0.4
-    """The same for the views that a model learns from: milder, since it generates what it has seen (scale +-6 %)."""
-    cut: Annotated[float, Field(ge=0, le=1)] = 0.3
-    """Share of the shapes in training that are put together from two, on either side of a plane; it ends with none."""
+    """The same for the views that a model is trained on; weaker, as a model reproduces them (scale +-6 %)."""
+    mix_planes: Annotated[float, Field(ge=0, le=1)] = 0.3
+    """Share of the training shapes that are composed of two, one on each side of a plane; it ends at 0."""
     mirror: bool | None = None
-    """Whether shapes may be mirrored along the first axis, and mostly are symmetric: then a cell and its mirror image
+    """Whether shapes may be mirrored along the first axis, and most are symmetric: a cell and its mirror image then
     share their tokens. None = in 3-D only."""
     truncation: PositiveFloat = 0.1
-    """Signed distances beyond this are as good as this."""
+    """Distance at which signed distances saturate."""
     refine: NonNegativeInt = 0
-    """Gradient steps on the latents when a field is encoded; 0 = the encoder's word is taken."""
+    """Gradient steps on the latents when a field is encoded; 0 = the encoder's latents are used."""
     seed: NonNegativeInt = 0
-    """Of everything random."""
+    """Seed of all randomness."""
 
-    RENAMED: ClassVar = {"batch": "batch_size"}
+    RENAMED: ClassVar = {
+        "batch": "batch_size",
+        "codes": "max_tokens",
+        "cut": "mix_planes",
+        "bottleneck": "quantizer",
+    }
 
     @model_validator(mode="after")
     def _check_codes(self) -> Self:
         require(math.prod(self.levels) <= MOST_CODES, "levels", f"must multiply to at most {MOST_CODES}", self.levels)
         power = self.codebook & (self.codebook - 1) == 0
-        require(self.bottleneck != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
+        require(self.quantizer != "lfq" or power, "codebook", "must be a power of two for lfq", self.codebook)
         require(self.cells is None or len(self.cells) > 0, "cells", "must be positive", self.cells)
         return self
 
     def learns_gradients(self, spec: FieldSpec) -> bool:
-        """Whether the gradients of fields of a spec are part of the loss."""
+        """Whether the loss compares gradients of fields of a spec."""
         return self.gradient_weight > 0 and spec.output == "sdf"
 
     def mirrors(self, dims: int) -> bool:
-        """Whether fields of so many dims are mirrored."""
+        """Whether fields of `dims` axes are mirrored."""
         return dims == 3 if self.mirror is None else self.mirror

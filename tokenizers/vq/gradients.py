@@ -1,7 +1,8 @@
-"""Gradients of fields near their surfaces, by differences, and a loss that asks for the right ones.
+"""Gradients of fields near their surfaces, by finite differences, and a loss on them.
 
-Surfaces look as their normals do, and values alone hardly say them: a ripple of a hundredth of a unit is a small error
-and a rough surface. The gradient at a place is found from the values at the corners of a small simplex about it.
+The look of a surface depends on its normals, which a loss on values hardly constrains: a ripple of a hundredth of a
+unit is a small error of values and a rough surface. The gradient at a point is computed from the values at the corners
+of a small simplex around it.
 """
 
 import torch
@@ -15,19 +16,17 @@ CORNERS = {
     3: torch.tensor([[1.0, 1.0, 1.0], [1.0, -1.0, -1.0], [-1.0, 1.0, -1.0], [-1.0, -1.0, 1.0]]) / 3**0.5,
 }
 """Unit vectors to the corners of a regular simplex."""
-NEAR = 0.5  # truncations from the surface within which gradients are asked for
-SOUND = (
-    0.5,
-    1.5,
-)  # lengths of a gradient between which its direction is trusted: not so at creases, and between two fields
+NEAR = 0.5  # truncations from the surface within which the loss applies
+# Outside this range of lengths a gradient is no normal: at creases, and where two fields meet.
+SOUND = (0.5, 1.5)
 
 
-def simplices(centres: Float[Tensor, "fields places dims"]) -> Float[Tensor, "fields corners dims"]:
-    """The corners of a small simplex about each place, one place after the other."""
+def simplices(centres: Float[Tensor, "fields centres dims"]) -> Float[Tensor, "fields corners dims"]:
+    """Corners of a small simplex around each point, concatenated."""
     return (centres[:, :, None] + RADIUS * CORNERS[centres.shape[-1]]).flatten(1, 2)
 
 
-def gradients(values: Float[Tensor, "fields corners"], dims: int) -> Float[Tensor, "fields places dims"]:
+def gradients(values: Float[Tensor, "fields corners"], dims: int) -> Float[Tensor, "fields centres dims"]:
     """Gradients from values at the corners of `simplices`."""
     return rearrange(values, "n (p c) -> n p c", c=dims + 1) @ CORNERS[dims] * (dims / (dims + 1) / RADIUS)
 
@@ -35,8 +34,8 @@ def gradients(values: Float[Tensor, "fields corners"], dims: int) -> Float[Tenso
 def gradient_loss(
     distances: Float[Tensor, "fields corners"], targets: Float[Tensor, "fields corners"], dims: int, truncation: float
 ) -> Float[Tensor, "fields"]:
-    """How far the gradients of decoded distances are from the normals: unit vectors along the gradients of the original
-    ones. So it asks for directions and, as an eikonal term does, for lengths of one."""
+    """Mean distance of the gradients of decoded distances to the normals, the normalised gradients of the targets. It
+    constrains directions and, as an eikonal term does, lengths."""
     own, true = gradients(distances, dims), gradients(targets, dims)
     length = true.norm(dim=-1, keepdim=True)
     height = rearrange(targets, "n (p c) -> n p c", c=dims + 1).mean(-1).abs()

@@ -1,11 +1,11 @@
-"""The base field of the VQ tokenizer: a plain MLP whose first layers are a basis of hats, one a node of a grid.
+"""The decoded field of the VQ tokenizer: a plain MLP whose first layers are hat functions, one per node of a grid.
 
-    fixed layers          hats of the nodes, seen from the box               `hat_basis`
-    hidden layer          sums of hats: one row of weights a node            decoded
+    fixed layers          hat functions in the frame of the box              `hat_basis`
+    hidden layer          weighted sums of them: one row of weights a node   decoded
     hidden layer, output                                                     learned, shared
 
-So the rows are a feature grid, read by an MLP, and yet all of it is one ordinary field of `spec`: nothing has to be
-approximated when a shape's rows are written into its weights. A row acts near its node only.
+So the rows are a feature grid with an MLP on top, and all of it is one ordinary field of `spec`: a shape's rows become
+weights exactly. A row has an effect near its node only.
 """
 
 import functools
@@ -25,19 +25,19 @@ from .hat_basis import BASES, HatBasis
 from .networks import Cells
 
 UPPER: dict[Basis, Activation] = {"spline": "gelu", "octahedral": "relu"}
-"""Activation of the layers above the hats: of smooth hats a smooth one makes smooth surfaces."""
+"""Activation of the layers after the basis: smooth for the smooth basis, so that surfaces are smooth."""
 
 
 class GridField(nn.Module):
     """The shared part of all decoded fields.
 
     Args:
-        cells: how the box is cut.
+        cells: the division of the box.
         per_cell: nodes along each axis of a cell.
         width: neurons of the last two hidden layers, hence numbers in a row.
         output: kind of field to decode to.
         truncation: distance at which signed distances saturate; scales the output of the other kinds.
-        basis: kind of hats.
+        basis: kind of hat functions.
     """
 
     def __init__(
@@ -45,30 +45,30 @@ class GridField(nn.Module):
     ) -> None:
         super().__init__()
         self.cells, self.per_cell, self.width, self.output, self.basis = cells, per_cell, width, output, basis
-        # What `spec` would refuse, before the layers are made: the hats, and about twice the kinks along all axes.
+        # `spec` has the same limit, but comes after the layers: hat functions, and about twice the kinks of all axes.
         counts = cells.across(per_cell)
         wanted = f"must make at most {MOST_NEURONS:,} basis functions in all"
         require(max(math.prod(counts), 4 * sum(counts)) <= MOST_NEURONS, "nodes", wanted, per_cell)
-        # tanh(distance / truncation) and 1 - 2 sigmoid(logit) are the same signal, positive outside.
+        # So that tanh(distance / truncation) = 1 - 2 sigmoid(logit), positive outside.
         self.gain = 1.0 if output == "sdf" else -2.0 / truncation
         self.sum_bias = nn.Parameter(torch.zeros(width))
         self.mix = nn.Linear(width, width)
         self.out = nn.Linear(width, 1)
         nn.init.normal_(self.mix.weight, std=(2 / width) ** 0.5)
         nn.init.normal_(self.out.weight, std=0.05 / width**0.5)
-        # Most of space is outside: half a truncation is where untrained fields had better start.
+        # Most of space is outside, so untrained fields start at half a truncation.
         nn.init.constant_(self.out.bias, truncation / 2)
 
     @functools.cached_property
-    @torch.inference_mode(mode=False)  # or what is kept could not be trained with later
-    def hats(self) -> HatBasis:
-        """The layers that are the same for all shapes."""
+    @torch.inference_mode(mode=False)  # cached inference tensors could not be used in training
+    def hat_basis(self) -> HatBasis:
+        """The fixed layers."""
         return BASES[self.basis](self.cells, self.per_cell)
 
     @functools.cached_property
     def spec(self) -> FieldSpec:
         """Architecture of the decoded fields."""
-        fixed = self.hats.layers
+        fixed = self.hat_basis.layers
         return FieldSpec(
             dims=len(self.cells.counts),
             frequencies=0,
@@ -81,15 +81,15 @@ class GridField(nn.Module):
     def forward(
         self, rows: Float[Tensor, "fields nodes width"], box: Box, points: Float[Tensor, "fields points dims"]
     ) -> Float[Tensor, "fields points"]:
-        """Signed distances at each field's own points of space: what `weights` evaluates to, but for the gain."""
+        """Signed distances at each field's own points in space: values of the field of `weights`, without the gain."""
         activate = ACTIVATIONS[UPPER[self.basis]]
-        sums = self.hats.interpolate(rows, box.within(points))
+        sums = self.hat_basis.interpolate(rows, box.to_box(points))
         values: Tensor = self.out(activate(self.mix(activate(sums + self.sum_bias))))
         return values[..., 0]
 
     def weights(self, rows: Float[Tensor, "fields nodes width"], box: Box) -> Float[Tensor, "fields weights"]:
-        """Flat weights of `spec`: the way into the box's frame is part of the first layer."""
-        (matrix, bias, _), *others = self.hats.layers
+        """Flat weights of `spec`; the map to the box's frame is folded into the first layer."""
+        (matrix, bias, _), *others = self.hat_basis.layers
         first = matrix / box.half[:, None]
         layers = [
             (first, bias - (first @ box.centre[..., None])[..., 0]),

@@ -63,7 +63,7 @@ class HatBasis:
         return torch.bmm(values.to(rows.dtype), rows)
 
 
-class OctahedralHats(HatBasis):
+class OctahedralBasis(HatBasis):
     """Octahedra around nodes in the middle of equal parts of the box."""
 
     def __init__(self, cells: Cells, per_cell: int) -> None:
@@ -85,7 +85,7 @@ class OctahedralHats(HatBasis):
         self.layers = (FixedLayer(matrix, bias, "relu"), FixedLayer(hats, hat_bias, "relu"))
 
 
-class SplineHats(HatBasis):
+class SplineBasis(HatBasis):
     """Products of quadratic B-splines; the outermost nodes stand on the sides of the box.
 
     Squares of ReLUs say exactly what is piecewise quadratic, and products: 2 p q = (p + q)^2 - p^2 - q^2. A layer of
@@ -220,4 +220,4 @@ def _multiply(functions: list[Tensor], passed: Tensor) -> tuple[FixedLayer, list
     return _layer(torch.cat(neurons), "relu2"), [products, *kept], passed
 
 
-BASES: dict[Basis, type[HatBasis]] = {"spline": SplineHats, "octahedral": OctahedralHats}
+BASES: dict[Basis, type[HatBasis]] = {"spline": SplineBasis, "octahedral": OctahedralBasis}

@@ -1,4 +1,4 @@
-"""Refinement: gradient steps on a field's latents, for those who would rather wait than lose detail."""
+"""Optimization of a field's latents by gradient descent: slower encoding, for better reconstructions."""
 
 import torch
 from jaxtyping import Float
@@ -12,8 +12,8 @@ from .config import VQConfig
 from .training import VQNetworks, reconstruction_loss
 from .warps import Warp
 
-POINTS = 4096  # of each field, fixed: it is a search for the best tokens, not a training that must generalise
-RATE = 0.05  # of Adam on latents; a step of an FSQ level is about 0.5
+POINTS = 4096  # of each field, the same in all steps: only this field's loss matters, nothing has to generalise
+RATE = 0.05  # of Adam on latents; an FSQ level is about 0.5 wide
 
 
 def refine(
@@ -25,21 +25,21 @@ def refine(
     warp: Warp | None,
     config: VQConfig,
 ) -> Float[Tensor, "fields cells latent"]:
-    """Latents whose decoded fields are nearer to the given ones; never further than where they started."""
+    """Latents whose decoded fields are nearer to the given ones, and never further away than the first latents'."""
     generator = torch.Generator().manual_seed(config.seed)
     points = (torch.rand(POINTS, spec.dims, generator=generator) * 2 - 1).expand(len(weights), -1, -1)
     targets = evaluate_in_chunks(spec, weights, points if warp is None else warp(points)).clone()
     best, least = latents.clone(), torch.full((len(latents),), torch.inf)
     with torch.enable_grad():
-        moved = latents.clone().requires_grad_(True)
-        optimizer = torch.optim.Adam([moved], lr=RATE)
+        free = latents.clone().requires_grad_(True)
+        optimizer = torch.optim.Adam([free], lr=RATE)
         for _ in range(config.refine + 1):
-            # Straight through: the quantised latents forwards, the free ones backwards, whatever the bottleneck.
-            quantised = moved + (networks.bottleneck(moved).latents - moved).detach()
+            # Straight-through estimator: quantised latents in the forward pass, continuous ones in the backward pass.
+            quantised = free + (networks.quantizer(free).latents - free).detach()
             distances = networks.field(networks.decoder(quantised, box.numbers), box, points)
             loss = reconstruction_loss(distances, targets, spec.output, config.truncation)
             better = loss.detach() < least
-            best[better], least[better] = moved.detach()[better], loss.detach()[better]
+            best[better], least[better] = free.detach()[better], loss.detach()[better]
             optimizer.zero_grad()
             loss.sum().backward()
             optimizer.step()

@@ -1,4 +1,4 @@
-"""What fields are worth in space, at probes in the boxes of their shapes: weights themselves are not looked at."""
+"""Values of fields at probe points in the boxes of their shapes; weights are not looked at."""
 
 from collections.abc import Callable
 
@@ -15,61 +15,60 @@ from .warps import Warp
 
 COARSE = {2: 32, 3: 14}  # probes along each axis that find the box
 
-Sight = Callable[[Tensor], Tensor]
-"""What N fields are worth, [N, n], at the same points [n, dims] or at each one's own [N, n, dims]."""
-GridSight = Callable[[tuple[int, ...], Box | None], Tensor]
-"""What N fields are worth, [N, n], at the centres of so many cells along each axis of their boxes, or of all space."""
+QueryFn = Callable[[Tensor], Tensor]
+"""Values [N, n] of N fields at the same points [n, dims], or at points of each field's own [N, n, dims]."""
+GridQueryFn = Callable[[tuple[int, ...], Box | None], Tensor]
+"""Values [N, n] of N fields at cell centres: counts of cells along each axis of their boxes, or of [-1, 1]^d."""
 
 
-def sight(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None = None) -> Sight:
-    """Fields, seen through warps if there are some."""
+def make_query(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None = None) -> QueryFn:
+    """The query function of fields, of warped ones if there is a warp."""
 
-    def see(points: Tensor) -> Tensor:
+    def query(points: Tensor) -> Tensor:
         return evaluate_in_chunks(spec, weights, points if warp is None else warp(points.expand(len(weights), -1, -1)))
 
-    return see
+    return query
 
 
-def on_grid(see: Sight) -> GridSight:
-    """A sight at the points of grids."""
+def on_grid(query: QueryFn) -> GridQueryFn:
+    """A query at the points of grids."""
 
-    def see_grid(counts: tuple[int, ...], box: Box | None) -> Tensor:
-        return see(centres(counts) if box is None else box.place(centres(counts)))
+    def query_grid(counts: tuple[int, ...], box: Box | None) -> Tensor:
+        return query(centres(counts) if box is None else box.to_space(centres(counts)))
 
-    return see_grid
+    return query_grid
 
 
-def grid_sight(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None = None) -> GridSight:
-    """`on_grid` of `sight`, faster where no warp bends the grids."""
+def make_grid_query(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None = None) -> GridQueryFn:
+    """`on_grid` of `make_query`; faster without a warp, as each axis is evaluated separately in the first layer."""
     if warp is not None:
-        return on_grid(sight(spec, weights, warp))
+        return on_grid(make_query(spec, weights, warp))
 
-    def see_grid(counts: tuple[int, ...], box: Box | None) -> Tensor:
+    def query_grid(counts: tuple[int, ...], box: Box | None) -> Tensor:
         lines = [centres((count,))[:, 0].expand(len(weights), -1) for count in counts]
         if box is not None:
             lines = [box.centre[:, i, None] + box.half[:, i, None] * line for i, line in enumerate(lines)]
         return evaluate_on_grid(spec, weights, lines)
 
-    return see_grid
+    return query_grid
 
 
-def find_box(spec: FieldSpec, see: GridSight) -> Box:
+def find_box(spec: FieldSpec, query: GridQueryFn) -> Box:
     """Boxes of the shapes of fields of a spec."""
     counts = (COARSE[spec.dims],) * spec.dims
     sign = 1 if spec.output == "sdf" else -1
-    return Box.enclosing(*extent(sign * see(counts, None), centres(counts), counts, distances=spec.output == "sdf"))
+    return Box.enclosing(*extent(sign * query(counts, None), centres(counts), counts, distances=spec.output == "sdf"))
 
 
 def probe(
-    spec: FieldSpec, see: GridSight, counts: tuple[int, ...], truncation: float
+    spec: FieldSpec, query: GridQueryFn, counts: tuple[int, ...], truncation: float
 ) -> tuple[Float[Tensor, "fields probes"], Box]:
-    """Signals of fields at so many probes along each axis of their boxes, and the boxes: all that a probe encoder sees
-    of them."""
-    box = find_box(spec, see)
-    return signal(spec.output, see(counts, box), truncation), box
+    """The input of a probe encoder: truncated values at `counts` probes along each axis of the boxes, and the boxes."""
+    box = find_box(spec, query)
+    return truncated_value(spec.output, query(counts, box), truncation), box
 
 
-def signal(output: Output, values: Tensor, truncation: float) -> Tensor:
-    """What a field says, in [-1, 1] and positive outside, whatever its kind: tanh(distance / truncation), or
+def truncated_value(output: Output, values: Tensor, truncation: float) -> Tensor:
+    """Field values of any kind, mapped to [-1, 1] and positive outside: tanh(distance / truncation), or
     1 - 2 sigmoid(logit)."""
     return torch.tanh(values / truncation) if output == "sdf" else -torch.tanh(values / 2)

@@ -1,7 +1,7 @@
-"""Bottlenecks: continuous latents to codebook indices and back, one interface over vector-quantize-pytorch.
+"""Quantizers: continuous latents to code indices and back, one interface over vector-quantize-pytorch.
 
-Every bottleneck maps latents [N, cells, slots * width] to indices [N, cells, slots] and to quantised latents of the
-shape of what went in. A slot is one token of a cell. The library is only loaded by what needs it: that takes a second.
+Every quantizer maps latents [N, cells, slots * width] to indices [N, cells, slots] and to quantised latents of the
+shape of its input. A slot is one token of a cell. The library takes a second to import, so it is imported when needed.
 """
 
 import functools
@@ -17,13 +17,15 @@ from nfgen.tokens.vocabulary import digits
 
 from .config import Kind
 
-VECTOR_WIDTH = 8  # learned codebooks live in few dimensions: high ones leave codes unused (Yu et al. 2022, ViT-VQGAN)
-EMA_DECAY = 0.95  # of codebook entries; a few dozen steps, so that they follow an encoder that still moves
-DEAD_BELOW = 2  # a code with a smaller running count of uses in a batch is put on a random latent instead
+VECTOR_WIDTH = (
+    8  # learned codebooks are low-dimensional: high dimensions leave codes unused (Yu et al. 2022, ViT-VQGAN)
+)
+EMA_DECAY = 0.95  # of codebook entries: an average over some 20 steps, short enough to follow the encoder
+DEAD_BELOW = 2  # a code with a smaller moving average of uses per batch is reset to a random latent
 
 
 class Quantised(NamedTuple):
-    """What a bottleneck makes of latents."""
+    """Output of a quantizer."""
 
     latents: Float[Tensor, "fields cells latent"]
     indices: Int[Tensor, "fields cells slots"]
@@ -31,8 +33,8 @@ class Quantised(NamedTuple):
     """Commitment or entropy term to add to the training loss; 0 for FSQ."""
 
 
-class Bottleneck(nn.Module):
-    """Base of the bottlenecks.
+class Quantizer(nn.Module):
+    """Base of the quantizers.
 
     Attributes:
         slots: tokens of a cell.
@@ -56,15 +58,15 @@ class Bottleneck(nn.Module):
         raise NotImplementedError
 
     def vectors(self) -> Float[Tensor, "codes width"]:
-        """What each code stands for."""
+        """The vector of each code."""
         cells = -(-self.codes // self.slots)
         ids = torch.arange(cells * self.slots) % self.codes
         return self.lookup(ids.view(1, cells, self.slots)).reshape(cells * self.slots, -1)[: self.codes]
 
 
-class FiniteScalar(Bottleneck):
-    """Finite scalar quantisation: every number is rounded to one of a few levels (Mentzer et al. 2023,
-    https://arxiv.org/abs/2309.15505). It has no codebook, so there is none to collapse."""
+class FSQ(Quantizer):
+    """Finite scalar quantisation: each number is rounded to one of a few levels (Mentzer et al. 2023,
+    https://arxiv.org/abs/2309.15505). Without a codebook, no codebook can collapse."""
 
     def __init__(self, slots: int, levels: tuple[int, ...]) -> None:
         super().__init__()
@@ -72,14 +74,14 @@ class FiniteScalar(Bottleneck):
         self.width, self.codes = slots * len(levels), math.prod(levels)
 
     @functools.cached_property
-    def quantizer(self) -> nn.Module:
-        """Has no weights. Only what encodes waits for its library, which takes a second to load."""
-        from vector_quantize_pytorch import FSQ
+    def wrapped(self) -> nn.Module:
+        """The library's quantizer, without weights. It is made by the first encoding, as decoding does not need it."""
+        import vector_quantize_pytorch
 
-        return FSQ(levels=list(self.levels))
+        return vector_quantize_pytorch.FSQ(levels=list(self.levels))
 
     def forward(self, latents: Tensor) -> Quantised:
-        quantised, indices = self.quantizer(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
+        quantised, indices = self.wrapped(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
         return _regroup(quantised, indices, latents.new_zeros(()), self.slots)
 
     def lookup(self, indices: Tensor) -> Tensor:
@@ -87,37 +89,37 @@ class FiniteScalar(Bottleneck):
         return rearrange((digits(indices, self.levels) - middle) / middle, "n c s w -> n c (s w)")
 
 
-class LearnedCodebook(Bottleneck):
-    """VQ with one codebook for all slots: k-means start, EMA updates, dead codes revived (van den Oord et al. 2017,
-    appendix A.1; Zeghidour et al. 2021 for the revival)."""
+class VQ(Quantizer):
+    """Vector quantisation with one codebook for all slots: k-means initialisation, EMA updates, dead codes reset (van
+    den Oord et al. 2017, appendix A.1; Zeghidour et al. 2021 for the reset)."""
 
     def __init__(self, slots: int, codes: int) -> None:
         super().__init__()
         from vector_quantize_pytorch import VectorQuantize
 
-        self.quantizer = VectorQuantize(
+        self.wrapped = VectorQuantize(
             dim=VECTOR_WIDTH, codebook_size=codes, decay=EMA_DECAY, kmeans_init=True, threshold_ema_dead_code=DEAD_BELOW
         )
         self.slots, self.width, self.codes = slots, slots * VECTOR_WIDTH, codes
 
     def forward(self, latents: Tensor) -> Quantised:
-        quantised, indices, loss = self.quantizer(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
+        quantised, indices, loss = self.wrapped(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
         return _regroup(quantised, indices, loss.sum(), self.slots)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        codes = self.quantizer.get_codes_from_indices(rearrange(indices, "n c s -> n (c s)"))
+        codes = self.wrapped.get_codes_from_indices(rearrange(indices, "n c s -> n (c s)"))
         return _by_cell(codes, self.slots)
 
 
-class Residual(Bottleneck):
-    """Residual VQ: each slot quantises, by a codebook of its own, what the slots before it left (Lee et al. 2022,
-    https://arxiv.org/abs/2203.01941)."""
+class RVQ(Quantizer):
+    """Residual vector quantisation: each slot quantises the residual of the slots before it, with a codebook of its own
+    (Lee et al. 2022, https://arxiv.org/abs/2203.01941)."""
 
     def __init__(self, slots: int, codes: int) -> None:
         super().__init__()
         from vector_quantize_pytorch import ResidualVQ
 
-        self.quantizer = ResidualVQ(
+        self.wrapped = ResidualVQ(
             dim=VECTOR_WIDTH,
             num_quantizers=slots,
             codebook_size=codes,
@@ -131,34 +133,34 @@ class Residual(Bottleneck):
         self.offsets: Tensor
 
     def forward(self, latents: Tensor) -> Quantised:
-        quantised, indices, loss = self.quantizer(latents)
+        quantised, indices, loss = self.wrapped(latents)
         return Quantised(quantised, indices + self.offsets, loss.sum())
 
     def lookup(self, indices: Tensor) -> Tensor:
-        codes: Tensor = self.quantizer.get_output_from_indices(indices - self.offsets)
+        codes: Tensor = self.wrapped.get_output_from_indices(indices - self.offsets)
         return codes
 
     def vectors(self) -> Tensor:
-        books: Tensor = self.quantizer.codebooks
+        books: Tensor = self.wrapped.codebooks
         return books.flatten(0, 1)
 
 
-class LookupFree(Bottleneck):
+class LFQ(Quantizer):
     """Lookup-free quantisation: a code is the signs of its numbers (Yu et al. 2023, https://arxiv.org/abs/2310.05737)."""
 
     def __init__(self, slots: int, codes: int) -> None:
         super().__init__()
-        from vector_quantize_pytorch import LFQ
+        import vector_quantize_pytorch
 
-        self.quantizer = LFQ(codebook_size=codes, dim=(codes - 1).bit_length())
+        self.wrapped = vector_quantize_pytorch.LFQ(codebook_size=codes, dim=(codes - 1).bit_length())
         self.slots, self.width, self.codes = slots, slots * (codes - 1).bit_length(), codes
 
     def forward(self, latents: Tensor) -> Quantised:
-        result = self.quantizer(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
+        result = self.wrapped(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
         return _regroup(result.quantized, result.indices, result.entropy_aux_loss, self.slots)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        codes = self.quantizer.indices_to_codes(rearrange(indices, "n c s -> n (c s)"))
+        codes = self.wrapped.indices_to_codes(rearrange(indices, "n c s -> n (c s)"))
         return _by_cell(codes, self.slots)
 
 
@@ -170,11 +172,11 @@ def _by_cell(latents: Tensor, slots: int) -> Tensor:
     return rearrange(latents, "n (c s) w -> n c (s w)", s=slots)
 
 
-def create_bottleneck(kind: Kind, slots: int, levels: tuple[int, ...], codebook: int) -> Bottleneck:
-    """A bottleneck of a kind with `slots` tokens a cell; `levels` is for FSQ, `codebook` (entries) for the others."""
+def create_quantizer(kind: Kind, slots: int, levels: tuple[int, ...], codebook: int) -> Quantizer:
+    """A quantizer of a kind with `slots` tokens a cell; `levels` is for FSQ, `codebook` (entries) for the others."""
     if kind == "fsq":
-        return FiniteScalar(slots, levels)
-    return {"vq": LearnedCodebook, "residual": Residual, "lfq": LookupFree}[kind](slots, codebook)
+        return FSQ(slots, levels)
+    return {"vq": VQ, "rvq": RVQ, "lfq": LFQ}[kind](slots, codebook)
 
 
 def usage(indices: Int[Tensor, "..."], codes: int) -> tuple[float, float]:

@@ -1,16 +1,16 @@
 """The VQ tokenizer: a VQ-VAE over fields, trained in function space.
 
-    field ──find its box, evaluate at probes──▶ encoder ──▶ bottleneck ──▶ tokens ──▶ decoder ──▶ rows ──▶ plain MLP
+    field ──find its box, evaluate at probes──▶ encoder ──▶ quantizer ──▶ tokens ──▶ decoder ──▶ rows ──▶ plain MLP
 
-The encoder sees what a field is worth and never its weights: neurons in another order, or another architecture with the
-same values, give the same tokens. What is decoded is an ordinary field of `decoded_spec`, see `grid_field`.
+The encoder depends on the values of a field and not on its weights: permuted neurons, or another architecture with the
+same values, give the same tokens. The decoded field is an ordinary field of `decoded_spec`, see `grid_field`.
 
-The first tokens say the box, an axis each (`box.py`). Then come the cells of the box in raster order, layer by layer
-from the ground up, and the slots of a cell side by side.
+The first tokens are the bounding box, one an axis (`bounding_box.py`). Then come the cells of the box in raster order,
+layer by layer from the ground up, and the slots of a cell side by side.
 
-Fields are encoded and decoded one at a time: in a batch, matrix products round otherwise, by its size, and a sample
+Fields are encoded and decoded one at a time: rounding of matrix products depends on the batch size, and so a sample
 would depend on how many are made with it. One field keeps the processor as busy as sixteen do, and needs less memory;
-each of torch's threads encodes fields of its own.
+each of torch's threads encodes its own fields.
 """
 
 import itertools
@@ -40,24 +40,25 @@ from .dataset import WarpedFields
 from .grid_field import GridField
 from .latent_optimization import refine
 from .networks import Cells, Decoder, Encoder, ProbeEncoder
-from .probes import find_box, grid_sight, probe
-from .quantizers import create_bottleneck, usage
+from .probes import find_box, make_grid_query, probe
+from .quantizers import create_quantizer, usage
+from .stored_names import with_current_names
 from .training import VQNetworks, train
 from .warps import Warp
 
-PROBES = {2: 1600, 3: 7000}  # about; a cell has a whole number along each axis
-MEASURED = 64  # fields whose boxes say which cells are nearly cubes
-FEW = 64  # cells along all axes but the last, at most
-FIELDS_A_TASK = 8  # encoded by a thread before it asks for more
+PROBES = {2: 1600, 3: 7000}  # approximately, as each cell has the same whole number along each axis
+MEASURED = 64  # fields whose mean box decides the shape of cells
+FEW = 64  # most cells along all axes but the last
+FIELDS_A_TASK = 8  # of a thread
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
 
 
 class VQTokenizer(Tokenizer):
-    """Fields to a few tokens and back, judged by what the fields are worth in space.
+    """Fields to a few tokens and back, trained on the values of fields in space.
 
     Attributes:
         codebook_usage: share of the codes that the training fields use.
-        perplexity: of those codes.
+        perplexity: e to the entropy of the training tokens.
     """
 
     name = "vq"
@@ -68,7 +69,7 @@ class VQTokenizer(Tokenizer):
     perplexity: float
 
     def _fit(self, fields: FieldSet) -> None:
-        # The layers draw their first weights from torch's own generator: keep the caller's as it was.
+        # Layers are initialised from torch's global generator; the caller's state is restored.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
             given, dims = self.config.cells, self.spec.dims
@@ -84,26 +85,26 @@ class VQTokenizer(Tokenizer):
         self.codebook_usage, self.perplexity = (min(column) for column in zip(*figures, strict=True))
         if self.codebook_usage < COLLAPSED:
             warnings.warn(
-                f"the codebook has collapsed: the fields use {self.codebook_usage:.1%} of what they could; "
-                "use bottleneck fsq, a smaller codebook, or more steps",
+                f"the codebook has collapsed: the fields use {self.codebook_usage:.1%} of its codes; "
+                "use quantizer fsq, a smaller codebook, or more steps",
                 CollapsedCodebookWarning,
                 stacklevel=3,
             )
 
     def _slot_usage(self, tokens: Tensor, slot: int) -> tuple[float, float]:
-        bottleneck = self._networks.bottleneck
-        low, high = bottleneck.ranges[slot] if bottleneck.ranges else (0, bottleneck.codes)
+        quantizer = self._networks.quantizer
+        low, high = quantizer.ranges[slot] if quantizer.ranges else (0, quantizer.codes)
         share, perplexity = usage(tokens - low, high - low)
-        # A handful of fields cannot use all codes: then all of their tokens could at best be different ones.
+        # Few fields have fewer tokens than there are codes: the share is then that of their tokens.
         return min(1.0, share * max(1.0, (high - low) / tokens.numel())), perplexity
 
     def _cell_counts(self, fields: FieldSet) -> tuple[int, ...]:
-        """As many cells as there are tokens for, nearly cubes in the boxes of these fields."""
+        """As many cells as `max_tokens` allows, nearly cubes in the boxes of these fields."""
         config, dims = self.config, self.spec.dims
-        most = (config.codes - dims) // config.slots
+        most = (config.max_tokens - dims) // config.slots
         wanted = f"must leave a token for a cell beside {dims} for the box"
-        require(most > 0, "codes", wanted, config.codes)
-        sides = find_box(self.spec, grid_sight(self.spec, fields.weights[:MEASURED])).half.mean(0).log()
+        require(most > 0, "max_tokens", wanted, config.max_tokens)
+        sides = find_box(self.spec, make_grid_query(self.spec, fields.weights[:MEASURED])).half.mean(0).log()
         if config.mirrors(dims):
             sides[0] -= math.log(2)
 
@@ -120,34 +121,36 @@ class VQTokenizer(Tokenizer):
         cells = Cells(self._counts, config.mirrors(dims))
         number = cells.number * cells.sides
         probes = config.probes or max(1, round((PROBES[dims] / number) ** (1 / dims)))
-        # Built for real where the rest is only claimed (`check_claims`): it computes with values while it is built.
+        # Always on a real device, also within `check_claims`: its constructor computes with values.
         with torch.device("cpu"):
-            bottleneck = create_bottleneck(config.bottleneck, config.slots, config.levels, config.codebook)
-        sizes = (cells, bottleneck.width, config.channels)
+            quantizer = create_quantizer(config.quantizer, config.slots, config.levels, config.codebook)
+        sizes = (cells, quantizer.width, config.channels)
         return VQNetworks(
-            self._encoder(cells, bottleneck.width, probes),
-            bottleneck,
+            self._encoder(cells, quantizer.width, probes),
+            quantizer,
             Decoder(*sizes, config.decoder_blocks, config.nodes**dims, config.width),
             GridField(cells, config.nodes, config.width, self.spec.output, config.truncation, config.basis),
         )
 
-    # Another encoder replaces the next four; all else is the same for it.
+    # A tokenizer with another encoder overrides the next four methods only.
 
     def _encoder(self, cells: Cells, latent: int, probes: int) -> Encoder:
         return ProbeEncoder(cells, latent, self.config.channels, self.config.encoder_blocks, probes)
 
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
-        """What to train on."""
+        """The training data."""
         return WarpedFields(fields, encoder.probe_counts, self.config, generator)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
-        """Through what `encode_augmented` sees fields."""
+        """Random warps for `encode_augmented`."""
         strength, dims = self.config.view_augment, self.spec.dims
         return Warp.random(count, dims, generator, strength=strength, mirror=self.config.mirrors(dims))
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
-        """What the encoder reads of fields, and their boxes."""
-        return probe(spec, grid_sight(spec, weights, warp), self.networks.encoder.probe_counts, self.config.truncation)
+        """The encoder's input of fields, and their boxes."""
+        return probe(
+            spec, make_grid_query(spec, weights, warp), self.networks.encoder.probe_counts, self.config.truncation
+        )
 
     @property
     def networks(self) -> VQNetworks:
@@ -166,14 +169,14 @@ class VQTokenizer(Tokenizer):
 
     @property
     def vocabulary(self) -> Vocabulary:
-        bottleneck = self.networks.bottleneck
-        cells, codes = self.networks.encoder.cells.number, bottleneck.codes
+        quantizer = self.networks.quantizer
+        cells, codes = self.networks.encoder.cells.number, quantizer.codes
         return Vocabulary(
             length=self.spec.dims + cells * self.config.slots,
             codes=codes + INTERVALS,
             ranges=((codes, codes + INTERVALS),) * self.spec.dims
-            + (bottleneck.ranges or ((0, codes),) * self.config.slots) * cells,
-            levels=bottleneck.levels,
+            + (quantizer.ranges or ((0, codes),) * self.config.slots) * cells,
+            levels=quantizer.levels,
             classes=self.classes,
         )
 
@@ -190,7 +193,7 @@ class VQTokenizer(Tokenizer):
     def encode_augmented(
         self, weights: Float[Tensor, "fields weights"], generator: torch.Generator, spec: FieldSpec | None = None
     ) -> Int[Tensor, "fields tokens"]:
-        """Tokens of randomly warped fields, other ones at each call: fresh sequences to train a model on.
+        """Tokens of randomly warped fields, to train a model on; each call draws new warps.
 
         Raises:
             ConfigError: as `encode`.
@@ -211,20 +214,20 @@ class VQTokenizer(Tokenizer):
     def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
         spec = spec or self.spec
         self._check_function(weights, spec)
-        bottleneck = self.networks.bottleneck
+        quantizer = self.networks.quantizer
         tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64)
 
         @torch.no_grad()  # a setting of each thread
         def encode(some: slice) -> int:
             for i in range(some.start, some.stop):
                 one = slice(i, i + 1)
-                here = weights[one].clone()  # aligned like any other: products may round by where memory begins
-                read, box = self._observe(spec, here, warp and warp[one])
-                latents = self.networks.encoder(read, box.numbers)
+                here = weights[one].clone()  # always aligned: rounding of products may depend on the alignment
+                inputs, box = self._observe(spec, here, warp and warp[one])
+                latents = self.networks.encoder(inputs, box.numbers)
                 if self.config.refine:
                     latents = refine(self.networks, latents, spec, here, box, warp and warp[one], self.config)
-                codes = bottleneck(latents).indices.flatten(1)
-                tokens[one] = torch.cat([bottleneck.codes + box.tokens, codes], dim=1)
+                codes = quantizer(latents).indices.flatten(1)
+                tokens[one] = torch.cat([quantizer.codes + box.tokens, codes], dim=1)
             return some.stop - some.start
 
         with progress(len(weights), "encode", "fields") as bar:
@@ -255,18 +258,18 @@ class VQTokenizer(Tokenizer):
         """
         networks = self.networks
         self._check_tokens(tokens)
-        dims, bottleneck = self.spec.dims, networks.bottleneck
-        boxes = Box.from_tokens(tokens[:, :dims] - bottleneck.codes)
+        dims, quantizer = self.spec.dims, networks.quantizer
+        boxes = Box.from_tokens(tokens[:, :dims] - quantizer.codes)
         cells = rearrange(tokens[:, dims:], "n (c s) -> n c s", s=self.config.slots)
         weights = torch.empty(len(tokens), self.decoded_spec.size)
         for one in batches(len(tokens), 1):
-            decoded = networks.decoder(bottleneck.lookup(cells[one]), boxes[one].numbers)
+            decoded = networks.decoder(quantizer.lookup(cells[one]), boxes[one].numbers)
             weights[one] = networks.field.weights(decoded, boxes[one])
         return weights
 
     def code_vectors(self) -> Float[Tensor, "codes width"]:
         """The latents of the codes."""
-        return self.networks.bottleneck.vectors()
+        return self.networks.quantizer.vectors()
 
     def tensors(self) -> dict[str, Tensor]:
         figures = {"codebook_usage": self.codebook_usage, "perplexity": self.perplexity}
@@ -280,6 +283,7 @@ class VQTokenizer(Tokenizer):
         return {"basis": "octahedral", **settings}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
+        tensors = with_current_names(tensors)
         self._counts = tuple(tensors["cells"].tolist())
         state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}
         check_claims(self._build, state)

@@ -14,48 +14,48 @@ from nfgen.runtime.precision import bfloat16_pays
 from nfgen.runtime.progress import progress
 from nfgen.runtime.signals import uninterrupted
 
-from .checkpoint import CheckPoint
+from .checkpoint import Checkpoint
 from .config import VQConfig
 from .dataset import Batch, WarpedFields
 from .gradients import gradient_loss
 from .grid_field import GridField
 from .networks import Decoder, Encoder
-from .probes import signal
-from .quantizers import Bottleneck
+from .probes import truncated_value
+from .quantizers import Quantizer
 
 WARMUP = 0.03  # share of the steps
-CLOCK_STARTS = 0.05  # share of the time limit before which it does not count, so that a short run is the same each time
+CLOCK_STARTS = 0.05  # share of the time limit before which it has no effect, so that short runs are deterministic
 FINAL_RATE = 0.02  # of the learning rate
 SIGN_WEIGHT = 1.0
-# Where it is not sure, a shape overlaps most with the true one if whatever is inside with a probability of at least
-# IoU / (1 + IoU) counts as inside: that is half of F = 2 IoU / (1 + IoU) (Lipton et al. 2014, arXiv 1402.1892). If the
-# inside counts w-fold, a cross-entropy decides at 1 / (1 + w); so w is about 1 / IoU, or thin parts are lost.
+# Under uncertainty, IoU is largest if points with a probability of at least IoU / (1 + IoU) count as inside: half of
+# F = 2 IoU / (1 + IoU) (Lipton et al. 2014, arXiv 1402.1892). A cross-entropy with weight w on the inside has its
+# threshold at 1 / (1 + w). So w is about 1 / IoU; with w = 1 thin parts are lost.
 INSIDE_WEIGHT = 1.4
-SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: how sharply predicted and true distances decide the side
+SIGN_WIDTH, TARGET_WIDTH = 0.2, 0.1  # of the truncation: widths of the sigmoids of predicted and true distances
 
 
 class VQNetworks(nn.Module):
-    """Everything of the tokenizer that is learned."""
+    """All learned parts of the tokenizer."""
 
-    def __init__(self, encoder: Encoder, bottleneck: Bottleneck, decoder: Decoder, field: GridField) -> None:
+    def __init__(self, encoder: Encoder, quantizer: Quantizer, decoder: Decoder, field: GridField) -> None:
         super().__init__()
-        self.encoder, self.bottleneck, self.decoder, self.field = encoder, bottleneck, decoder, field
+        self.encoder, self.quantizer, self.decoder, self.field = encoder, quantizer, decoder, field
 
 
 def train(
     networks: VQNetworks, pool: WarpedFields, config: VQConfig, name: str = "vq", scratch: Path | None = None
 ) -> None:
-    """Train the networks of the tokenizer of that name on a pool of fields not yet filled, in place; go on from the
-    check point in the folder `scratch`, if there is one.
+    """Train the networks in place on a pool of fields that is not yet filled; resume from the checkpoint in the folder
+    `scratch`, if there is one.
 
     Raises:
-        NfgenError: if the loss is no longer finite; the last check point is kept.
-        KeyboardInterrupt: on Ctrl-C, after a check point.
+        NfgenError: if the loss is no longer finite; the last checkpoint stays.
+        KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
     optimizers = make_optimizers(networks, config.learning_rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
-    kept = CheckPoint(scratch, networks, optimizers, pool.tensors(), pool.generator, name)
-    resumed = kept.restore()
+    checkpoint = Checkpoint(scratch, networks, optimizers, pool.tensors(), pool.generator, name)
+    resumed = checkpoint.restore()
     if resumed is None:
         pool.fill()
     first, spent = resumed or (0, 0.0)
@@ -63,7 +63,7 @@ def train(
     started = time.monotonic() - spent
     networks.train()
     shown = 0.0
-    # In percent, since either steps or time may end it.
+    # In percent, as either the steps or the time limit ends it.
     with progress(100, f"train {name}", "%") as bar:
         try:
             for step in range(first, config.steps):
@@ -75,18 +75,18 @@ def train(
                     for group, rate in zip(optimizer.param_groups, rates, strict=True):
                         group["lr"] = rate * annealed(done)
                 if step % config.save_every == 0 and step > first:
-                    kept.save(step, time.monotonic() - started)
+                    checkpoint.save(step, time.monotonic() - started)
                 with uninterrupted():
                     loss = _step(networks, pool, optimizers, config, done)
                     if loss is None:
-                        raise kept.diverged(step)
+                        raise checkpoint.diverged(step)
                     reached = step + 1
                 shown = loss if step == 0 else 0.98 * shown + 0.02 * loss
                 bar.update(int(100 * done) - bar.done, loss=shown, step=step)
         except KeyboardInterrupt:
-            kept.save(reached, time.monotonic() - started)
+            checkpoint.save(reached, time.monotonic() - started)
             raise
-        kept.save(reached, time.monotonic() - started)
+        checkpoint.save(reached, time.monotonic() - started)
         bar.update(100 - bar.done, loss=shown)
     networks.eval()
 
@@ -98,7 +98,7 @@ def _step(
     config: VQConfig,
     done: float,
 ) -> float | None:
-    """One step of the optimizers, and its loss; None, and nothing done to the weights, if that is not finite."""
+    """One step of the optimizers, and its loss; None, and unchanged weights, if that is not finite."""
     pool.refresh(done)
     loss = function_loss(networks, pool.draw(), config)
     for optimizer in optimizers:
@@ -113,14 +113,14 @@ def _step(
 
 
 def function_loss(networks: VQNetworks, batch: Batch, config: VQConfig) -> Float[Tensor, ""]:
-    """L1 of the signal, cross-entropy of inside and outside, error of the gradients near the surface, and the
-    bottleneck's own term."""
+    """L1 of truncated values, cross-entropy of inside and outside, error of gradients near the surface, and the
+    quantizer's loss."""
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
-        latents = networks.encoder(batch.read, batch.box.numbers)
-    quantised = networks.bottleneck(latents.float())
+        latents = networks.encoder(batch.inputs, batch.box.numbers)
+    quantised = networks.quantizer(latents.float())
     with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
         rows = networks.decoder(quantised.latents, batch.box.numbers)
-    # In full precision: gradients are small differences of distances.
+    # In float32: gradients are small differences of distances.
     distances = networks.field(rows.float(), batch.box, batch.points)
     loss = reconstruction_loss(distances, batch.targets, networks.field.output, config.truncation)
     if batch.corners:
@@ -136,8 +136,8 @@ def reconstruction_loss(
     output: Output,
     truncation: float,
 ) -> Float[Tensor, "fields"]:
-    """Of decoded distances [N, n] (before the gain) against the outputs [N, n] of the original fields."""
-    error = (torch.tanh(distances / truncation) - signal(output, targets, truncation)).abs().mean(1)
+    """Loss of decoded distances [N, n] (without the gain) against the values [N, n] of the original fields."""
+    error = (torch.tanh(distances / truncation) - truncated_value(output, targets, truncation)).abs().mean(1)
     if output == "sdf":
         logits, truth = -distances / (SIGN_WIDTH * truncation), torch.sigmoid(-targets / (TARGET_WIDTH * truncation))
     else:
@@ -149,8 +149,8 @@ def reconstruction_loss(
 
 def make_optimizers(networks: VQNetworks, rate: float) -> list[torch.optim.Optimizer]:
     """Muon for the matrices of encoder and decoder, AdamW for the rest (Jordan et al. 2024,
-    https://kellerjordan.github.io/posts/muon): the same error in about half the steps."""
-    trunk = [networks.encoder.read, networks.encoder.blocks, networks.decoder.blocks, networks.decoder.write]
+    https://kellerjordan.github.io/posts/muon): about half the steps of AdamW for the same error."""
+    trunk = [networks.encoder.in_proj, networks.encoder.blocks, networks.decoder.blocks, networks.decoder.out_proj]
     matrices = [p for module in trunk for p in module.parameters() if p.ndim == 2]
     taken = {id(p) for p in matrices}
     rest = [p for p in networks.parameters() if id(p) not in taken and p.requires_grad]
@@ -161,5 +161,5 @@ def make_optimizers(networks: VQNetworks, rate: float) -> list[torch.optim.Optim
 
 
 def annealed(done: float) -> float:
-    """Learning rate, relative to its peak, when a share of the training is done: linear warm-up, then a cosine."""
+    """Learning rate, relative to its peak, at a finished share of the training: linear warm-up, then a cosine."""
     return min(1.0, done / WARMUP + 0.01) * cosine_decay(done, FINAL_RATE)

@@ -1,6 +1,7 @@
-"""Smooth warps of space: a field seen through one is a new field, without a new fit.
+"""Smooth warps of space, which augment fields without a new fit.
 
-A field of an augmented shape is `field(warp(points))`. Warps therefore map the augmented frame back to the field's own.
+The field of an augmented shape is `field(warp(points))`. So warps map points of the augmented shape to points of the
+original one.
 """
 
 from dataclasses import dataclass
@@ -10,14 +11,14 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-# Largest changes at strength 1. They were chosen so that a warped chair still looks like a chair.
+# Largest changes at strength 1, chosen so that warped chairs still look like chairs.
 LOG_SCALE = 0.15  # of each axis
 SHIFT = 0.06
 ROTATION = 0.08  # about the up axis, radians
 TAPER = 0.12  # growth of the cross-section along the up axis
 LEAN = 0.06  # shift of the second axis along the up axis
 STRETCH = 0.12  # monotone remapping of each axis: moves a seat up or a back forward
-STRETCH_FREQUENCY = (2.2, 5.5)  # radians a unit; STRETCH times the larger stays below 1, so that nothing folds over
+STRETCH_FREQUENCY = (2.2, 5.5)  # radians a unit; STRETCH times the larger is below 1, so that the map stays monotone
 ELASTIC = 0.025
 ELASTIC_FREQUENCY = 3.5
 
@@ -40,7 +41,7 @@ class Warp:
 
     @classmethod
     def random(cls, count: int, dims: int, generator: torch.Generator, *, strength: float, mirror: bool) -> Self:
-        """Draw warps; strength 0 gives the identity, mirrored at random if asked."""
+        """Random warps; strength 0 gives the identity, randomly mirrored if `mirror`."""
 
         def uniform(*shape: int) -> Tensor:
             return torch.rand(count, *shape, generator=generator) * 2 - 1
@@ -70,7 +71,7 @@ class Warp:
             value[rows] = getattr(other, key)
 
     def __call__(self, points: Float[Tensor, "fields points dims"]) -> Float[Tensor, "fields points dims"]:
-        """Points of the augmented frame in the field's own frame."""
+        """Points of augmented shapes to points of the original ones."""
         mirrored = torch.cat([points[..., :1] * self.sign[:, None], points[..., 1:]], dim=-1)
         stretched = mirrored + self.stretch * torch.sin(self.frequency * mirrored + self.phase)
         *across, up = stretched.unbind(-1)
@@ -80,6 +81,6 @@ class Warp:
             x, y = across
             cosine, sine = torch.cos(self.angle), torch.sin(self.angle)
             across = [cosine * x - sine * y, sine * x + cosine * y]
-        turned = torch.stack([*across, up], dim=-1)
-        waves = torch.sin(ELASTIC_FREQUENCY * turned[..., None, :] + self.elastic_phase[:, None])
-        return (turned + torch.einsum("npij,nij->npi", waves, self.elastic)) * self.scale + self.shift
+        rotated = torch.stack([*across, up], dim=-1)
+        waves = torch.sin(ELASTIC_FREQUENCY * rotated[..., None, :] + self.elastic_phase[:, None])
+        return (rotated + torch.einsum("npij,nij->npi", waves, self.elastic)) * self.scale + self.shift
