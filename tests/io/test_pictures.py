@@ -91,6 +91,9 @@ def test_what_the_user_says_is_the_foreground(tmp_path: Path) -> None:
     spotted = np.dstack([MASK, MASK, MASK, np.full_like(MASK, 255)])
     spotted[0, 0, 3] = 0  # a transparent spot does not make a mask of what was meant as a picture
     Image.fromarray(spotted).save(tmp_path / "b.png")
+    spotted[:3, :3, 3], spotted[0, 0, 3] = 200, 255  # nothing of it is more transparent than not: no mask at all
+    Image.fromarray(spotted).save(tmp_path / "c.png")
+    assert (inside(tmp_path / "c.png") == EXPECTED).all()
     assert (inside(tmp_path / "b.png", foreground="bright") == EXPECTED).all()
 
 

@@ -153,7 +153,10 @@ def required(name: str) -> Callable[[Gltf], None]:
         (required(MESHOPT), f"requires the extension {MESHOPT}"),
         (required("KHR_meshopt_compression"), "requires the extension KHR_meshopt_compression"),
         (required("ACME_shape"), "requires the extension ACME_shape"),
-        (compressed, f"a part (needs the extension {DRACO}, which the Python package|cannot be unpacked by Draco)"),
+        (
+            compressed,
+            f"a part (needs the extension {DRACO}, which the Python package|that {DRACO} packed cannot be unpacked)",
+        ),
         (meshopt, f"a part needs the extension {MESHOPT}"),
         (lambda file: file.tree["asset"].update(version="1.0"), r"is glTF 1\.0"),
         (lambda file: file.tree["asset"].update(version="3.0"), r"is glTF 3\.0"),

@@ -37,7 +37,7 @@ def unpacked(data: bytes, attributes: dict[str, int]) -> Unpacked:
     try:
         mesh = DracoPy.decode(data)
     except Exception as error:
-        raise ShapeError("a part cannot be unpacked by Draco", "export the file again") from error
+        raise ShapeError(f"a part that {DRACO} packed cannot be unpacked", "export the file again") from error
     by_number = {one["unique_id"]: np.asarray(one["data"]) for one in mesh.attributes}
     missing = [name for name, number in attributes.items() if number not in by_number]
     if missing or not isinstance(mesh, DracoPy.DracoMesh):
