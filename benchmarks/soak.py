@@ -2,9 +2,9 @@
 
     python benchmarks/soak.py --kills 50
 
-Each run is the command itself, in a process of its own. After every SIGKILL the output must be absent or whole; at the
-end it must equal, byte for byte, that of an uninterrupted run, but for measured times and the command line;
-and nothing else may lie beside it.
+Each run is the command itself, in a process of its own. After every SIGKILL, SIGTERM, SIGHUP and SIGINT (by
+turns) the output must be absent or whole; at the end it must equal, byte for byte, that of an uninterrupted run, but
+for measured times and the command line; and nothing else may lie beside it.
 """
 
 import os
@@ -20,6 +20,7 @@ import signal
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,13 @@ PREPARE = (
 )
 EARLY = 0.2
 """Share of the kills that come before the output is begun."""
+SIGNALS = {
+    signal.SIGKILL: {-signal.SIGKILL},  # out of memory, or power
+    signal.SIGTERM: {-signal.SIGTERM},  # a scheduler, or a shutdown
+    signal.SIGHUP: {-signal.SIGHUP},  # a terminal is closed
+    signal.SIGINT: {-signal.SIGINT, 130},  # Ctrl-C: 130 where the command has begun, and keeps a checkpoint
+}
+"""What ends a process, and the statuses that it may end with. All but SIGKILL may find its work done: status 0."""
 PLACES = {"fit": "fields", "tokenize": "tokens", "train": "run", "generate": "out"}
 
 
@@ -62,7 +70,9 @@ def start(words: list[str], log: Path) -> int:
     command = [sys.executable, "-c", "from nfgen.cli.main import main; main()", *words]
     with log.open("ab") as said:
         to_log = [(os.POSIX_SPAWN_DUP2, said.fileno(), number) for number in (1, 2)]
-        return os.posix_spawn(sys.executable, command, os.environ, file_actions=to_log, setpgroup=0)
+        # Signals as at a terminal, though this script may run in the background or under nohup, which ignore some.
+        usual = [one for one in SIGNALS if one != signal.SIGKILL]
+        return os.posix_spawn(sys.executable, command, os.environ, file_actions=to_log, setpgroup=0, setsigdef=usual)
 
 
 def finish(child: int) -> int:
@@ -86,12 +96,12 @@ def used(child: int) -> float:
         return 0.0  # it has just ended
 
 
-def kill_at(child: int, seconds: float) -> bool:
-    """Kill a process group when it has used so many processor seconds; False if it had ended before."""
+def kill_at(child: int, seconds: float, number: signal.Signals) -> bool:
+    """Send a signal to a process group when it has used so many processor seconds; False if it had ended before."""
     while not has_ended(child):
         left = seconds - used(child)
         if left <= 0:
-            os.killpg(child, signal.SIGKILL)
+            os.killpg(child, number)
             return True
         time.sleep(max(left / 2, 0.0005))  # to look on takes time, too
     return False
@@ -138,7 +148,8 @@ class Soak:
         reference = places[PLACES[name]]
         self.start_up, self.work_time = self._measure(reference)
         self.wanted = content(reference)
-        self.kills = self.early = self.resumed = self.runs = 0
+        self.early = self.resumed = self.runs = 0
+        self.by_signal = Counter[signal.Signals]()
 
     def _measure(self, out: Path) -> tuple[float, float]:
         """Processor seconds before the output is begun, and after, of an uninterrupted run."""
@@ -155,10 +166,10 @@ class Soak:
 
     def run(self, kills: int) -> None:
         """Kill at least so often, over as many outputs as that takes."""
-        while self.kills < kills:
+        while self.by_signal.total() < kills:
             self._one_output(self.rng.randint(1, min(6, kills)))
             self.runs += 1
-            print(f"{self.name}: {self.kills} kills, {self.runs} outputs", file=sys.stderr, flush=True)
+            print(f"{self.name}: {self.by_signal.total()} kills, {self.runs} outputs", file=sys.stderr, flush=True)
 
     def _one_output(self, kills: int) -> None:
         folder = self.work / "trial"
@@ -170,12 +181,14 @@ class Soak:
             # Most of a short life is its start, when there is nothing to lose: most kills come later.
             early = self.rng.random() < EARLY
             span = (0.0, self.start_up) if early else (self.start_up, self.start_up + self.work_time)
-            killed = kill_at(child, self.rng.uniform(*span))
+            number = list(SIGNALS)[self.by_signal.total() % len(SIGNALS)]  # by turns
+            killed = kill_at(child, self.rng.uniform(*span), number)
             status = finish(child)
-            self.kills += killed
+            self.by_signal[number] += killed
             self.early += killed and early
-            if not killed and status:
-                raise SystemExit(f"{self.name} failed: {self.log.read_text()[-2000:]}")
+            if status and not (killed and status in SIGNALS[number]):
+                sent = f"after {number.name}" if killed else "by itself"
+                raise SystemExit(f"{self.name} ended with status {status} {sent}: {self.log.read_text()[-2000:]}")
             if out.exists():
                 self._require_whole(out, "after a kill")
                 break
@@ -219,10 +232,11 @@ def main() -> None:
             ]
             if litter:
                 raise SystemExit(f"{name}: left {litter} in the cache")
+            counts = ", ".join(f"{number.name} {count}" for number, count in sorted(soak.by_signal.items()))
             print(
-                f"{name}: {soak.kills} kills ({soak.early} in {soak.start_up:.1f} s of start-up, the others in "
-                f"{soak.work_time:.1f} s of work) over {soak.runs} outputs, {soak.resumed} resumed from a partial "
-                f"folder; all equal an uninterrupted run; {time.monotonic() - started:.0f} s",
+                f"{name}: {soak.by_signal.total()} kills ({counts}; {soak.early} in {soak.start_up:.1f} s of start-up, "
+                f"the others in {soak.work_time:.1f} s of work) over {soak.runs} outputs, {soak.resumed} resumed "
+                f"from a partial folder; all equal an uninterrupted run; {time.monotonic() - started:.0f} s",
                 flush=True,
             )
 

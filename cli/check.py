@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("shapes", nargs=-1, required=True)
 @options.reading
-@click.option("-n", "limit", type=click.IntRange(1), help="Look at the first so many shapes only.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that read shapes. [default: one a processor]")
+@click.option("-n", "limit", type=options.count, help="Look at the first so many shapes only.")
+@click.option("--workers", type=options.count, help="Processes that read shapes. [default: one a processor]")
 @options.as_json
 @options.quiet
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="PNG file to write: a thumbnail of each shape.")

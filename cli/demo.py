@@ -12,7 +12,9 @@ from . import options
     "-o", "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
 )
 @click.option("--kind", default="chair", show_default=True, help="Family of shapes.")
-@click.option("-n", "count", type=click.IntRange(8), default=200, show_default=True, help="Shapes to learn from.")
+@click.option(
+    "-n", "count", type=click.IntRange(8, options.MOST), default=200, show_default=True, help="Shapes to learn from."
+)
 @click.option(
     "--minutes",
     type=click.FloatRange(0, min_open=True),

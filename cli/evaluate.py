@@ -17,13 +17,15 @@ if TYPE_CHECKING:
 @click.option("--train", help="Shapes that were trained on: adds novelty and the ceiling.")
 @click.option("--fields", help="Field set that was trained on: adds the novelty of its weights plus noise.")
 @click.option("--protocol", default="nfgen", show_default=True, help="nfgen, hyperdiffusion or nef-gpt.")
-@click.option("--points", type=click.IntRange(16), default=2048, show_default=True, help="Of each cloud, by area.")
+@click.option(
+    "--points", type=click.IntRange(16, 2**20), default=2048, show_default=True, help="Of each cloud, by area."
+)
 @click.option("--emd", type=click.IntRange(1, 1024), help="Score by exact EMD of so many points too; 256 are quick.")
 @click.option("--classifier", help="Adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.")
 @click.option("--pairs", is_flag=True, help="GENERATED are reconstructions: compare each with its own shape.")
 @click.option("--pictures/--no-pictures", default=True, show_default=True, help="C2ST, KID, light-field distance.")
 @click.option("--fits", help="Field set of the references: pictures show these surfaces, as voxels show stairs.")
-@click.option("-n", "limit", type=click.IntRange(1), help="Use only the first so many references.")
+@click.option("-n", "limit", type=options.count, help="Use only the first so many references.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results. [default: that of samples]")
 @options.reading
 @options.seed

@@ -17,7 +17,7 @@ from . import options
 @click.option(
     "--resolution", type=click.IntRange(8, 1024), default=128, show_default=True, help="Marching cubes cells."
 )
-@click.option("-n", "limit", type=click.IntRange(1), help="Only the first so many fields of a folder.")
+@click.option("-n", "limit", type=options.count, help="Only the first so many fields of a folder.")
 @options.overwrite
 @options.quiet
 @click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write; folder for a folder.")

@@ -24,8 +24,12 @@ if TYPE_CHECKING:
 @options.preset
 @click.option("--strict", is_flag=True, help="Stop at the first unusable shape instead of skipping it.")
 @click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
-@click.option("--workers", type=click.IntRange(1), help="Processes that sample shapes. [default: one a processor]")
-@click.option("--snapshots", type=click.IntRange(2), help="Keep so many stages of the first fits for `nfgen report`.")
+@click.option("--workers", type=options.count, help="Processes that sample shapes. [default: one a processor]")
+@click.option(
+    "--snapshots",
+    type=click.IntRange(2, options.MOST),
+    help="Keep so many stages of the first fits for `nfgen report`.",
+)
 @options.engine
 @options.dry_run
 @options.resume

@@ -10,9 +10,9 @@ from . import options
 
 @click.command()
 @click.argument("run", type=options.artifact)
-@click.option("-n", "count", type=click.IntRange(1), default=16, show_default=True, help="How many.")
+@click.option("-n", "count", type=options.count, default=16, show_default=True, help="How many.")
 @click.option("--temperature", type=click.FloatRange(0), default=1.0, show_default=True, help="Below 1: more usual.")
-@click.option("--top-k", type=click.IntRange(1), help="Draw from the k likeliest tokens.")
+@click.option("--top-k", type=options.count, help="Draw from the k likeliest tokens.")
 @click.option(
     "--top-p",
     type=click.FloatRange(0, 1, min_open=True),
@@ -39,7 +39,7 @@ from . import options
 )
 @click.option("--class", "label", help="Name of the class. [default: any]")
 @click.option("--prefix", help="First tokens by comma, or a field file whose first tokens are taken.")
-@click.option("--prefix-length", type=click.IntRange(1), help="How many tokens of the field file.")
+@click.option("--prefix-length", type=options.count, help="How many tokens of the field file.")
 @click.option("--require-surface", is_flag=True, help="Draw again for fields without a surface.")
 @click.option(
     "--require-body",
@@ -65,7 +65,7 @@ from . import options
     help="Of the meshes.",
 )
 @click.option("--turntable", type=click.Choice(["gif", "mp4"]), help="Also animate each mesh, and all together.")
-@click.option("--batch", "batch_size", type=click.IntRange(1), help="Samples at once. [default: as memory allows]")
+@click.option("--batch", "batch_size", type=options.count, help="Samples at once. [default: as memory allows]")
 @click.option(
     "--weights",
     "which",

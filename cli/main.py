@@ -1,5 +1,6 @@
 """`nfgen`: the group of all commands, and how a mistake is told."""
 
+import itertools
 import shlex
 import sys
 from collections.abc import Sequence
@@ -8,7 +9,7 @@ from typing import Any, NoReturn
 import click
 
 from nfgen import __version__
-from nfgen.errors import NfgenError
+from nfgen.errors import ConfigError, NfgenError
 from nfgen.runtime.launcher import count, is_first_to_end, is_main
 from nfgen.runtime.malloc import keep_freed_memory
 from nfgen.runtime.provenance import made_by
@@ -54,6 +55,7 @@ class Group(click.Group):
     def _run(self, words: Sequence[str], args: Sequence[str] | None, *rest: Any, **kwargs: Any) -> Any:
         debug = "--debug" in words
         try:
+            _require_values(words)
             with made_by(words):
                 return super().main(args, *rest, **kwargs)
         except NfgenError as error:
@@ -87,6 +89,16 @@ class Group(click.Group):
                 launched = ", by as many processes as you like" if count() > 1 else ""
                 remedy = f"go on with{launched}: {shlex.join(['nfgen', *again, '--resume'])}"
             _end(INTERRUPTED, "interrupted", remedy)
+
+
+def _require_values(words: Sequence[str]) -> None:
+    """Refuse words that mean nothing: an empty one would be the folder that one is in."""
+    for before, word in itertools.pairwise(["nfgen", *words]):
+        if not word or (word.startswith("--") and word.find("=") == len(word) - 1):
+            remedy = "give a value, or leave it out; a variable of the shell may be empty"
+            raise ConfigError(f"nothing stands after {word or before}", remedy)
+        if "\0" in word:
+            raise ConfigError(f"the word after {before} holds a NUL character", "give it without")
 
 
 def _of_the_machine(error: OSError | MemoryError | RuntimeError) -> tuple[str, str] | None:

@@ -29,6 +29,10 @@ class Artifact(click.Path):
 
 artifact = Artifact(path_type=Path)
 
+MOST = 2**31 - 1
+"""Of anything that is counted: more fits into no memory and no lifetime, and into few libraries' integers."""
+count = click.IntRange(1, MOST)
+
 out = click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
 seed = click.option(
     "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of all random numbers."

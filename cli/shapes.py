@@ -9,7 +9,7 @@ from . import options
 
 @click.command()
 @click.argument("kind")
-@click.option("-n", "count", type=click.IntRange(1), default=64, show_default=True, help="How many.")
+@click.option("-n", "count", type=options.count, default=64, show_default=True, help="How many.")
 @click.option("--resolution", type=click.IntRange(8, 512), default=96, show_default=True, help="Marching cubes cells.")
 @options.seed
 @options.overwrite

@@ -17,6 +17,10 @@ def require(holds: bool, key: str, rule: str, value: object) -> None:
         raise ConfigError(f"{key} {rule}, not {value!r}", f"change {key}")
 
 
+MOST = 2**32 - 1
+"""Of whole numbers in settings: seeds may be as large, and libraries take no larger ones."""
+
+
 class Configuration(BaseModel):
     """Base of every configuration: strictly typed, frozen, with a docstring under each field.
 
@@ -36,6 +40,10 @@ class Configuration(BaseModel):
 
     def __init__(self, /, **settings: Any) -> None:
         settings = {self.RENAMED.get(key, key): _tupled(value) for key, value in settings.items()}
+        for key, value in settings.items():
+            for number in value if isinstance(value, tuple) else (value,):
+                if isinstance(number, int):
+                    require(abs(number) <= MOST, key, f"must be at most {MOST:,}", number)
         try:
             super().__init__(**settings)
         except ValidationError as error:

@@ -38,7 +38,7 @@ def device_of(name: str) -> torch.device:
     """
     try:
         device = torch.device(name)
-        torch.empty(1, device=device)
+        torch.ones(1, device=device).item()  # the meta device has tensors, and no numbers in them
     except (RuntimeError, AssertionError) as error:
         raise ConfigError(f"there is no device {name!r} here: {str(error).splitlines()[0]}", "use cpu") from error
     return device

@@ -8,9 +8,9 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
 from nfgen.pipeline.sample_set import KIND as SAMPLES
+from nfgen.pipeline.sample_set import frame_of
 from nfgen.runtime.provenance import command
 from nfgen.shapes import find_shapes
-from nfgen.shapes.base import Transform
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.viz.contact_sheet import save_png
 from nfgen.viz.novelty_plot import novelty_svg
@@ -75,8 +75,13 @@ def evaluate(
         NfgenError: if a set holds no usable shape, or too few for the protocol.
     """
     ours = artifact.kind_of(generated) == SAMPLES
-    in_file_frame = ours and artifact.read_config(generated, SAMPLES)["frame"] is not None
+    config = artifact.read_config(generated, SAMPLES) if ours else {}
+    frame = frame_of(config)
+    in_file_frame = frame is not None
     protocol_named(protocol)
+    folder = Path(generated) if out is None and ours else None if out is None else Path(out)
+    if folder is not None:
+        files.require_writable(folder)
     if fields is not None and train is None:
         raise ConfigError("the novelty of noised fields needs the training shapes", "give --train as well")
     # Find everything before the long work starts: a wrong path should not cost a minute.
@@ -105,12 +110,10 @@ def evaluate(
         "weights": weight_neighbours(Path(generated), known_fields) if ours and known_fields is not None else None,
         "classifier": None if judge is None else judge.about,
     }
-    config = artifact.read_config(generated, SAMPLES) if ours else {}
     scores |= {"distinct": config.get("distinct"), "draws": config.get("draws")}
     scores |= {"c2st": None, "normals": None, "light_field": None}
     sheet = None
     if pictures:
-        frame = Transform.from_json(config["frame"]) if in_file_frame else None
         meshes = sample_meshes(Path(generated)) if ours else shape_meshes(made_refs, None)
         found, sheet = picture_scores(
             looks_of(meshes, len(validity["meshes"]), "generated"),
@@ -124,9 +127,7 @@ def evaluate(
             scores["copying"]["light_field"] = by_light_field
         scores |= found
     made_by = command()
-    folder = Path(generated) if out is None and ours else out
     if folder is not None:
-        folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         files.write_json(folder / SCORES_FILE, scores | ({} if made_by is None else {"command": made_by}))
         if scores["novelty"] is not None:

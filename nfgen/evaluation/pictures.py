@@ -19,7 +19,7 @@ from nfgen.metrics.score_sets import scored
 from nfgen.metrics.surfaces import ripple
 from nfgen.metrics.two_sample import FEWEST, two_sample_test
 from nfgen.pipeline.sample_set import KIND as SAMPLES
-from nfgen.pipeline.sample_set import read_meshes
+from nfgen.pipeline.sample_set import frame_of, read_meshes
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.base import Transform
@@ -70,8 +70,8 @@ def looks_of(meshes: Meshes, count: int, name: str) -> Looks:
 
 def sample_meshes(folder: Path) -> list[trimesh.Trimesh | None]:
     """Of samples that `nfgen generate` wrote, in the frame of their fields."""
-    frame = artifact.read_config(folder, SAMPLES)["frame"]
-    return [_placed(mesh, None if frame is None else Transform.from_json(frame)) for mesh in read_meshes(folder)]
+    frame = frame_of(artifact.read_config(folder, SAMPLES))
+    return [_placed(mesh, frame) for mesh in read_meshes(folder)]
 
 
 def shape_meshes(refs: list[ShapeRef], frame: Transform | None) -> Iterator[trimesh.Trimesh | None]:

@@ -83,6 +83,9 @@ def evaluate_pairs(
     Raises:
         NfgenError: no pair has the same id, or none is usable.
     """
+    folder = reconstructed if out is None and artifact.kind_of(reconstructed) in (FIELDS, TOKENS) else out
+    if folder is not None:
+        files.require_writable(Path(folder))
     source = _reconstructions(reconstructed, resolution, reading)
     refs = find_shapes(reference, normalize=source.normalize, reading=source.reading)[:limit]
     exact = exact_surfaces(reference) if source.reading == AS_FOUND else None  # other readings may change shapes
@@ -119,7 +122,6 @@ def evaluate_pairs(
         "parts": _by_part(source.heldout, ids, figures),
         "seed": seed,
     }
-    folder = reconstructed if out is None and artifact.kind_of(reconstructed) in (FIELDS, TOKENS) else out
     if folder is not None:
         made_by = command()
         Path(folder).mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
 """`FitConfig` and `PointSamplingConfig`: how fields are fitted, and to which points of a shape."""
 
 from pathlib import Path
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
+from pydantic import Field, NonNegativeFloat, NonNegativeInt, PositiveFloat, PositiveInt, model_validator
 
 from nfgen.config import Configuration, require
 from nfgen.fields.spec import FieldSpec
@@ -23,7 +23,7 @@ class PointSamplingConfig(Configuration):
     """Points in [-1, 1]^d that only judge: IoU is taken over them."""
     normalize: Literal["each", "none"] = "each"
     """Meshes: `each` is put into [-1, 1]^3 by its bounding box, `none` is there already."""
-    copies: NonNegativeInt = 0
+    copies: Annotated[int, Field(ge=0, le=10_000)] = 0
     """Further fields of each shape, mirrored and scaled by up to 10 % along each axis."""
 
     RENAMED: ClassVar = {"augment": "copies", "near_checks": "near_eval", "uniform_checks": "uniform_eval"}

@@ -71,9 +71,10 @@ def writing(
             _check_free(path, given, False, overwrite)  # again: hours may have passed
             _replace(partial, path)
     except OSError as error:
-        raise ArtifactError(
-            f"cannot write {given}: {error.strerror or error}", "check the disk and the folder's rights"
-        ) from error
+        # What is read for it may be missing, too.
+        elsewhere = error.filename is not None and path.parent not in Path(os.fsdecode(error.filename)).parents
+        what = f"cannot open {os.fsdecode(error.filename)}" if elsewhere else f"cannot write {given}"
+        raise ArtifactError(f"{what}: {error.strerror or error}", "check the disk and the folder's rights") from error
 
 
 def resolved(path: str | Path) -> Path:

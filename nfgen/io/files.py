@@ -21,10 +21,33 @@ from nfgen.errors import ArtifactError, ConfigError
 MAX_JSON_BYTES = 256 << 20  # fit_report.json of a million fields is about 170 MB; more is not ours
 MAX_JSON_VALUES = 20_000_000  # a number takes some 40 bytes of memory, however few in the file
 MAX_JSON_CONTAINERS = 2_000_000  # lists and objects: each takes some 200 bytes of memory, however few in the file
+MOST_DIGITS = 300  # of a whole number: more are beyond the floats that it may become
 TEMPORARY = ".*.nfgen-tmp"
 """Names of files that are not yet whole."""
 OF_ARTIFACTS = ("*.safetensors", "config.json", "shard-*.json")
 MAX_HEADER_BYTES = 4 << 20  # of a safetensors file: room for 40,000 tensors
+
+
+def require_writable(folder: Path) -> None:
+    """Find out before long work that its results can be written.
+
+    Args:
+        folder: need not exist.
+
+    Raises:
+        ArtifactError: neither it nor the folder that it would be made in can be written to.
+    """
+    try:
+        there = folder
+        while not there.exists():  # a name that is too long is an error here
+            there = there.parent
+        reason = "" if there.is_dir() else f"{there} is no folder"
+        if there.is_dir() and not os.access(there, os.W_OK | os.X_OK):
+            reason = f"{there} is read-only for you"
+    except OSError as error:
+        reason = error.strerror or str(error)
+    if reason:
+        raise ArtifactError(f"cannot write to {folder}: {reason}", "choose another --out")
 
 
 def write_json(path: Path, value: object) -> None:
@@ -82,7 +105,7 @@ def parse_json(content: bytes | str) -> Any:
     if containers > MAX_JSON_CONTAINERS or values > MAX_JSON_VALUES:
         raise ValueError(f"more than {MAX_JSON_CONTAINERS:,} lists and objects, or {MAX_JSON_VALUES:,} values")
     try:
-        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite)
+        return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError as error:
         raise ValueError("nested too deeply") from error
 
@@ -96,6 +119,12 @@ def _finite(text: str) -> float:
     if not math.isfinite(value):
         raise ValueError(f"{text} is too large a number")
     return value
+
+
+def _whole(text: str) -> int:
+    if len(text) > MOST_DIGITS:
+        raise ValueError(f"{text[:20]}… is too large a number")
+    return int(text)
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:

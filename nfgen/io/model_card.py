@@ -98,10 +98,14 @@ def _round_trip_rows(report: Mapping[str, Any]) -> Rows:
 
 def _score_rows(scores: Mapping[str, Any]) -> Rows:
     return [
-        (key, label, scores[key]["value"], f"95 %: {scores[key]['low']:.4g} … {scores[key]['high']:.4g}")
-        for key, label in SCORES.items()
-        if scores.get(key)
+        (key, label, scores[key]["value"], _interval(scores[key])) for key, label in SCORES.items() if scores.get(key)
     ]
+
+
+def _interval(score: Mapping[str, Any]) -> str:
+    """The interval of a score in words; those of a few shapes have none."""
+    low, high = score.get("low"), score.get("high")
+    return "no interval" if low is None or high is None else f"95 %: {low:.4g} … {high:.4g}"
 
 
 def _protocol(scores: Mapping[str, Any]) -> str:

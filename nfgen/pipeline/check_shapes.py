@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from nfgen.errors import ShapeError
+from nfgen.io.files import require_writable
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Shape
 from nfgen.shapes.discovery import Discovery, discover
@@ -116,6 +117,8 @@ def check_shapes(
         NfgenError: nothing was found.
         ArtifactError: the sheet cannot be written.
     """
+    if sheet is not None:
+        require_writable(Path(sheet).parent)
     discovery = discover(sources, reading=reading)
     refs = discovery.refs[:limit]
     tiles_wanted = 0 if sheet is None else min(len(refs), MOST_TILES)

@@ -5,7 +5,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
-from nfgen.errors import NfgenError
+from nfgen.errors import ArtifactError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
@@ -55,7 +55,10 @@ def describe(path: str | Path, reading: ReadingConfig = AS_FOUND) -> dict[str, A
     else:
         config = artifact.read_config(path)
         kind = artifact.kind_of(path) or ""
-        facts = _origin(path) | _FACTS.get(kind, lambda path, config: config)(path, config)
+        try:
+            facts = _origin(path) | _FACTS.get(kind, lambda path, config: config)(path, config)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise ArtifactError(f"{path} is damaged: {error!r}", "make it again") from error
     size = path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
     return {
         "path": str(path),
@@ -178,7 +181,7 @@ def _samples(path: Path, config: dict[str, Any]) -> dict[str, Any]:
     judged = {key: given[key].get("value") for key in ("mmd", "cov", "1_nna") if isinstance(given.get(key), dict)}
     return {
         "samples": len(entries),
-        "empty": sum(entry["empty"] for entry in entries),
+        "empty": sum(entry.get("empty", False) for entry in entries),
         "scores": judged,
         "made": config,
     }

@@ -1,14 +1,15 @@
 """A run as a folder of Hugging Face's file names, with a model card; a picture of samples, if there is none yet."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
 from jaxtyping import Float
 from torch import Tensor
 
+from nfgen.errors import ArtifactError
 from nfgen.io import artifact, files
 from nfgen.io.model_card import PICTURE, run_card
+from nfgen.io.pictures import read_rgb
 from nfgen.models.base import SequenceModel
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import MODEL, SHARED
@@ -51,17 +52,23 @@ def write_pretrained(
         if samples is None:
             _draw(model, tokenizer, folder / PICTURE)
         else:
-            shutil.copyfile(Path(samples) / "contact_sheet.png", folder / PICTURE)
+            save_png(folder / PICTURE, read_rgb(Path(samples) / "contact_sheet.png"))
             if (Path(samples) / EVALUATION).is_file():
                 scores = files.read_json(Path(samples) / EVALUATION)
-        card = run_card(
-            {**config, "dims": tokenizer.decoded_spec.dims},
-            model.describe(),
-            model.parameter_count,
-            name=name or Path(out).name,
-            license=license,
-            scores=scores,
-        )
+        try:
+            card = run_card(
+                {**config, "dims": tokenizer.decoded_spec.dims},
+                model.describe(),
+                model.parameter_count,
+                name=name or Path(out).name,
+                license=license,
+                scores=scores,
+            )
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            damaged = (
+                "the run's report" if scores is None else f"{Path(samples or out) / EVALUATION}, or the run's report,"
+            )
+            raise ArtifactError(f"{damaged} is damaged: {error!r}", "evaluate the samples again") from error
         (folder / "README.md").write_text(card, encoding="utf-8")
         artifact.write_config(folder, kind, config)
 

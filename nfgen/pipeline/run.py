@@ -9,6 +9,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nfgen.config import require
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field import Field
 from nfgen.fields.mlp import evaluate_in_chunks
@@ -232,4 +233,6 @@ def read_prefix(run: Run, text: str, length: int | None) -> Tensor:
         ) from None
     if run.model.vocabulary.continuous:
         raise ConfigError("tokens of this run are numbers, not ids", "give a field's .safetensors as --prefix")
+    codes = run.model.vocabulary.codes or 0
+    require(all(0 <= id < codes for id in ids), "prefix", f"must be ids from 0 to {codes - 1}", text)
     return torch.tensor(ids[:length])

@@ -1,5 +1,6 @@
 """Generated samples on disk: of each a mesh (or image), its field and a picture; of all a list and a contact sheet."""
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,7 @@ LIST = "samples.json"
 GLB_UP = "glb_up"
 """Key of the config: the axis that points up in GLBs. Those of folders without it are z-up."""
 PICTURE_SIZE = 256  # pixels
+LONGEST_NAME = 255  # bytes: no system has longer ones
 SHEET = 400  # samples on the contact sheet at most: 79 MB of pixels, and more would not be looked at
 
 
@@ -129,13 +131,33 @@ def read_list(path: str | Path) -> list[dict[str, Any]]:
     path = Path(path)
     artifact.read_config(path, KIND)
     entries = files.read_json(path / LIST)
-    if not isinstance(entries, list) or not all(isinstance(entry, dict) and "field" in entry for entry in entries):
+    if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
         raise ArtifactError(f"{path / LIST} is not a list of samples", "generate them again")
-    for name in (entry.get(key) for entry in entries for key in ("file", "field", "picture")):
-        # A list from elsewhere must not make us read, or show, files beside its folder.
-        if name is not None and not (isinstance(name, str) and name and Path(name).name == name):
-            raise ArtifactError(f"{path / LIST} names {name!r}, which is no file of its folder", "generate them again")
+    for number, entry in enumerate(entries):
+        wrong = _wrong_in(entry)
+        if wrong is not None:
+            raise ArtifactError(f"{path / LIST}: sample {number} {wrong}", "generate them again")
     return entries
+
+
+def _wrong_in(entry: dict[str, Any]) -> str | None:
+    """What is wrong with an entry of the list, if anything."""
+    for key in ("field", "file", "picture"):
+        name = entry.get(key)
+        if name is None and key != "field":
+            continue
+        # A list from elsewhere must not make us read, or show, files beside its folder.
+        fits = isinstance(name, str) and name != "" and Path(name).name == name and "\0" not in name
+        if not fits or len(os.fsencode(name)) > LONGEST_NAME:
+            return f"names {name!r}, which is no file of its folder"
+    if not isinstance(entry.get("empty", False), bool):
+        return f"has {entry['empty']!r} for empty, which is true or false"
+    nearest = entry.get("nearest")
+    if not isinstance(nearest, dict | None) or not isinstance((nearest or {}).get("distance"), int | float | None):
+        return "has a nearest field without an id and a distance"
+    if not isinstance(entry.get("class"), str | None):
+        return "has a class that is no text"
+    return None
 
 
 def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
@@ -149,7 +171,7 @@ def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
     meshes: list[trimesh.Trimesh | None] = []
     config = artifact.read_config(path, KIND)
     for entry in read_list(path):
-        file = entry["file"]
+        file = entry.get("file")
         if file is not None and file.endswith(".png"):
             raise ConfigError(f"{path} holds images, not surfaces", "give samples of 3-D fields")
         meshes.append(None if file is None else read_sample_mesh(path / file, config))

@@ -4,10 +4,9 @@ from pathlib import Path
 
 from nfgen.errors import ConfigError
 from nfgen.io import artifact
-from nfgen.shapes.base import Transform
 from nfgen.viz.animation import FRAMES, ON_A_SHEET, SIZE, require, save_animation, sheet_of_turns, turns_of
 
-from .sample_set import KIND, read_list, read_meshes
+from .sample_set import KIND, frame_of, read_list, read_meshes
 
 TOGETHER = "turntable"
 
@@ -27,8 +26,7 @@ def write_turntables(samples: str | Path, format: str, frames: int = FRAMES) -> 
     """
     require(format)
     folder = Path(samples)
-    stored = artifact.read_config(folder, KIND)["frame"]
-    frame = None if stored is None else Transform.from_json(stored)
+    frame = frame_of(artifact.read_config(folder, KIND))
     found = {}
     for entry, mesh in zip(read_list(folder), read_meshes(folder), strict=True):
         if mesh is not None:
