@@ -23,6 +23,7 @@ from nfgen.pipeline.sample_set import frame_of, read_meshes
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.base import Transform
+from nfgen.shapes.load_many import load_shapes
 from nfgen.viz.contact_sheet import Picture, contact_sheet
 from nfgen.viz.views import silhouettes_of, views_of
 
@@ -76,13 +77,11 @@ def sample_meshes(folder: Path) -> list[trimesh.Trimesh | None]:
 
 def shape_meshes(refs: list[ShapeRef], frame: Transform | None) -> Iterator[trimesh.Trimesh | None]:
     """Of files of shapes, each put into [-1, 1]^3, or all by one frame; None of what cannot be read."""
-    for ref in refs:
-        try:
-            shape = ref.load()
-            mesh = shape.mesh()
-        except ShapeError:
+    for shape in load_shapes(refs):
+        if isinstance(shape, ShapeError):
             yield None
             continue
+        mesh = shape.mesh()
         if frame is not None:
             mesh.vertices = shape.transform.invert(mesh.vertices)
         yield _placed(mesh, frame)

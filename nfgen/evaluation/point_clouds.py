@@ -4,7 +4,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import trimesh
 
 from nfgen.errors import ConfigError, NfgenError, ShapeError
 from nfgen.metrics import surface_clouds, validity_summary
@@ -13,6 +12,7 @@ from nfgen.pipeline.sample_set import read_meshes
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.base import shape_rng
+from nfgen.shapes.load_many import load_shapes
 
 
 def shape_clouds(
@@ -30,9 +30,10 @@ def shape_clouds(
     """
     clouds, usable, reasons = [], [], []
     with progress(len(refs), f"sample {name} shapes", "shape") as bar:
-        for ref in refs:
+        for ref, shape in zip(refs, load_shapes(refs), strict=True):
             try:
-                shape = ref.load()
+                if isinstance(shape, ShapeError):
+                    raise shape
                 if shape.dims != 3:
                     raise ConfigError(f"{ref.id} is 2-D: surfaces are compared in 3-D", "give meshes or voxel grids")
                 cloud = shape.surface(points, shape_rng(seed, ref.id))
@@ -48,13 +49,7 @@ def shape_clouds(
 
 def shape_validity(refs: list[ShapeRef]) -> dict[str, Any]:
     """Which of the shapes are solids; unusable ones count as empty."""
-    meshes: list[trimesh.Trimesh | None] = []
-    for ref in refs:
-        try:
-            meshes.append(ref.load().mesh())
-        except ShapeError:
-            meshes.append(None)
-    return validity_summary(meshes)
+    return validity_summary([None if isinstance(shape, ShapeError) else shape.mesh() for shape in load_shapes(refs)])
 
 
 def sample_clouds(folder: Path, points: int, seed: int) -> tuple[Floats, dict[str, Any]]:

@@ -21,6 +21,7 @@ from nfgen.runtime.progress import progress
 from nfgen.runtime.provenance import command
 from nfgen.shapes import ShapeRef, Skipped, find_shapes
 from nfgen.shapes.base import Shape
+from nfgen.shapes.load_many import load_shape, load_shapes
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.tokenizers import registry
 from nfgen.tokens.decoding import decode_fields
@@ -97,9 +98,11 @@ def evaluate_pairs(
             f"give the shapes that were fitted; the first here is {refs[0].id}",
         )
     with progress(len(matched), "compare pairs", "pair") as bar:
-        for ref, solid_in in matched:
+        shapes = load_shapes([ref for ref, _ in matched])
+        for (ref, solid_in), shape in zip(matched, shapes, strict=True):
             try:
-                shape = ref.load()
+                if isinstance(shape, ShapeError):
+                    raise shape
                 if shape.dims != 3:
                     raise ConfigError(f"{ref.id} is 2-D: surfaces are compared in 3-D", "give meshes or voxel grids")
                 made, mesh = solid_in(shape), shape.mesh()
@@ -167,7 +170,7 @@ def _field_solid(field: Field, resolution: int) -> Callable[[Shape], Solid]:
 def _shape_solid(ref: ShapeRef) -> Callable[[Shape], Solid]:
     def solid(true: Shape) -> Solid:
         """Both files have one frame, from which each shape is put into [-1, 1]^3 by a transform of its own."""
-        shape = ref.load()
+        shape = load_shape(ref)
         mesh = shape.mesh()
         mesh.vertices = true.transform.apply(shape.transform.invert(mesh.vertices))
         return Solid(mesh, lambda points: shape.value(shape.transform.apply(true.transform.invert(points))) < 0, None)

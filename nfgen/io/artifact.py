@@ -20,6 +20,7 @@ FORMAT = 1
 """Version of the artifact layout; raised when older readers could no longer understand it."""
 
 CONFIG = "config.json"
+MOST_VALUES = 4_000_000  # in it: the ids of a million fields, four times over
 PLAN = "plan.json"
 """What resumable work was told to do; it goes when the work is done."""
 
@@ -292,11 +293,25 @@ def read_config(path: str | Path, kind: str | None = None) -> dict[str, Any]:
     Raises:
         ArtifactError: if the folder is no artifact, or not of this kind.
     """
+    return without_head(read_whole_config(path, kind))
+
+
+def without_head(config: dict[str, Any]) -> dict[str, Any]:
+    """The keys of a config that are not of the head."""
+    return {key: value for key, value in config.items() if key not in ("format", "type", "nfgen", "command")}
+
+
+def read_whole_config(path: str | Path, kind: str | None = None) -> dict[str, Any]:
+    """Read `config.json` with its head: format, type, version, command line.
+
+    Raises:
+        ArtifactError: if the folder is no artifact, or not of this kind.
+    """
     path = Path(path)
     if not path.is_dir() or not (path / CONFIG).is_file():
         what = "is not a folder that nfgen wrote" if path.exists() else "does not exist"
         raise ArtifactError(f"{path} {what}", "give the path of a finished artifact" + _unfinished(path))
-    config = read_json(path / CONFIG)
+    config = read_json(path / CONFIG, MOST_VALUES)
     if not isinstance(config, dict) or "type" not in config or "format" not in config:
         raise ArtifactError(f"{path / CONFIG} is not an nfgen config", "give a folder that nfgen wrote")
     if config["format"] != FORMAT:
@@ -305,16 +320,15 @@ def read_config(path: str | Path, kind: str | None = None) -> dict[str, Any]:
         )
     if kind is not None and config["type"] != kind:
         raise ArtifactError(f"{path} holds {config['type']}, not {kind}", f"give a folder of {kind}")
-    return {key: value for key, value in config.items() if key not in ("format", "type", "nfgen", "command")}
+    return config
 
 
 def kind_of(path: str | Path) -> str | None:
     """The kind of artifact at a path, or None if there is none."""
     try:
-        read_config(path)
+        return str(read_whole_config(path)["type"])
     except ArtifactError:
         return None
-    return str(read_json(Path(path) / CONFIG)["type"])
 
 
 def _unfinished(path: Path) -> str:

@@ -76,8 +76,11 @@ def write_atomically(path: Path, content: bytes) -> None:
         file.write(content)
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path, most_values: int = MAX_JSON_VALUES) -> Any:
     """Read a JSON file.
+
+    Args:
+        most_values: that it may hold.
 
     Raises:
         ArtifactError: if it is missing, too large or not JSON (NaN and infinity are not).
@@ -88,12 +91,12 @@ def read_json(path: Path) -> Any:
             raise ArtifactError(f"{path} is not a regular file", remedy)
         if path.stat().st_size > MAX_JSON_BYTES:
             raise ArtifactError(f"{path} is larger than {MAX_JSON_BYTES:,} bytes", remedy)
-        return parse_json(path.read_bytes())
+        return parse_json(path.read_bytes(), most_values)
     except (OSError, ValueError) as error:
         raise ArtifactError(f"cannot read {path}: {error}", remedy) from error
 
 
-def parse_json(content: bytes | str) -> Any:
+def parse_json(content: bytes | str, most_values: int = MAX_JSON_VALUES) -> Any:
     """The one reader of JSON that comes from files.
 
     Raises:
@@ -102,8 +105,8 @@ def parse_json(content: bytes | str) -> Any:
     """
     content = content.encode() if isinstance(content, str) else content
     containers, values = content.count(b"[") + content.count(b"{"), content.count(b",")
-    if containers > MAX_JSON_CONTAINERS or values > MAX_JSON_VALUES:
-        raise ValueError(f"more than {MAX_JSON_CONTAINERS:,} lists and objects, or {MAX_JSON_VALUES:,} values")
+    if containers > MAX_JSON_CONTAINERS or values > most_values:
+        raise ValueError(f"more than {MAX_JSON_CONTAINERS:,} lists and objects, or {most_values:,} values")
     try:
         return json.loads(content, parse_constant=_refuse_constant, parse_float=_finite, parse_int=_whole)
     except RecursionError as error:

@@ -53,10 +53,12 @@ def describe(path: str | Path, reading: ReadingConfig = AS_FOUND) -> dict[str, A
     elif not (path / artifact.CONFIG).exists() and (held := _artifacts_in(path)):
         kind, facts = "folder", {"holds": held}
     else:
-        config = artifact.read_config(path)
-        kind = artifact.kind_of(path) or ""
+        config = artifact.read_whole_config(path)
+        kind = str(config["type"])
+        origin = {key: config[key] for key in ("nfgen", "command") if key in config}
+        config = artifact.without_head(config)
         try:
-            facts = _origin(path) | _FACTS.get(kind, lambda path, config: config)(path, config)
+            facts = origin | _FACTS.get(kind, lambda path, config: config)(path, config)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise ArtifactError(f"{path} is damaged: {error!r}", "make it again") from error
     size = path.stat().st_size if path.is_file() else sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
@@ -88,17 +90,12 @@ def _artifacts_in(folder: Path) -> dict[str, str]:
     return {child.name: kind for child in inside if child.is_dir() and (kind := artifact.kind_of(child)) is not None}
 
 
-def _origin(path: Path) -> dict[str, Any]:
-    """The version that wrote an artifact, and the command line, if there was one."""
-    config = files.read_json(path / artifact.CONFIG)
-    return {key: config[key] for key in ("nfgen", "command") if key in config}
-
-
 def _file(path: Path, reading: ReadingConfig) -> tuple[str, dict[str, Any]]:
     if path.suffix == ".safetensors":
         field = Field.load(path)
         return "field", {"weights": field.spec.size, "spec": field.spec.to_json()}
     from nfgen.shapes.discovery import discover
+    from nfgen.shapes.load_many import load_shape
 
     found = discover(path, reading=reading)
     refs = found.refs
@@ -107,7 +104,7 @@ def _file(path: Path, reading: ReadingConfig) -> tuple[str, dict[str, Any]]:
         left_out = found.left_out.lines()
         facts: dict[str, Any] = {"shapes": len(refs), "dims": refs[0].dims, "classes": classes}
         return "mesh", facts | ({"left_out": left_out[0]} if left_out else {})
-    shape = refs[0].load()
+    shape = load_shape(refs[0])
     facts = {"shapes": 1, "dims": shape.dims, "transform": shape.transform.to_json(), "notes": list(shape.notes)}
     if shape.dims == 3:
         mesh = shape.mesh()

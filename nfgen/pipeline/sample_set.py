@@ -13,7 +13,8 @@ from nfgen.io import artifact, files
 from nfgen.io.meshes import Up, turned_back, turned_upright, write_mesh
 from nfgen.io.pictures import read_rgb
 from nfgen.shapes.base import Transform, stored_up
-from nfgen.shapes.formats.meshes import read_mesh
+from nfgen.shapes.formats.file_mesh import FileMesh
+from nfgen.shapes.load_many import read_mesh_files
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 from nfgen.viz.render import render_image, render_mesh
 
@@ -147,8 +148,7 @@ def _wrong_in(entry: dict[str, Any]) -> str | None:
         if name is None and key != "field":
             continue
         # A list from elsewhere must not make us read, or show, files beside its folder.
-        fits = isinstance(name, str) and name != "" and Path(name).name == name and "\0" not in name
-        if not fits or len(os.fsencode(name)) > LONGEST_NAME:
+        if not _is_file_name(name):
             return f"names {name!r}, which is no file of its folder"
     if not isinstance(entry.get("empty", False), bool):
         return f"has {entry['empty']!r} for empty, which is true or false"
@@ -160,6 +160,15 @@ def _wrong_in(entry: dict[str, Any]) -> str | None:
     return None
 
 
+def _is_file_name(name: object) -> bool:
+    if not isinstance(name, str) or not name or Path(name).name != name or "\0" in name:
+        return False
+    try:
+        return len(os.fsencode(name)) <= LONGEST_NAME
+    except UnicodeEncodeError:  # JSON can hold half a letter
+        return False
+
+
 def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
     """The mesh of each sample in the frame of its file, upright, None where a field has no surface.
 
@@ -168,14 +177,11 @@ def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
         ArtifactError: a file is missing or broken.
     """
     path = Path(path)
-    meshes: list[trimesh.Trimesh | None] = []
     config = artifact.read_config(path, KIND)
-    for entry in read_list(path):
-        file = entry.get("file")
-        if file is not None and file.endswith(".png"):
-            raise ConfigError(f"{path} holds images, not surfaces", "give samples of 3-D fields")
-        meshes.append(None if file is None else read_sample_mesh(path / file, config))
-    return meshes
+    files = [entry.get("file") for entry in read_list(path)]
+    if any(file is not None and file.endswith(".png") for file in files):
+        raise ConfigError(f"{path} holds images, not surfaces", "give samples of 3-D fields")
+    return read_sample_meshes([None if file is None else path / file for file in files], config)
 
 
 def frame_of(config: dict[str, Any]) -> Transform | None:
@@ -203,21 +209,26 @@ def up_of(config: dict[str, Any]) -> Up:
         raise ArtifactError(f"the axes of the samples are damaged: {error.problem}", "generate them again") from error
 
 
-def read_sample_mesh(file: Path, config: dict[str, Any]) -> "trimesh.Trimesh":
-    """The mesh of a sample in the frame of its file, upright, read as any shape's file is.
+def read_sample_meshes(paths: "list[Path | None]", config: dict[str, Any]) -> "list[trimesh.Trimesh | None]":
+    """The meshes of samples in the frames of their files, upright, read as any shape's file is; None of None.
 
     Args:
         config: of the folder of samples.
 
     Raises:
-        ArtifactError: it is missing or broken.
+        ArtifactError: one is missing or broken.
     """
+    found = read_mesh_files([path for path in paths if path is not None])
+    for mesh in found:
+        if isinstance(mesh, ShapeError):
+            raise ArtifactError(f"cannot read {mesh.problem}", "generate the samples again") from mesh
+    read = iter([_upright(mesh, config) for mesh in found if not isinstance(mesh, ShapeError)])
+    return [None if path is None else next(read) for path in paths]
+
+
+def _upright(mesh: FileMesh, config: dict[str, Any]) -> "trimesh.Trimesh":
     import trimesh
 
-    try:
-        mesh = read_mesh(file, str(file))
-    except ShapeError as error:
-        raise ArtifactError(f"cannot read {error.problem}", "generate the samples again") from error
     vertices = mesh.vertices
     if mesh.up is None:
         vertices = turned_upright(vertices, up_of(config))

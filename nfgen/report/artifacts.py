@@ -84,8 +84,7 @@ def _within(folder: Path, depth: int) -> list[Found]:
 
 
 def _artifact(path: Path) -> Found:
-    artifact.read_config(path)  # checks it
-    config = files.read_json(path / artifact.CONFIG)
+    config = artifact.read_whole_config(path)
     return Found(path, str(config["type"]), config, _time(path / artifact.CONFIG))
 
 

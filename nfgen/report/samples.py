@@ -10,7 +10,7 @@ import trimesh
 from markupsafe import Markup
 
 from nfgen.fields.field_set import FieldSet
-from nfgen.pipeline.sample_set import frame_of, image_picture, read_list, read_sample_mesh
+from nfgen.pipeline.sample_set import frame_of, image_picture, read_list, read_sample_meshes
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 
@@ -71,9 +71,13 @@ def samples_section(found: Found, neighbours: Neighbours, models: Models, page: 
     entries = read_list(found.path)
     frame = frame_of(found.config)
     cards = []
+    shown = [file_within(found.path, entry.get("file")) for entry in entries[:MOST_SAMPLES]]
+    meshes = read_sample_meshes(
+        [None if file is None or file.suffix == ".png" else file for file in shown], found.config
+    )
     with progress(min(len(entries), MOST_SAMPLES), "show samples", "sample") as bar:
-        for index, entry in enumerate(entries[:MOST_SAMPLES]):
-            cards.append(_card(found, index, entry, frame, neighbours, models, page))
+        for index, (entry, mesh) in enumerate(zip(entries, meshes, strict=False)):
+            cards.append(_card(found, index, entry, mesh, frame, neighbours, models, page))
             bar.update()
     sheet = found.path / "contact_sheet.png"
     return render(
@@ -91,6 +95,7 @@ def _card(
     found: Found,
     index: int,
     entry: dict[str, Any],
+    mesh: trimesh.Trimesh | None,
     frame: Transform | None,
     neighbours: Neighbours,
     models: Models,
@@ -105,8 +110,7 @@ def _card(
     if isinstance(nearest, dict):
         beside, nearest_tile = neighbours.view(str(nearest.get("id")), models)
     model = None
-    if file is not None and file.suffix != ".png":
-        mesh = read_sample_mesh(file, found.config)
+    if mesh is not None:
         model = models.add(f"sample:{found.path.resolve()}:{name}", _placed(mesh, frame))
     return {
         "name": name,

@@ -7,6 +7,7 @@ import trimesh
 from nfgen.errors import NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.shapes.discovery import discover
+from nfgen.shapes.load_many import load_shape
 from nfgen.shapes.reading import ReadingConfig
 from nfgen.shapes.shape_ref import ShapeRef
 
@@ -28,7 +29,7 @@ class TrueShapes:
         if ref is None:
             return None
         with contextlib.suppress(NfgenError):
-            mesh = ref.load().mesh()
+            mesh = load_shape(ref).mesh()
             return models.add(f"shape:{ref.path}:{ref.id}", trimesh.Trimesh(mesh.vertices, mesh.faces, process=False))
         return None
 

@@ -1,10 +1,11 @@
 """Reading files of strangers in worker processes that may take so much memory and time, and no more."""
 
+import contextlib
 import faulthandler
 import os
-from collections.abc import Callable
-from functools import cache
-from typing import TypeVar
+import signal
+from collections.abc import Callable, Iterator
+from typing import NamedTuple, TextIO, TypeVar
 
 import psutil
 
@@ -16,69 +17,137 @@ from .shape_ref import ShapeRef
 
 MOST_SECONDS = 300.0  # for one shape; a mesh of millions of faces takes a minute
 MOST_BYTES = 8 << 30  # of one process, beyond what its libraries take
-LEAST_BYTES = 2 << 30
+FREE_SECONDS, FREE_BYTES = 5.0, 1 << 30  # for any file, however small
+SECONDS_A_BYTE, BYTES_A_BYTE = 2e-5, 256
+"""Honest meshes take a tenth of it: 8 bytes of a packed face become some 300 bytes and 10 microseconds of work."""
+SECONDS_A_POINT = 2e-4  # that are drawn and measured; honest ones take a tenth
+MOST_UNPACKED = 20  # times a member's packed size that count: meshes shrink 5 to 20 times
 PLAIN_BYTES = 256 << 10  # a mesh file of fewer lines than these costs little, whatever is in it
+PLAIN_GLB_BYTES, PLAIN_GLB_JSON = 1 << 20, 4 << 10  # as those of a few small meshes that nfgen writes
 UNFOLDING = frozenset({".3mf", ".glb", ".gltf", ".dae", ".zae", ".xaml", ".3dxml"})
 """Suffixes of meshes that a few bytes can make many of: packed, or placed many times."""
 
 T = TypeVar("T")
 
 
+class Budget(NamedTuple):
+    """What one shape may take."""
+
+    seconds: float
+    """Of processor time: what else the machine does does not matter."""
+    bytes: int
+    """Of memory, beyond what the process has."""
+
+    def __str__(self) -> str:
+        return f"a file of its size may take {self.seconds:.0f} s and {self.bytes / (1 << 30):.1f} GB"
+
+
 def is_plain(ref: ShapeRef) -> bool:
     """Whether the size of a shape's file bounds what it costs: such a shape needs no process of its own."""
-    if ref.problem is not None or ref.file.suffix not in mesh_suffixes():
+    suffix = ref.file.suffix
+    if ref.problem is not None or suffix not in mesh_suffixes():
         return True  # pictures and grids have limits of their own, which are small
+    if ref.member is not None:
+        return False
     try:
-        return ref.member is None and ref.file.suffix not in UNFOLDING and ref.path.stat().st_size <= PLAIN_BYTES
+        size = ref.path.stat().st_size
+        if suffix == ".glb":
+            return size <= PLAIN_GLB_BYTES and _places_few(ref)
+        return suffix not in UNFOLDING and size <= PLAIN_BYTES
     except OSError:
         return True  # reading says what is wrong
 
 
+def _places_few(ref: ShapeRef) -> bool:
+    """Whether a GLB places two meshes at most, of two parts together: it unfolds to four times its size at most."""
+    with ref.path.open("rb") as file:
+        length = int.from_bytes(file.read(16)[12:], "little")
+        if length > PLAIN_GLB_JSON:
+            return False
+        text = file.read(length)
+    # With a backslash a key could be written in another way.
+    return b"\\" not in text and text.count(b'"mesh"') <= 2 and text.count(b'"POSITION"') <= 2
+
+
 def memory_limit(processes: int) -> int:
     """Bytes that each of some processes may take for its shapes: what there is, in equal shares."""
-    return max(LEAST_BYTES, min(MOST_BYTES, memory()[1] // processes))
+    return max(FREE_BYTES, min(MOST_BYTES, memory()[1] // processes))
 
 
-def limits_in_words(most_bytes: int) -> str:
-    """As they stand in messages."""
-    return f"a shape may take {MOST_SECONDS:.0f} s and {most_bytes / (1 << 30):.1f} GB"
+def budget_of(ref: ShapeRef, most_bytes: int = MOST_BYTES, points: int = 0) -> Budget:
+    """What a shape may take: more for larger files.
+
+    Args:
+        most_bytes: of memory, whatever the size.
+        points: that are drawn and measured after it has been read.
+    """
+    try:
+        _, size, held = ref.file.state(ref.id)
+        size = min(size, MOST_UNPACKED * held) if ref.member is not None else size
+        if ref.file.suffix == ".gltf":  # whose content is in files beside it
+            size = MOST_BYTES
+    except (OSError, ShapeError, ValueError):
+        size = 0
+    seconds = FREE_SECONDS + size * SECONDS_A_BYTE + points * SECONDS_A_POINT
+    return Budget(min(MOST_SECONDS, seconds), min(most_bytes, FREE_BYTES + size * BYTES_A_BYTE))
 
 
-def guarded(do: Callable[[ShapeRef], T | ShapeError], refs: list[ShapeRef], most_bytes: int) -> list[T | ShapeError]:
-    """Do something with shapes, in a worker process: it ends at a shape that takes too long.
+def guarded(
+    do: Callable[[ShapeRef], T | ShapeError], refs: list[ShapeRef], most_bytes: int, points: int = 0
+) -> list[T | ShapeError]:
+    """Do something with shapes, in a worker process: it ends at a shape that takes longer than its budget.
 
     Memory is limited where the system can; beyond the limit a library gets none, and the shape is an error.
     """
-    _limit_memory(most_bytes)
     done: list[T | ShapeError] = []
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123
         for ref in refs:
-            # A thread that needs no lock of Python: it ends the process whatever library is at work.
-            faulthandler.dump_traceback_later(MOST_SECONDS, exit=True, file=nowhere)
+            budget = budget_of(ref, most_bytes, points)
             try:
-                done.append(do(ref))
+                with _deadline(budget.seconds, nowhere), _memory_limited(budget.bytes):
+                    done.append(do(ref))
             except MemoryError:
-                words = limits_in_words(most_bytes)
-                done.append(ShapeError(f"{ref.id}: needs more memory than there is ({words})", "decimate the mesh"))
-            finally:
-                faulthandler.cancel_dump_traceback_later()
+                problem = f"{ref.id}: needs more memory than there is ({budget})"
+                done.append(ShapeError(problem, "decimate the mesh"))
     return done
 
 
-@cache
-def _limit_memory(most_bytes: int) -> None:
-    """Limit this process, once: what it has by now is that of its libraries."""
+@contextlib.contextmanager
+def _deadline(seconds: float, nowhere: TextIO) -> Iterator[None]:
+    """End this process when the block has taken so much processor time, whatever library is at work."""
+    timed = hasattr(signal, "setitimer")
+    if timed:
+        signal.signal(signal.SIGPROF, signal.SIG_DFL)  # which ends the process
+        signal.setitimer(signal.ITIMER_PROF, seconds)
+    # For what only waits, and for systems without such a timer: a thread that needs no lock of Python.
+    faulthandler.dump_traceback_later(MOST_SECONDS, exit=True, file=nowhere)
+    try:
+        yield
+    finally:
+        faulthandler.cancel_dump_traceback_later()
+        if timed:
+            signal.setitimer(signal.ITIMER_PROF, 0)
+
+
+@contextlib.contextmanager
+def _memory_limited(most_bytes: int) -> Iterator[None]:
+    """Limit the memory of this process during the block, beyond what it has by now."""
     try:
         import resource
     except ImportError:
+        yield
         return
     if not hasattr(resource, "RLIMIT_AS") or not hasattr(os, "fork"):
+        yield
         return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    before, hard = resource.getrlimit(resource.RLIMIT_AS)
     limit = psutil.Process().memory_info().vms + most_bytes
     if hard != resource.RLIM_INFINITY:
         limit = min(limit, hard)
-    try:
+    with contextlib.suppress(OSError, ValueError):  # macOS has the limit and does not keep it
         resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
-    except (OSError, ValueError):
-        return  # macOS has the limit and does not keep it
+    try:
+        yield
+    finally:
+        with contextlib.suppress(OSError, ValueError):
+            resource.setrlimit(resource.RLIMIT_AS, (before, hard))

@@ -12,7 +12,7 @@ from nfgen.runtime.machine import processors
 from nfgen.runtime.progress import Progress
 from nfgen.runtime.worker_pool import Submit, worker_pool
 
-from .guarded import guarded, is_plain, limits_in_words, memory_limit
+from .guarded import budget_of, guarded, is_plain, memory_limit
 from .shape_ref import ShapeRef
 
 CHUNK = 16  # shapes handed to a process at once: enough to hide the hand-over, few enough to end together
@@ -45,7 +45,12 @@ class Job(Protocol[T_co]):
 
 
 def do_each(
-    job: Job[T], refs: Sequence[ShapeRef], outcomes: dict[int, T | ShapeError], workers: int | None, bar: Progress
+    job: Job[T],
+    refs: Sequence[ShapeRef],
+    outcomes: dict[int, T | ShapeError],
+    workers: int | None,
+    bar: Progress,
+    points: int = 0,
 ) -> None:
     """Do a job with each shape that has no outcome yet: the first second's worth here, the others over processes.
 
@@ -56,6 +61,7 @@ def do_each(
         outcomes: by the place of the shape in `refs`; filled.
         workers: processes; one for each processor if None, none but this one (and one for files that may cost much)
             if 1.
+        points: that the job draws and measures, of each shape.
     """
     missing = [i for i in range(len(refs)) if i not in outcomes]
     processes = processors() if workers is None else max(workers, 1)
@@ -67,7 +73,7 @@ def do_each(
         bar.update()
     missing = sorted(missing + plain)
     if missing:
-        _do_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar)
+        _do_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar, points)
 
 
 def _do_over_processes(
@@ -77,12 +83,13 @@ def _do_over_processes(
     processes: int,
     outcomes: dict[int, T | ShapeError],
     bar: Progress,
+    points: int,
 ) -> None:
     most_bytes = memory_limit(processes)
     size = max(1, min(CHUNK, len(missing) // (4 * processes)))
     chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
     with contextlib.suppress(BrokenProcessPool), worker_pool(processes) as submit:
-        for chunk, results in _finished(submit, job, refs, chunks, most_bytes):
+        for chunk, results in _finished(submit, job, refs, chunks, most_bytes, points):
             outcomes.update(zip(chunk, results, strict=True))
             bar.update(len(chunk))
     # Only after a process died: each remaining shape in a process of its own, so that the one to blame is found.
@@ -90,16 +97,16 @@ def _do_over_processes(
         if i not in outcomes:
             try:
                 with worker_pool(1) as submit:
-                    (outcomes[i],) = submit(guarded, job.do, [refs[i]], most_bytes).result()
+                    (outcomes[i],) = submit(guarded, job.do, [refs[i]], most_bytes, points).result()
             except BrokenProcessPool:
-                words = limits_in_words(most_bytes)
-                outcomes[i] = ShapeError(f"{refs[i].id}: ended the process that read it ({words})", "decimate the mesh")
+                words = f"{refs[i].id}: ended the process that read it ({budget_of(refs[i], most_bytes, points)})"
+                outcomes[i] = ShapeError(words, "decimate the mesh")
             bar.update()
 
 
 def _finished(
-    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]], most_bytes: int
+    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]], most_bytes: int, points: int
 ) -> Iterator[tuple[list[int], list[T | ShapeError]]]:
-    futures = {submit(guarded, job.do, [refs[i] for i in chunk], most_bytes): chunk for chunk in chunks}
+    futures = {submit(guarded, job.do, [refs[i] for i in chunk], most_bytes, points): chunk for chunk in chunks}
     for future in as_completed(futures):
         yield futures[future], future.result()

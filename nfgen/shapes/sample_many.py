@@ -68,7 +68,7 @@ def sample_shapes(
                 if found is not None:
                     outcomes[i] = found
             bar.update(len(outcomes))
-        do_each(_Job(near, uniform, seed, strict, kept), refs, outcomes, workers, bar)
+        do_each(_Job(near, uniform, seed, strict, kept), refs, outcomes, workers, bar, near + uniform)
     done, skipped = [], []
     for i, ref in enumerate(refs):
         outcome = outcomes[i]

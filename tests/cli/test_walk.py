@@ -168,6 +168,7 @@ DAMAGE: dict[str, dict[str, Callable[[Path], None]]] = {
         "field: null": in_first("field", None),
         "field of 300 letters": in_first("field", LONG),
         "field with NUL": in_first("field", "a\0b"),
+        "field of half a letter": in_first("field", "\ud800"),
         "file with NUL": in_first("file", "a\0b.glb"),
         "file of 300 letters": in_first("file", f"{LONG}.glb"),
         "picture of 300 letters": in_first("picture", f"{LONG}.png"),

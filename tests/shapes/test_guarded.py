@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +21,7 @@ BOX = trimesh.creation.box()
 
 def refs_of(folder: Path, names: list[str]) -> list[ShapeRef]:
     for name in names:
-        BOX.export(folder / f"{name}.glb")
+        BOX.export(folder / f"{name}.3mf")
     return find_shapes(folder)
 
 
@@ -34,6 +35,8 @@ class Harm(NamedTuple):
             return os.getpid()
         if self.kind == "memory":
             return int(np.ones(1 << 40, np.uint8)[0])
+        while self.kind == "work":
+            pass
         # A call that keeps Python's lock, so that no thread of Python could end it.
         ctypes.PyDLL(None).sleep(600)
         return 0
@@ -45,7 +48,10 @@ class Hurried(NamedTuple):
     kind: str
 
     def do(self, ref: ShapeRef) -> int | ShapeError:
-        guarded.faulthandler.dump_traceback_later(0.05, exit=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
+        if self.kind == "work":
+            signal.setitimer(signal.ITIMER_PROF, 0.05)
+        else:
+            guarded.faulthandler.dump_traceback_later(0.05, exit=True, file=open(os.devnull, "w"))  # noqa: PTH123, SIM115
         return Harm(self.kind).do(ref)
 
 
@@ -55,6 +61,7 @@ class Hurried(NamedTuple):
     [
         (Harm("memory"), "needs more memory than there is"),
         (Hurried("time"), "ended the process that read it"),
+        (Hurried("work"), "ended the process that read it"),
     ],
 )
 def test_a_shape_that_costs_too_much_is_one_skipped_shape(job: Harm, words: str, tmp_path: Path) -> None:
@@ -65,10 +72,37 @@ def test_a_shape_that_costs_too_much_is_one_skipped_shape(job: Harm, words: str,
     wrong = outcomes[1]
     assert isinstance(wrong, ShapeError)
     assert words in wrong.problem
-    assert "300 s" in wrong.problem
-    assert "GB" in wrong.problem
+    assert "a file of its size may take 5 s and 1.0 GB" in wrong.problem
     assert isinstance(outcomes[0], int)
     assert outcomes[0] != os.getpid()
+
+
+def test_budgets_grow_with_the_file_and_end(tmp_path: Path) -> None:
+    budgets = []
+    for size in (10_000, 1_000_000, 100_000_000):
+        with (tmp_path / f"{size:010}.stl").open("wb") as file:
+            file.truncate(size)
+        (ref,) = find_shapes(tmp_path / f"{size:010}.stl")
+        budgets.append(guarded.budget_of(ref))
+    small, middle, large = budgets
+    assert small.seconds < 6
+    assert small.bytes < 1.01 * 2**30
+    assert small.seconds < middle.seconds < large.seconds == guarded.MOST_SECONDS
+    assert small.bytes < middle.bytes < large.bytes == guarded.MOST_BYTES
+    few = find_shapes(tmp_path)[0]
+    assert guarded.budget_of(few, points=10_000).seconds > small.seconds
+    assert guarded.budget_of(ref, most_bytes=2**31).bytes == 2**31
+
+
+def test_a_glb_that_places_few_meshes_is_read_here(tmp_path: Path) -> None:
+    trimesh.Scene([BOX]).export(tmp_path / "one.glb")
+    scene = trimesh.Scene()
+    for i in range(3):
+        scene.add_geometry(BOX, transform=trimesh.transformations.translation_matrix([i, 0, 0]))
+    scene.export(tmp_path / "three.glb")
+    data = (tmp_path / "one.glb").read_bytes()
+    (tmp_path / "escaped.glb").write_bytes(data.replace(b'"mesh"', b'"mes\\u0068"'))
+    assert [ref.id for ref in find_shapes(tmp_path) if guarded.is_plain(ref)] == ["one.glb"]
 
 
 def test_what_a_few_bytes_can_make_much_of_is_read_elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -80,5 +114,5 @@ def test_what_a_few_bytes_can_make_much_of_is_read_elsewhere(tmp_path: Path, mon
     assert [ref.id for ref in refs if guarded.is_plain(ref)] == ["grid.npy", "small.stl"]
     monkeypatch.setattr(ShapeRef, "load", lambda ref: pytest.fail("read in this process"))
     done, skipped = sample_shapes([ref for ref in refs if not guarded.is_plain(ref)], 16, 16, 0, workers=1)
-    assert [one.ref.id for one in done] == ["a.glb", "large.stl"]
+    assert [one.ref.id for one in done] == ["a.3mf", "large.stl"]
     assert not skipped
