@@ -72,9 +72,10 @@ def writing(
             _check_free(path, given, False, overwrite)  # again: hours may have passed
             _replace(partial, path)
     except OSError as error:
+        named = None if error.filename is None else Path(os.fsdecode(error.filename))
         # What is read for it may be missing, too.
-        elsewhere = error.filename is not None and path.parent not in Path(os.fsdecode(error.filename)).parents
-        what = f"cannot open {os.fsdecode(error.filename)}" if elsewhere else f"cannot write {given}"
+        elsewhere = named is not None and path.parent not in named.parents and named not in path.parents
+        what = f"cannot open {named}" if elsewhere else f"cannot write {given}"
         raise ArtifactError(f"{what}: {error.strerror or error}", "check the disk and the folder's rights") from error
 
 
