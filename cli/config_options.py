@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 OPTIONS, GIVEN, BASE = "nfgen.options", "nfgen.given", "nfgen.base"
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 LONGEST_FILE, MOST_LISTS = 1 << 16, 1000  # letters, and lists and tables, of a settings file in YAML or TOML
-NOT_SETTINGS = ("sources", "tokenizer_digest")
+NOT_SETTINGS = ("sources", "tokenizer_digest", "computed_on")
 """What artifacts store beside their settings: from what they were made."""
 METAVARS: Mapping[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: "BOOLEAN"}
 

@@ -33,12 +33,16 @@ class GPT(CausalModel):
         self.embedding = CodeEmbedding(vocabulary, config.width)
         self.head = _head(vocabulary, config, self.embedding)
         self.ranges = allowed_ranges(vocabulary)
-        self.groups = [
-            (low, high, [i for i, other in enumerate(self.ranges) if other == (low, high)])
-            for low, high in dict.fromkeys(self.ranges)
-        ]
-        grouped = [position for _, _, positions in self.groups for position in positions]
-        self.order = sorted(range(len(grouped)), key=grouped.__getitem__)
+        self.groups = {one: self.ranges.count(one) for one in dict.fromkeys(self.ranges)}
+        """Number of positions of each range of codes."""
+        groups = list(self.groups)
+        grouped = sorted(range(len(self.ranges)), key=lambda position: groups.index(self.ranges[position]))
+        order = sorted(range(len(grouped)), key=grouped.__getitem__)
+        # Buffers, as lists would be copied to the device in each pass.
+        self.register_buffer("grouped", torch.tensor(grouped), persistent=False)
+        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.grouped: Tensor
+        self.order: Tensor
 
     @classmethod
     def accepts(cls, vocabulary: Vocabulary) -> bool:
@@ -59,8 +63,8 @@ class GPT(CausalModel):
         hidden = self.hidden(tokens, labels)
         smoothing = self.config.label_smoothing if self.training else 0.0
         parts = []
-        for low, high, positions in self.groups:
-            every = len(self.groups) == 1
+        every = len(self.groups) == 1
+        for (low, high), positions in zip(self.groups, self.grouped.split(list(self.groups.values())), strict=True):
             inputs, targets = (hidden, tokens) if every else (hidden[:, positions], tokens[:, positions])
             losses = self.head.losses(inputs.flatten(0, 1), targets.flatten(), low, high, smoothing)
             parts.append(losses.view(targets.shape))

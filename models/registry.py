@@ -7,8 +7,8 @@ from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import files
 from nfgen.io.state_dict import check_claims
-from nfgen.models.training.optim import device_of
 from nfgen.runtime import plugins
+from nfgen.runtime.device import find_device
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
@@ -94,4 +94,4 @@ def load_model(run: str | Path, checkpoint: Literal["best", "last"] = "best", de
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:
         reason = str(error).splitlines()[0]
         raise ArtifactError(f"the model in {run} is damaged: {reason}", "train it again") from error
-    return model.to(device_of(device)).eval()
+    return model.to(find_device(device)).eval()

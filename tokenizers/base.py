@@ -13,6 +13,7 @@ from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
+from nfgen.runtime.device import CPU
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .hub import Shared
@@ -44,6 +45,7 @@ class Tokenizer(Shared):
         self.config: Any = config if config is not None else self.Config.from_json(settings)
         self._spec: FieldSpec | None = None
         self._scratch: Path | None = None
+        self.device = CPU
         self.classes: tuple[str, ...] = ()
 
     @property
@@ -57,13 +59,23 @@ class Tokenizer(Shared):
         """Architecture of decoded fields."""
         return self.spec
 
-    def fit(self, fields: FieldSet, scratch: Path | None = None) -> Self:
+    def to(self, device: torch.device) -> Self:
+        """Compute on a device from now on; tokens and weights stay on the device of the caller's tensors."""
+        self.device = device
+        self._move()
+        return self
+
+    def _move(self) -> None:
+        """For tokenizers with networks: move them to `device`."""
+
+    def fit(self, fields: FieldSet, scratch: Path | None = None, device: torch.device = CPU) -> Self:
         """Fit the tokenizer to a field set.
 
         Args:
             fields: the fields.
             scratch: folder for checkpoints of a long fit, from which it resumes; the caller removes it. None = an
                 interrupted fit starts again.
+            device: of the fit, and of encoding and decoding after it.
 
         Raises:
             ConfigError: if the set is empty, has weights that are not finite, or does not fit the settings.
@@ -72,7 +84,7 @@ class Tokenizer(Shared):
             raise ConfigError("there are no fields to fit a tokenizer on", "give a field set that is not empty")
         if not torch.isfinite(fields.weights).all():
             raise ConfigError("the field set holds weights that are not finite", "fit the fields again")
-        self._spec, self.classes, self._scratch = fields.spec, fields.classes, scratch
+        self._spec, self.classes, self._scratch, self.device = fields.spec, fields.classes, scratch, device
         try:
             self._fit(fields)
         except BaseException:
@@ -233,7 +245,7 @@ class Tokenizer(Shared):
             return
         if tokens.is_floating_point() or tokens.dtype == torch.bool:
             raise ConfigError(f"tokens must be integers, not {tokens.dtype}")
-        low, high = vocabulary.bounds()
+        low, high = (bound.to(tokens.device) for bound in vocabulary.bounds())
         wrong = (tokens < low) | (tokens >= high)
         if wrong.any():
             position = int(wrong.any(0).nonzero()[0])

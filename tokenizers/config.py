@@ -31,6 +31,8 @@ class TokenizeConfig(Configuration):
     """Token sequences of augmented copies to store for each field (vq, graph)."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
 
     RENAMED: ClassVar = {"split_seed": "seed"}
 

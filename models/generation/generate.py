@@ -12,6 +12,7 @@ from nfgen.models.base import SequenceModel, check_tokens
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.gpt import GPT
 from nfgen.models.training.data import parts
+from nfgen.runtime.device import free_memory
 from nfgen.runtime.progress import progress
 
 from .logits import generators
@@ -96,8 +97,10 @@ def sample(
 
 
 def fitting_batch(model: SequenceModel, settings: SamplingConfig) -> int:
-    """Number of samples per batch that fit in 1 GiB of cache."""
-    return max(1, min(LARGEST_BATCH, CACHE_BYTES // (settings.passes * model.bytes_per_sample)))
+    """Number of samples per batch whose cache fits in 1 GiB, or in a quarter of the free memory of an accelerator."""
+    free = free_memory(next(model.parameters()).device)
+    most = CACHE_BYTES if free is None else free // 4
+    return max(1, min(LARGEST_BATCH, most // (settings.passes * model.bytes_per_sample)))
 
 
 def _conditions(

@@ -6,11 +6,9 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen.errors import NfgenError
+from nfgen.runtime.device import CPU, supports
 
 from .config import SamplingConfig
-
-WITHOUT_FLOAT64 = ("mps",)
-"""Kinds of devices on which there are no tensors of float64."""
 
 
 def generators(seed: int, indices: range) -> list[np.random.Generator]:
@@ -19,11 +17,11 @@ def generators(seed: int, indices: range) -> list[np.random.Generator]:
 
 
 def uniforms(
-    randoms: list[np.random.Generator], count: int, device: torch.device | str = "cpu"
+    randoms: list[np.random.Generator], count: int, device: torch.device = CPU
 ) -> Float[Tensor, "count samples"]:
     """`count` numbers in [0, 1) from each generator, float64; on the processor if the device has no float64."""
     numbers = torch.from_numpy(np.stack([random.random(count) for random in randoms], axis=1))
-    return numbers if torch.device(device).type in WITHOUT_FLOAT64 else numbers.to(device)
+    return numbers.to(device) if supports(device, torch.float64) else numbers
 
 
 def draw(
@@ -35,7 +33,7 @@ def draw(
     """
     if settings.temperature == 0:
         return logits.argmax(dim=-1)
-    if logits.device.type in WITHOUT_FLOAT64:
+    if not supports(logits.device, torch.float64):
         return draw(logits.cpu(), uniform, settings).to(logits.device)
     # float64: in float32 a cumulative sum over 65,536 codes loses the rare ones.
     probabilities = torch.softmax(logits.double() / settings.temperature, dim=-1)

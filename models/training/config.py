@@ -52,8 +52,8 @@ class TrainerConfig(Configuration):
     """Of matrix products; auto = bfloat16 where it is much the faster here and the model bears it."""
     seed: NonNegativeInt = 0
     """Seed of initial weights, order and dropout."""
-    device: str = "cpu"
-    """Device to train on."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
 
     @property
     def last_step(self) -> int | None:

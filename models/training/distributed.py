@@ -19,6 +19,7 @@ from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel
 from nfgen.models.nn.transformer import Block
 from nfgen.runtime import launcher
+from nfgen.runtime.device import find_device
 from nfgen.runtime.signals import sigint_calls
 
 from .config import TrainerConfig
@@ -56,7 +57,7 @@ class Accelerated(Worker):
         for name, remedy in UNSUPPORTED.items():
             if os.environ.get(name, "false").lower() == "true":
                 raise ConfigError(f"{name} is set, which nfgen does not support", remedy)
-        kind = config.device.partition(":")[0]
+        kind = find_device(config.device).type
         # The trainer's autocast sets the precision, as in a single process, whatever accelerate is configured for.
         self.accelerator = Accelerator(
             cpu=kind == "cpu",

@@ -1,10 +1,9 @@
-"""The optimizer, the moving average of weights, precision and device."""
+"""The optimizer, the moving average of weights, and precision."""
 
 import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
-from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel
 from nfgen.runtime.precision import bfloat16_pays
 
@@ -27,21 +26,7 @@ def low_precision(model: SequenceModel, config: TrainerConfig, device: torch.dev
         return config.precision == "bfloat16"
     if not model.low_precision:
         return False
-    return device.type != "cpu" or bfloat16_pays()
-
-
-def device_of(name: str) -> torch.device:
-    """The device of a name.
-
-    Raises:
-        ConfigError: if this machine does not have it.
-    """
-    try:
-        device = torch.device(name)
-        torch.ones(1, device=device).item()  # the meta device has tensors, and no numbers in them
-    except (RuntimeError, AssertionError) as error:
-        raise ConfigError(f"there is no device {name!r} here: {str(error).splitlines()[0]}", "use cpu") from error
-    return device
+    return bfloat16_pays(device)
 
 
 def update_average(average: nn.Module, model: nn.Module, decay: float, step: int) -> None:

@@ -7,9 +7,9 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nfgen.models.base import SequenceModel
+from nfgen.runtime.device import find_device
 
 from .config import TrainerConfig
-from .optim import device_of
 
 Example = tuple[Tensor, Int[Tensor, "one"]]
 
@@ -39,7 +39,7 @@ class Worker:
     interrupted = False
 
     def __init__(self, config: TrainerConfig) -> None:
-        self.device = device_of(config.device)
+        self.device = find_device(config.device)
 
     @property
     def main(self) -> bool:

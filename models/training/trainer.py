@@ -17,6 +17,7 @@ from nfgen.errors import ArtifactError, NfgenError
 from nfgen.io import files
 from nfgen.models.base import SequenceModel
 from nfgen.models.registry import MODEL, create
+from nfgen.runtime.device import kept_random_state
 from nfgen.runtime.learning_rate_schedule import warmup_cosine
 from nfgen.runtime.progress import Progress, progress
 from nfgen.runtime.signals import uninterrupted
@@ -103,7 +104,7 @@ def train(
     run, config = Path(run), config or TrainerConfig()
     batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
     worker = worker or find_worker(config)
-    with torch.random.fork_rng(devices=[worker.device] if worker.device.type == "cuda" else []):
+    with kept_random_state(worker.device):
         torch.manual_seed(config.seed)
         trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, worker)
         trainer.open(resume)
@@ -208,13 +209,15 @@ class Trainer:
         tokens, labels = self.batches.at(state.step)
         rate = self.learning_rate(state.step)
         self.optimizer.zero_grad()
-        loss = 0.0
+        parts = []
         for some in passes(tokens, labels, self.rows, config.accumulate, worker.rank, worker.count):
             torch.manual_seed(mixed(config.seed, state.step) + some.first)
             with worker.no_sync(self.train_loss, some.last):
                 part = self._loss(self.train_loss, some) * some.share
                 (part * worker.count).backward()  # passes are summed, processes are averaged
-            loss += part.item()
+            parts.append(part.detach())
+        # Fetched once, after all passes: each fetch waits for the device.
+        loss = sum(torch.stack(parts).cpu().tolist()) if parts else 0.0
         loss, interrupted = worker.all_reduce_sum(loss, worker.interrupted)
         if interrupted:
             raise KeyboardInterrupt
@@ -251,7 +254,8 @@ class Trainer:
         loss = None
         if len(tokens):
             mine = passes(tokens, labels, self.rows, 1, self.worker.rank, self.worker.count)
-            mean = sum(self._loss(self.eval_loss, some).item() * some.share for some in mine)
+            losses = [(self._loss(self.eval_loss, some), some.share) for some in mine]
+            mean = sum(loss.item() * share for loss, share in losses)
             (loss,) = self.worker.all_reduce_sum(mean)
             if not math.isfinite(loss):
                 raise self._diverged()
@@ -309,9 +313,8 @@ class Trainer:
     def _require_finite_weights(self) -> None:
         """Check the weights before they replace good ones: a bad step changes only the loss of the next one."""
         with torch.no_grad():
-            finite = all(
-                bool(torch.isfinite(self.worker.local_shard(weights)).all()) for weights in self.model.parameters()
-            )
+            shards = [self.worker.local_shard(weights) for weights in self.model.parameters()]
+            finite = torch.stack([torch.isfinite(shard).all() for shard in shards]).all()
         if self.worker.all_reduce_sum(not finite)[0]:
             raise self._diverged()
 

@@ -44,8 +44,8 @@ def field_accuracy(spec: FieldSpec, weights: Float[Tensor, "fields weights"], fi
         )
     if len(weights) != len(fields):
         raise ConfigError(f"{len(weights)} fields cannot be judged by {len(fields)} shapes")
-    truth = fields.eval_values.float()
-    outputs = evaluate_in_chunks(spec, weights, fields.eval_points.float())
+    truth = fields.eval_values.to(weights.device, torch.float32)
+    outputs = evaluate_in_chunks(spec, weights, fields.eval_points.to(weights.device, torch.float32))
     uniform = slice(0, fields.uniform_eval)
     there, wanted = inside(spec, outputs[:, uniform]), truth[:, uniform] > 0.5 if bright else truth[:, uniform] < 0
     both, either = (there & wanted).sum(1), (there | wanted).sum(1)

@@ -34,8 +34,8 @@ class Field:
         self.spec, self.weights = spec, weights
 
     def __call__(self, points: Float[Tensor, "points dims"]) -> Float[Tensor, "points"]:
-        """The field's outputs at points in [-1, 1]^d."""
-        return evaluate_in_chunks(self.spec, self.weights[None], points)[0]
+        """The field's outputs at points in [-1, 1]^d, on the device of its weights."""
+        return evaluate_in_chunks(self.spec, self.weights[None], points.to(self.weights.device))[0]
 
     def mesh(self, resolution: int = 128) -> "trimesh.Trimesh":
         """The surface as a watertight mesh, oriented outwards; no faces if the field has no surface."""

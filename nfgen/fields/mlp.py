@@ -13,11 +13,13 @@ from torch import Tensor
 from torch.nn import functional
 
 from nfgen.errors import ConfigError
+from nfgen.runtime.device import is_cpu
 
 from .spec import FieldSpec, fan_bound
 
 SINE_FREQUENCY = 30.0  # omega_0 of SIREN (Sitzmann et al. 2020, section 3.2)
 CHUNK_NUMBERS = 1 << 17  # activations of a layer held at once in evaluation: 0.5 MB, two fit into a core's own cache
+ACCELERATOR_CHUNK_NUMBERS = 1 << 26  # the same on an accelerator, 256 MB: small kernels leave it idle
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": functional.relu,
@@ -149,9 +151,9 @@ def evaluate_in_chunks(
 ) -> Float[Tensor, "fields points"]:
     """`evaluate` without gradients and in bounded memory, whatever the number of fields and points."""
     count = points.shape[-2]
-    values = torch.empty(len(weights), count, dtype=weights.dtype)
-    points_at_once = max(1, min(count, CHUNK_NUMBERS // max(spec.hidden)))
-    fields_at_once = max(1, CHUNK_NUMBERS // (max(spec.hidden) * points_at_once))
+    values, numbers = weights.new_empty(len(weights), count), numbers_at_once(weights.device)
+    points_at_once = max(1, min(count, numbers // max(spec.hidden)))
+    fields_at_once = max(1, numbers // (max(spec.hidden) * points_at_once))
     for here in batches(count, points_at_once):
         # Sines and cosines cost a quarter of an evaluation: those of points that all fields share are taken once.
         shared = fourier_features(spec, points[here]) if points.ndim == 2 else None
@@ -176,8 +178,8 @@ def evaluate_on_grid(
         The outputs, the point's first coordinate fastest and its last one slowest.
     """
     count = math.prod(axis.shape[1] for axis in axes)
-    values = torch.empty(len(weights), count, dtype=weights.dtype)
-    at_once = max(1, CHUNK_NUMBERS // max(spec.hidden))
+    values = weights.new_empty(len(weights), count)
+    at_once = max(1, numbers_at_once(weights.device) // max(spec.hidden))
     for here in batches(len(weights), max(1, at_once // count)):
         (matrix, bias), *others = unflatten(spec, weights[here])
         parts = [
@@ -189,6 +191,11 @@ def evaluate_on_grid(
         for points in batches(count, at_once):
             values[here, points] = _outputs(spec, hidden[:, points], others)
     return values
+
+
+def numbers_at_once(device: torch.device) -> int:
+    """Activations of a layer that an evaluation on a device holds at once."""
+    return CHUNK_NUMBERS if is_cpu(device) else ACCELERATOR_CHUNK_NUMBERS
 
 
 def inside(spec: FieldSpec, outputs: Tensor) -> Tensor:

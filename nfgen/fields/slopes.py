@@ -59,7 +59,8 @@ def near_slopes(spec: FieldSpec, weights: Float[Tensor, "fields weights"], field
     """
     if spec.output != "sdf" or fields.eval_points is None or fields.eval_values is None:
         return None
-    points, values = fields.eval_points.float(), fields.eval_values.float()
+    points = fields.eval_points.to(weights.device, torch.float32)
+    values = fields.eval_values.to(weights.device, torch.float32)
     near = values.abs() < NEAR
     count = min(MOST, int(near.sum(1).max()) if len(near) else 0)
     if count == 0:

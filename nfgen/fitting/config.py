@@ -64,6 +64,8 @@ class FitConfig(Configuration):
     """Of all random numbers."""
     limit: PositiveInt | None = None
     """Use only this many of the first shapes; none = all."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
     samples: PointSamplingConfig = PointSamplingConfig()
     """Which points of a shape are seen."""
     reading: ReadingConfig = ReadingConfig()

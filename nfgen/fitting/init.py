@@ -11,6 +11,7 @@ from nfgen.fields.field_set import BASE, FieldSet
 from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import files
+from nfgen.runtime.device import find_device
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.sample_many import Sampled
 
@@ -50,8 +51,10 @@ def _fitted_base(job: FitJob, refs: list[ShapeRef]) -> Tensor:
     if job.config.init == "shared":
         config = config.replace(points=config.points * SHARED_STEPS_POINTS)
     order = torch.randperm(values.shape[1], generator=torch.Generator().manual_seed(config.seed))
+    device = find_device(config.device)
     start = initial_weights(job.spec, 1, torch.Generator().manual_seed(config.seed))
-    return fit_batch(job.spec, pooled[:, order], values[:, order], start, config).weights[0]
+    pooled, values, start = (tensor.to(device) for tensor in (pooled[:, order], values[:, order], start))
+    return fit_batch(job.spec, pooled, values, start, config).weights[0].cpu()
 
 
 def _read_base(path: str, spec: FieldSpec) -> Tensor:

@@ -14,12 +14,13 @@ from nfgen.errors import ConfigError
 from nfgen.fields.gradient import losses_and_gradient
 from nfgen.fields.mlp import batches, fourier_features
 from nfgen.fields.spec import FieldSpec
+from nfgen.runtime.device import is_cpu
 from nfgen.runtime.learning_rate_schedule import one_cycle
 
 from .config import FitConfig
 
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation
-FIELDS_IN_CACHE = 8  # at 1,024 points of 32 neurons one layer of so many fields is 1 MB
+FIELDS_IN_CACHE = 8  # on a processor: at 1,024 points of 32 neurons one layer of 8 fields is 1 MB
 
 
 class Fit(NamedTuple):
@@ -60,7 +61,7 @@ def fit_batch(
     base: Float[Tensor, "weights"] | None = None,
     on_step: Callable[[int, Tensor, Tensor], None] | None = None,
 ) -> Fit:
-    """Fit N fields, each to its own points.
+    """Fit N fields, each to its own points, on the device that all tensors lie on.
 
     Args:
         points, values: of each shape, in an order without meaning (a step takes a window of them).
@@ -81,11 +82,13 @@ def fit_batch(
     weights = start.clone()
     generator = torch.Generator().manual_seed(config.seed)
 
-    result = Fit(start.clone(), torch.full((fields,), math.inf), torch.full((fields,), config.steps), 0.0)
-    active = torch.arange(fields)
+    device = weights.device
+    losses_so_far, steps = torch.full((fields,), math.inf, device=device), torch.full((fields,), config.steps)
+    result = Fit(start.clone(), losses_so_far, steps.to(device), 0.0)
+    active = torch.arange(fields, device=device)
     moments = [torch.zeros_like(weights), torch.zeros_like(weights)]
-    rates = _layer_rates(spec, config)
-    smoothed = torch.zeros(fields)
+    rates = _layer_rates(spec, config).to(device)
+    smoothed = torch.zeros(fields, device=device)
     for step in range(config.steps):
         offset = int(torch.randint(available - window + 1, (), generator=generator))
         here = slice(offset, offset + window)
@@ -116,8 +119,8 @@ def _gradient(
     spec: FieldSpec, weights: Tensor, features: Tensor, targets: Tensor, config: FitConfig, base: Tensor | None
 ) -> tuple[Tensor, Tensor]:
     """Gradient [N, P] and fitting losses [N]; a few fields at a time, so that activations stay in the cache."""
-    gradient, losses = torch.empty_like(weights), torch.empty(len(weights))
-    for some in batches(len(weights), FIELDS_IN_CACHE):
+    gradient, losses = torch.empty_like(weights), weights.new_empty(len(weights))
+    for some in batches(len(weights), FIELDS_IN_CACHE if is_cpu(weights.device) else len(weights)):
 
         def loss(outputs: Tensor, true: Tensor = targets[some]) -> Tensor:
             return field_loss(spec, outputs, true, config).mean(1)

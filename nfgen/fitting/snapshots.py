@@ -70,7 +70,7 @@ class SnapshotRecorder:
         if self.fields is None or len(weights) == self.fields:
             self.fields = len(weights)
             if step in self.wanted:
-                self.kept[step] = weights[:FIELDS].detach().clone()
+                self.kept[step] = weights[:FIELDS].detach().cpu().clone()
             if step < self.steps:
                 self.losses.append(losses[:FIELDS].detach().clone())
         if step == self.steps:
@@ -83,6 +83,6 @@ class SnapshotRecorder:
             {
                 "steps": torch.tensor(list(self.kept)),
                 "weights": torch.stack(list(self.kept.values())),
-                "losses": torch.stack(self.losses),
+                "losses": torch.stack(self.losses).cpu(),
             },
         )

@@ -137,7 +137,7 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
         ArtifactError: if the disk refuses.
     """
     # Not safetensors' own save_file: it makes files that only their owner may read.
-    content = save({key: tensor.detach().contiguous() for key, tensor in tensors.items()})
+    content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
     try:
         write_atomically(path, content)
     except OSError as error:

@@ -28,7 +28,8 @@ LITTLE_DISK, LITTLE_MEMORY = 2 * GIGABYTE, 2 * GIGABYTE
 def examine() -> dict[str, Any]:
     """Versions, extras, plug-ins, devices, precision, threads, memory and disk; `warnings`, `errors` say what to mend.
 
-    Sizes are in bytes, speeds in floating-point operations a second, measured by small matrix products on one thread.
+    Sizes are in bytes. Speeds are floating-point operations a second of matrix products on the device that `auto`
+    takes; on a processor, of one thread.
     """
     import torch
 
@@ -87,6 +88,7 @@ def lines(found: dict[str, Any]) -> list[str]:
     """What was found as lines of text."""
     extras = ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in found["extras"].items())
     memory, precision, threads = found["memory"], found["precision"], found["threads"]
+    of = "a thread" if found["devices"]["auto"] == "cpu" else found["devices"]["auto"]
     gigabytes = {key: "?" if value is None else f"{value / GIGABYTE:.1f} GB" for key, value in memory.items()}
     text = {
         "nfgen": f"{found['nfgen']} on Python {found['python']}, {found['system']}",
@@ -94,8 +96,9 @@ def lines(found: dict[str, Any]) -> list[str]:
         "extras": f"{extras}; pip install 'nfgen[NAME]' adds one",
         "tokenizers": ", ".join(found["components"]["tokenizers"]),
         "models": ", ".join(found["components"]["models"]),
-        "devices": ", ".join(found["devices"]),
-        "bfloat16": f"{'used' if precision['bfloat16_used'] else 'not used'} in training; matrix products of a thread "
+        "devices": ", ".join(found["devices"]["found"]),
+        "auto": f"{found['devices']['auto']}: {found['devices']['why']}",
+        "bfloat16": f"{'used' if precision['bfloat16_used'] else 'not used'} in training; matrix products of {of} "
         f"at {precision['bfloat16_flops'] / 1e9:.0f} GFLOP/s, in float32 at {precision['float32_flops'] / 1e9:.0f}",
         "threads": f"{threads['torch']} of {threads['processors']} processors",
         "memory": f"{gigabytes['available']} free of {gigabytes['total']}",
@@ -130,24 +133,22 @@ def _version(name: str) -> str | None:
         return None
 
 
-def _devices() -> list[str]:
-    import torch
+def _devices() -> dict[str, Any]:
+    from nfgen.runtime.device import all_devices, describe, find_device, why
 
-    devices = ["cpu"]
-    if torch.cuda.is_available():
-        devices += [f"cuda:{i} ({torch.cuda.get_device_name(i)})" for i in range(torch.cuda.device_count())]
-    if torch.backends.mps.is_available():
-        devices.append("mps")
-    return devices
+    return {"found": [describe(device) for device in all_devices()], "auto": str(find_device()), "why": why()}
 
 
 def _precision() -> dict[str, Any]:
+    """Of the device that `auto` takes."""
     import torch
 
+    from nfgen.runtime.device import find_device
     from nfgen.runtime.precision import bfloat16_pays, product_speed
 
-    speeds = {f"{name}_flops": product_speed(getattr(torch, name)) for name in ("float32", "bfloat16")}
-    return {"bfloat16_used": bfloat16_pays(), **speeds}
+    device = find_device()
+    speeds = {f"{name}_flops": product_speed(getattr(torch, name), device=device) for name in ("float32", "bfloat16")}
+    return {"bfloat16_used": bfloat16_pays(device), **speeds}
 
 
 def _places() -> dict[str, str]:

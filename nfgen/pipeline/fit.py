@@ -22,6 +22,7 @@ from nfgen.fitting.merge import PARTS, pack
 from nfgen.fitting.optimize import fit_batch
 from nfgen.fitting.snapshots import SnapshotRecorder
 from nfgen.io import artifact, files
+from nfgen.runtime.device import COMPUTED_ON, choose_device, describe, find_device, without_device
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
@@ -72,7 +73,8 @@ def fit_fields(
     spec, refs = list_shapes(sources, config)
     config = config.replace(spec=spec)
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
-    plan = config.to_json() | {
+    device = choose_device(config.device)
+    plan = without_device(config.to_json()) | {
         "shapes": _contents(refs),
         "start": None
         if config.init in INITS or not Path(config.init).exists()
@@ -98,7 +100,7 @@ def fit_fields(
                 classes=classes,
                 base=base,
                 uniform_eval=config.samples.uniform_eval,
-                settings=config.to_json() | {"sources": _absolute(sources)},
+                settings=config.to_json() | {"sources": _absolute(sources), COMPUTED_ON: describe(device)},
             )
             if len(fields) == 0:
                 reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in fields.skipped[:3])
@@ -180,13 +182,14 @@ def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: O
     if not sampled:
         return empty
     points = job.points(sampled)
-    fit = fit_batch(
-        spec, points.points, points.values, job.start([one.ref for one in sampled], base), job.config, base, on_step
-    )
+    device = find_device(job.config.device)
+    start = job.start([one.ref for one in sampled], base).to(device)
+    pulled = None if base is None else base.to(device)
+    fit = fit_batch(spec, points.points.to(device), points.values.to(device), start, job.config, pulled, on_step)
     placed = torch.tensor([one.transform.to_row() for one in sampled], dtype=torch.float64)
     fields = replace(
         empty,
-        weights=fit.weights,
+        weights=fit.weights.cpu(),
         ids=tuple(one.ref.id for one in sampled),
         labels=torch.tensor([-1 if one.ref.label is None else index[one.ref.label] for one in sampled]),
         transforms=placed,

@@ -212,7 +212,8 @@ def probe_values(fields: list[Field]) -> Float[Tensor, "fields probes"]:
         return torch.empty(0, PROBES)
     spec = fields[0].spec
     points = torch.rand(PROBES, spec.dims, generator=torch.Generator().manual_seed(0)) * 2 - 1
-    values = evaluate_in_chunks(spec, torch.stack([field.weights for field in fields]), points)
+    weights = torch.stack([field.weights for field in fields])
+    values = evaluate_in_chunks(spec, weights, points.to(weights.device)).cpu()
     return torch.tanh(values / TRUNCATION) * TRUNCATION if spec.output == "sdf" else torch.sigmoid(values)
 
 

@@ -15,6 +15,7 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.merge import PARTS
 from nfgen.io import artifact, files
 from nfgen.io.safetensors_stream import join_tensors
+from nfgen.runtime.device import COMPUTED_ON, CPU, choose_device, describe, without_device
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import hidden_progress, progress
 from nfgen.tokenizers import registry
@@ -78,7 +79,8 @@ def tokenize(
     # An impossible share is refused before anything is written.
     split(len(fields), config.heldout, config.seed)
     fixed = {k: v for k, v in config.tokenizer_settings.items() if k not in found.FREE_ON_RESUME}
-    plan = config.to_json() | {
+    device = choose_device(config.device)
+    plan = without_device(config.to_json()) | {
         "tokenizer_settings": fixed,
         "fields": files.digest({"weights": fields.weights}),
         "ids": files.json_digest(fields.ids),
@@ -98,7 +100,7 @@ def tokenize(
     resumable = [f"{SCRATCH}/*", f"{TOKENIZER}/*"]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
         artifact.agree_on_plan(folder, "tokenizing", plan)
-        tokens = _tokenize_into(folder, fields, chosen, config, engine)
+        tokens = _tokenize_into(folder, fields, chosen, config, engine, device)
         for name in (SCRATCH, PARTS):
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / artifact.PLAN).unlink()
@@ -106,15 +108,22 @@ def tokenize(
 
 
 def _tokenize_into(
-    folder: Path, fields: FieldSet, tokenizer: Tokenizer, config: TokenizeConfig, engine: Engine
+    folder: Path,
+    fields: FieldSet,
+    tokenizer: Tokenizer,
+    config: TokenizeConfig,
+    engine: Engine,
+    device: torch.device,
 ) -> TokenSet:
     seed, mask = config.seed, split(len(fields), config.heldout, config.seed)
     if (folder / TOKENIZER).exists():
-        tokenizer = registry.load(folder / TOKENIZER)
+        tokenizer = registry.load(folder / TOKENIZER).to(device)
     else:
-        tokenizer.fit(fields.select(_fitted_on(~mask, fields.spec, seed)), folder / SCRATCH)
+        tokenizer.fit(fields.select(_fitted_on(~mask, fields.spec, seed)), folder / SCRATCH, device)
         tokenizer.save(folder / TOKENIZER)
-    _encode(folder / PARTS, fields, tokenizer, config.views, seed, engine)
+    # Other machines have other devices.
+    _encode(folder / PARTS, fields, tokenizer if engine.here else tokenizer.to(CPU), config.views, seed, engine)
+    tokenizer.to(device)
     _join(folder, {"labels": fields.labels, "heldout": mask})
     encoded = files.read_tensors(folder / FILE)
     tokens = TokenSet(
@@ -126,8 +135,12 @@ def _tokenize_into(
         views=encoded.get("views"),
         frame=common_frame(fields.transforms, fields.spec.dims),
         up=common_up(fields.transforms, fields.spec.dims),
-        report=token_report(tokenizer, fields, mask) if fields.eval_points is not None else {},
-        settings=config.to_json() | {DIGEST: files.content_digest(folder / TOKENIZER / TENSORS)},
+        report=token_report(tokenizer, fields, mask, device) if fields.eval_points is not None else {},
+        settings=config.to_json()
+        | {
+            DIGEST: files.content_digest(folder / TOKENIZER / TENSORS),
+            COMPUTED_ON: describe(device),
+        },
     )
     tokens.write_index(folder)
     return tokens

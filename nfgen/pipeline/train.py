@@ -20,6 +20,7 @@ from nfgen.models.training.distributed import find_worker
 from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
 from nfgen.pipeline.config import TrainConfig
+from nfgen.runtime.device import COMPUTED_ON, choose_device, describe
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import FILE as TENSORS
@@ -65,6 +66,8 @@ def train(
     """
     config = (config or TrainConfig()).with_settings(settings)
     worker = find_worker(config)
+    if worker.main:
+        choose_device(worker.device)
     source, out = Path(source), Path(out)
     kind = artifact.kind_of(source)
     if kind is None:
@@ -129,7 +132,10 @@ def _changed(config: TokenizeConfig, stored: dict[str, Any]) -> list[str]:
     """Settings that a configuration sets and that tokens were made with otherwise; those not stored are not known."""
     of_tokenizer = stored.get("tokenizer_settings", stored)  # version 0.1 had them beside the others
     wanted = config.to_json()
-    pairs = [(key, wanted[key], stored.get(key)) for key in config.model_fields_set - {"tokenizer_settings", "seed"}]
+    pairs = [
+        (key, wanted[key], stored.get(key))
+        for key in config.model_fields_set - {"tokenizer_settings", "seed", "device"}
+    ]
     pairs += [(key, value, of_tokenizer.get(key)) for key, value in wanted["tokenizer_settings"].items()]
     return [key for key, value, was in pairs if was is not None and was != value]
 
@@ -165,7 +171,7 @@ def _train_into(
         )
     if not worker.main:
         return
-    of_tokens = TokenizeConfig.model_fields.keys() - {"seed"}
+    of_tokens = TokenizeConfig.model_fields.keys() - {"seed", "device"}
     made = {key: value for key, value in tokens.settings.items() if key in of_tokens}
     _write_probes(folder / TRAIN_PROBES, tokenizer, tokens.tokens, known)
     artifact.write_config(
@@ -179,6 +185,7 @@ def _train_into(
             "tokens": tokens.settings,
             "report": tokens.report,
             "result": asdict(result),
+            COMPUTED_ON: describe(worker.device),
             "frame": None if tokens.frame is None else tokens.frame.to_json(),
             "up": tokens.up,
             "train_ids": [tokens.ids[i] for i in known.tolist()],

@@ -13,6 +13,7 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
 from nfgen.fields.slopes import near_slopes
 from nfgen.fields.spec import FieldSpec
+from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import hidden_progress, progress
 
 from .vocabulary import Vocabulary
@@ -53,7 +54,7 @@ class RoundTripper(Protocol):
 
 
 def token_report(
-    tokenizer: RoundTripper, fields: FieldSet, heldout: Bool[Tensor, "fields"]
+    tokenizer: RoundTripper, fields: FieldSet, heldout: Bool[Tensor, "fields"], device: torch.device = CPU
 ) -> dict[str, dict[str, Any]]:
     """Measure a tokenizer on a field set: each of `FIGURES` for `train` and `heldout`.
 
@@ -76,12 +77,13 @@ def token_report(
         tokenizer: a fitted tokenizer.
         fields: the fields.
         heldout: the fields that it was not fitted on.
+        device: on which they are encoded, decoded and evaluated.
     """
     if heldout.shape != (len(fields),):
         raise ConfigError(f"a held-out mask of shape {tuple(heldout.shape)} does not fit {len(fields)} fields")
     parts = {"train": _some((~heldout).nonzero()[:, 0]), "heldout": _some(heldout.nonzero()[:, 0])}
     with progress(sum(map(len, parts.values())), "round trip", "field") as bar, hidden_progress():
-        figures = {name: _figures(tokenizer, fields, part, bar.update) for name, part in parts.items()}
+        figures = {name: _figures(tokenizer, fields, part, bar.update, device) for name, part in parts.items()}
     return {key: {name: figures[name][key] for name in parts} for key in FIGURES}
 
 
@@ -91,7 +93,7 @@ def _some(indices: Int[Tensor, "fields"]) -> Int[Tensor, "some"]:
 
 
 def _figures(
-    tokenizer: RoundTripper, fields: FieldSet, indices: Int[Tensor, "some"], on_fields: Any
+    tokenizer: RoundTripper, fields: FieldSet, indices: Int[Tensor, "some"], on_fields: Any, device: torch.device
 ) -> dict[str, float | None]:
     figures: dict[str, float | None] = dict.fromkeys(FIGURES)
     if len(indices) == 0:
@@ -103,23 +105,24 @@ def _figures(
     slopes: defaultdict[str, list[Tensor]] = defaultdict(list)
     for some in batches(len(indices), FIELDS_AT_ONCE):
         part = fields.select(indices[some])
-        tokens = tokenizer.encode(part.weights, fields.spec)
+        given = part.weights.to(device)
+        tokens = tokenizer.encode(given, fields.spec)
         decoded = tokenizer.decode(tokens)
         if counts is not None:
-            counts.add(tokens)
-        for key, spec, weights in (("before", fields.spec, part.weights), ("after", tokenizer.decoded_spec, decoded)):
+            counts.add(tokens.cpu())
+        for key, spec, weights in (("before", fields.spec, given), ("after", tokenizer.decoded_spec, decoded)):
             judged = field_accuracy(spec, weights, part)
-            sums[f"iou_{key}"] += float(judged.iou.double().sum())
-            sums[f"sdf_l1_{key}"] += float(judged.sdf_l1.double().sum())
-        own = near_slopes(fields.spec, part.weights, part)
+            sums[f"iou_{key}"] += float(judged.iou.cpu().double().sum())
+            sums[f"sdf_l1_{key}"] += float(judged.sdf_l1.cpu().double().sum())
+        own = near_slopes(fields.spec, given, part)
         made = near_slopes(tokenizer.decoded_spec, decoded, part)
         if own is not None and made is not None:
-            slopes["eikonal_before"].append(own.eikonal())
-            slopes["eikonal_after"].append(made.eikonal())
-            slopes["normal_cosine"].append(made.cosine(own))
-            slopes["angles"].append(made.angles(own))
+            slopes["eikonal_before"].append(own.eikonal().cpu())
+            slopes["eikonal_after"].append(made.eikonal().cpu())
+            slopes["normal_cosine"].append(made.cosine(own).cpu())
+            slopes["angles"].append(made.angles(own).cpu())
         if tokenizer.decoded_spec == fields.spec:
-            sums["weight_mse"] += float((decoded - part.weights).double().square().mean(1).sum())
+            sums["weight_mse"] += float((decoded - given).cpu().double().square().mean(1).sum())
         on_fields(len(part))
     # The sum is NaN if distances do not exist.
     figures |= {key: total / len(indices) for key, total in sums.items() if total == total}

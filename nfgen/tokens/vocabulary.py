@@ -132,11 +132,11 @@ class Vocabulary(Configuration):
         return torch.stack([self.allowed(position) for position in range(self.sequence_length)])
 
 
-def place_values(levels: tuple[int, ...]) -> Int[Tensor, "digits"]:
+def place_values(levels: tuple[int, ...], device: torch.device) -> Int[Tensor, "digits"]:
     """Place value of each digit of a mixed-radix number; the first digit is the fastest."""
-    return torch.tensor([math.prod(levels[:k]) for k in range(len(levels))])
+    return torch.tensor([math.prod(levels[:k]) for k in range(len(levels))], device=device)
 
 
 def digits(numbers: Int[Tensor, "*numbers"], levels: tuple[int, ...]) -> Int[Tensor, "*numbers digits"]:
     """Digits of mixed-radix numbers, such as FSQ codes (https://arxiv.org/abs/2309.15505)."""
-    return numbers[..., None] // place_values(levels) % torch.tensor(levels)
+    return numbers[..., None] // place_values(levels, numbers.device) % torch.tensor(levels, device=numbers.device)

@@ -26,7 +26,9 @@ def test_what_is_found_is_so(found: dict) -> None:
     )
     assert {"click", "numpy", "safetensors", "trimesh"} <= set(found["versions"])
     assert found["errors"] == []
-    assert found["devices"][0] == "cpu"
+    assert found["devices"]["found"][0].startswith("cpu")
+    assert found["devices"]["auto"] in ("cpu", *found["devices"]["found"])
+    assert found["devices"]["why"]
     assert found["threads"]["torch"] == torch.get_num_threads()
     assert 1e8 < found["precision"]["float32_flops"] < 1e15
     assert {"vq", "identity"} <= set(found["components"]["tokenizers"])

@@ -38,8 +38,8 @@ class GraphTokenizer(VQTokenizer):
 
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
         if isinstance(encoder, GraphEncoder):
-            encoder.learn_scale(fields.weights)
-        return TransformedFields(fields, encoder.probe_counts, self.config, generator)
+            encoder.learn_scale(fields.weights.to(self.device))
+        return TransformedFields(fields, encoder.probe_counts, self.config, generator, self.device)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
         config, dims = self.config, self.spec.dims
@@ -59,8 +59,9 @@ class TransformedFields(WarpedFields):
     """A pool of transformed fields, whose weights are the encoder's input."""
 
     def inputs(self, rows: Tensor) -> Tensor:
-        return transform_weights(self.fields.spec, self.fields.weights[self.index[rows]], self.warps[rows])
+        return transform_weights(self.spec, self.weights[self.index[rows]], self.warps[rows])
 
     def _random_warps(self, count: int) -> Warp:
-        dims = self.fields.spec.dims
-        return sample_transforms(count, dims, self.generator, strength=self.augment, mirror=self.config.mirrors(dims))
+        dims, mirror = self.spec.dims, self.config.mirrors(self.spec.dims)
+        warps = sample_transforms(count, dims, self.generator, strength=self.augment, mirror=mirror)
+        return warps.to(self.device)

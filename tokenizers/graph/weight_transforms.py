@@ -42,7 +42,7 @@ def transform_weights(
         bias = None if bias is None else bias + torch.einsum("noi,ni->no", raw, shift)
         parts.append(raw * sign[:, None])
     if spec.frequencies:
-        octaves = math.pi * 2.0 ** torch.arange(spec.frequencies).to(weights)
+        octaves = math.pi * 2.0 ** torch.arange(spec.frequencies, device=weights.device).to(weights)
         angle = (octaves[:, None] * shift[:, None]).flatten(1)[:, None]
         flip = sign.repeat(1, spec.frequencies)[:, None]
         # sin(a + b) and cos(a + b), where the sign flips a, and b is the angle of the shift.

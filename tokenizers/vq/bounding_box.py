@@ -52,6 +52,9 @@ class Box:
         """Centres and half widths, concatenated: the input of networks."""
         return torch.cat([self.centre, self.half], dim=1)
 
+    def to(self, device: torch.device) -> "Box":
+        return Box(self.centre.to(device), self.half.to(device))
+
     def __getitem__(self, rows: Int[Tensor, "chosen"] | slice) -> "Box":
         return Box(self.centre[rows], self.half[rows])
 

@@ -43,7 +43,7 @@ class Checkpoint:
         """
         if self.path is None or step == self.saved_step:
             return
-        if not all(bool(torch.isfinite(weights).all()) for weights in self.networks.parameters()):
+        if not torch.stack([torch.isfinite(weights).all() for weights in self.networks.parameters()]).all():
             raise self.diverged(step)
         tensors = {f"networks/{key}": value for key, value in self.networks.state_dict().items()}
         tensors |= {f"pool/{key}": value for key, value in self.pool.items()}
@@ -54,7 +54,7 @@ class Checkpoint:
         # Tensors that share memory cannot be stored, hence the clones.
         with uninterrupted():
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            files.write_tensors(self.path, {key: value.clone() for key, value in tensors.items()})
+            files.write_tensors(self.path, {key: value.cpu().clone() for key, value in tensors.items()})
         self.saved_step = step
 
     def restore(self) -> tuple[int, float] | None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nfgen.fields.field_set import FieldSet
+from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import progress
 
 from .bounding_box import Box
@@ -57,26 +58,35 @@ class WarpedFields:
         fields: the fields to warp.
         counts: probes along each axis.
         config: strength of warps, share of composed shapes, batch size.
-        generator: of all randomness.
+        generator: of all randomness, on the CPU, so that a seed gives the same data on any device.
+        device: of the pool.
     """
 
-    def __init__(self, fields: FieldSet, counts: tuple[int, ...], config: VQConfig, generator: torch.Generator) -> None:
-        self.fields, self.counts, self.config, self.generator = fields, counts, config, generator
-        self.probes = cell_centres(counts)
+    def __init__(
+        self,
+        fields: FieldSet,
+        counts: tuple[int, ...],
+        config: VQConfig,
+        generator: torch.Generator,
+        device: torch.device = CPU,
+    ) -> None:
+        self.spec, self.weights = fields.spec, fields.weights.to(device)
+        self.counts, self.config, self.generator, self.device = counts, config, generator, device
+        self.probes = cell_centres(counts, device)
         self.augment, self.mix_planes = config.augment, config.mix_planes
         self.size = size = max(config.batch_size, min(POOL_COPIES * len(fields), POOL_LIMIT))
         dims = fields.spec.dims
-        self.index = torch.cat([torch.arange(size) % len(fields), self._random(len(fields), size)])
+        self.index = torch.cat([torch.arange(size, device=device) % len(fields), self._random(len(fields), size)])
         self.warps = self._random_warps(2 * size)
         self.planes = self._random_planes(size)
-        self.values = torch.empty(size, len(self.probes), dtype=torch.float16)
-        self.boxes = Box(torch.empty(size, dims), torch.empty(size, dims))
+        self.values = torch.empty(size, len(self.probes), dtype=torch.float16, device=device)
+        self.boxes = Box(torch.empty(size, dims, device=device), torch.empty(size, dims, device=device))
 
     def fill(self) -> None:
         """Evaluate the whole pool for the first time."""
         with progress(self.size, "warp", "fields") as bar:
             for start in range(0, self.size, WARPED_AT_ONCE):
-                rows = torch.arange(start, min(start + WARPED_AT_ONCE, self.size))
+                rows = torch.arange(start, min(start + WARPED_AT_ONCE, self.size), device=self.device)
                 self._evaluate(rows)
                 bar.update(len(rows))
 
@@ -92,7 +102,7 @@ class WarpedFields:
         self.mix_planes = self.config.mix_planes * unsettled
         rows = self._random(self.size, POOL_REFRESHED)
         both = torch.cat([rows, self.size + rows])
-        self.index[both] = self._random(len(self.fields), 2 * POOL_REFRESHED)
+        self.index[both] = self._random(len(self.weights), 2 * POOL_REFRESHED)
         self.warps[both] = self._random_warps(2 * POOL_REFRESHED)
         self.planes[rows] = self._random_planes(POOL_REFRESHED)
         self._evaluate(rows)
@@ -113,12 +123,13 @@ class WarpedFields:
     ) -> tuple[Float[Tensor, "batch points dims"], int]:
         """Points of the loss, and how many of the first are corners of simplices."""
         count, dims = self.config.points, self.probes.shape[1]
-        centres = int(count * SIMPLEX_SHARE / (dims + 1)) if self.config.learns_gradients(self.fields.spec) else 0
+        centres = int(count * SIMPLEX_SHARE / (dims + 1)) if self.config.learns_gradients(self.spec) else 0
         corners = centres * (dims + 1)
         inner, anywhere = int(count * BOX_SHARE), int(count * (1 - NEAR_SHARE - BOX_SHARE))
         near = count - corners - inner - anywhere + centres
         likelihood = (values.abs() < NEAR_VALUE) + FAR_WEIGHT
-        chosen = self.probes[torch.multinomial(likelihood, near, replacement=True, generator=self.generator)]
+        drawn = torch.multinomial(likelihood.cpu(), near, replacement=True, generator=self.generator)
+        chosen = self.probes[drawn.to(self.device)]
         spacing = 1 - self.probes.amax(0)  # half a spacing lies between the last probe and the side of the box
         chosen = chosen + 2 * spacing * self._uniform(*chosen.shape)
         placed = box.to_space(torch.cat([chosen, self._uniform(len(values), inner, dims)], dim=1))
@@ -126,15 +137,15 @@ class WarpedFields:
         return torch.cat([around, placed[:, centres:], self._uniform(len(values), anywhere, dims)], dim=1), corners
 
     def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
-        spec, truncation = self.fields.spec, self.config.truncation
-        values, self.boxes[rows] = probe(spec, on_grid(partial(self.query, rows)), self.counts, truncation)
+        spec, truncation = self.spec, self.config.truncation
+        values, self.boxes[rows] = probe(spec, on_grid(partial(self.query, rows), self.device), self.counts, truncation)
         self.values[rows] = values.half()
 
     def query(self, rows: Int[Tensor, "chosen"], points: Tensor) -> Float[Tensor, "chosen points"]:
         """Values of some rows at points [points, dims] or at each one's own [chosen, points, dims]."""
 
         def one_side(parts: Tensor, at: Tensor) -> Tensor:
-            query = make_query(self.fields.spec, self.fields.weights[self.index[parts]], self.warps[parts])
+            query = make_query(self.spec, self.weights[self.index[parts]], self.warps[parts])
             return query(at).clone()  # an inference tensor can neither be changed nor be used in training
 
         values = one_side(rows, points)
@@ -147,24 +158,25 @@ class WarpedFields:
         return values
 
     def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
-        return torch.randint(limit, (count,), generator=self.generator)
+        return torch.randint(limit, (count,), generator=self.generator).to(self.device)
 
     def _uniform(self, *shape: int) -> Float[Tensor, "*shape"]:
-        return torch.rand(shape, generator=self.generator) * 2 - 1
+        return torch.rand(shape, generator=self.generator).to(self.device) * 2 - 1
 
     def _random_warps(self, count: int) -> Warp:
-        dims = self.fields.spec.dims
-        return Warp.random(count, dims, self.generator, strength=self.augment, mirror=self.config.mirrors(dims))
+        dims = self.spec.dims
+        warps = Warp.random(count, dims, self.generator, strength=self.augment, mirror=self.config.mirrors(dims))
+        return warps.to(self.device)
 
     def _random_planes(self, count: int) -> Float[Tensor, "count numbers"]:
         """Normals and offsets of planes perpendicular to an axis; rows that are not composed have an infinite offset.
 
         No plane is perpendicular to the mirrored axis, so symmetric shapes stay symmetric.
         """
-        dims = self.fields.spec.dims
+        dims = self.spec.dims
         first = int(self.config.mirrors(dims))
         normal = functional.one_hot(first + self._random(dims - first, count), dims).float()
         towards = torch.where(self._uniform(count, 1) < 0, -1.0, 1.0)
-        whole = torch.rand(count, 1, generator=self.generator) >= self.mix_planes
+        whole = torch.rand(count, 1, generator=self.generator).to(self.device) >= self.mix_planes
         offset = (PLANE_WITHIN * self._uniform(count, 1)).masked_fill(whole, torch.inf)
         return torch.cat([towards * normal, offset], dim=1)

@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from nfgen.config import require
 from nfgen.fields.mlp import ACTIVATIONS, flatten
 from nfgen.fields.spec import MOST_NEURONS, Activation, FieldSpec, Output
+from nfgen.runtime.device import CPU
 
 from .bounding_box import Box
 from .config import Basis
@@ -59,16 +60,15 @@ class GridField(nn.Module):
         # Most of space is outside, so untrained fields start at half a truncation.
         nn.init.constant_(self.out.bias, truncation / 2)
 
-    @functools.cached_property
-    @torch.inference_mode(mode=False)  # cached inference tensors could not be used in training
+    @property
     def hat_basis(self) -> HatBasis:
-        """The fixed layers."""
-        return BASES[self.basis](self.cells, self.per_cell)
+        """The fixed layers, on the device of the learned ones."""
+        return _hat_basis(self.basis, self.cells, self.per_cell, self.sum_bias.device)
 
     @functools.cached_property
     def spec(self) -> FieldSpec:
         """Architecture of the decoded fields."""
-        fixed = self.hat_basis.layers
+        fixed = _hat_basis(self.basis, self.cells, self.per_cell, CPU).layers
         return FieldSpec(
             dims=len(self.cells.counts),
             frequencies=0,
@@ -100,3 +100,9 @@ class GridField(nn.Module):
         ]
         count = len(rows)
         return flatten([(matrix.expand(count, -1, -1), bias.expand(count, -1)) for matrix, bias in layers])
+
+
+@functools.lru_cache(maxsize=16)
+@torch.inference_mode(mode=False)  # cached inference tensors could not be used in training
+def _hat_basis(basis: Basis, cells: Cells, per_cell: int, device: torch.device) -> HatBasis:
+    return BASES[basis](cells, per_cell).to(device)

@@ -8,8 +8,9 @@
 Points are in the frame of the box, [-1, 1]^d; outside it hats fall to zero.
 """
 
+import copy
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import torch
 from jaxtyping import Float, Int
@@ -51,6 +52,14 @@ class HatBasis:
 
     def __init__(self, cells: Cells, per_cell: int) -> None:
         self.counts, self.nodes = cells.across(per_cell), cells.nodes(per_cell)
+
+    def to(self, device: torch.device) -> Self:
+        """The same basis on a device."""
+        moved = copy.copy(self)
+        moved.layers = tuple(
+            FixedLayer(matrix.to(device), bias.to(device), activation) for matrix, bias, activation in self.layers
+        )
+        return moved
 
     def interpolate(
         self, rows: Float[Tensor, "fields nodes width"], points: Float[Tensor, "fields points dims"]
@@ -103,13 +112,18 @@ class SplineBasis(HatBasis):
         self.places = (self.nodes * self.strides).sum(1).argsort()
         self.layers = tuple(self._layers())
 
+    def to(self, device: torch.device) -> Self:
+        moved = super().to(device)
+        moved.strides, moved.places = self.strides.to(device), self.places.to(device)
+        return moved
+
     def interpolate(
         self, rows: Float[Tensor, "fields nodes width"], points: Float[Tensor, "fields points dims"]
     ) -> Float[Tensor, "fields points width"]:
         """The same sums; only the nodes near a point are looked at."""
         with torch.no_grad():
             index, hats = self.near(points)
-            index += torch.arange(len(rows))[:, None, None] * rows.shape[1]
+            index += torch.arange(len(rows), device=rows.device)[:, None, None] * rows.shape[1]
         flat, weights = rows.flatten(0, 1), hats.flatten(0, 1).to(rows.dtype)
         return functional.embedding_bag(index.flatten(0, 1), flat, per_sample_weights=weights, mode="sum").unflatten(
             0, points.shape[:2]
@@ -119,10 +133,10 @@ class SplineBasis(HatBasis):
         self, points: Float[Tensor, "fields points dims"]
     ) -> tuple[Int[Tensor, "fields points near"], Float[Tensor, "fields points near"]]:
         """The 3^d nodes around each point, as indices of rows, and their hats there."""
-        places, hats = torch.zeros(1, dtype=torch.long), torch.ones(1)
+        places, hats = torch.zeros(1, dtype=torch.long, device=points.device), torch.ones(1, device=points.device)
         for axis, count in enumerate(self.counts):
             at = (points[..., axis, None] * _per_unit(count) + (count - 1) / 2).clamp(-2, count + 1)
-            nodes = at.round() + torch.tensor([-1.0, 0.0, 1.0])
+            nodes = at.round() + torch.arange(-1.0, 2.0, device=at.device)
             own = _spline(at - nodes) * ((nodes >= 0) & (nodes < count))
             index = nodes.clamp(0, count - 1).long() * self.strides[axis]
             places = (places[..., None] + index[..., None, :]).flatten(-2)

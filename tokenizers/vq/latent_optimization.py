@@ -27,9 +27,10 @@ def refine(
 ) -> Float[Tensor, "fields cells latent"]:
     """Latents whose decoded fields are nearer to the given ones, and never further away than the first latents'."""
     generator = torch.Generator().manual_seed(config.seed)
-    points = (torch.rand(POINTS, spec.dims, generator=generator) * 2 - 1).expand(len(weights), -1, -1)
+    points = torch.rand(POINTS, spec.dims, generator=generator).to(weights.device) * 2 - 1
+    points = points.expand(len(weights), -1, -1)
     targets = evaluate_in_chunks(spec, weights, points if warp is None else warp(points)).clone()
-    best, least = latents.clone(), torch.full((len(latents),), torch.inf)
+    best, least = latents.clone(), latents.new_full((len(latents),), torch.inf)
     with torch.enable_grad():
         free = latents.clone().requires_grad_(True)
         optimizer = torch.optim.Adam([free], lr=RATE)

@@ -18,21 +18,22 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
+from nfgen.runtime.device import CPU
 from nfgen.tokens.vocabulary import digits, place_values
 
 MESSAGE_CHANNELS = 64  # of a cell's message to its neighbours; in 3-D, 27 messages are concatenated
 
 
-def raster(counts: tuple[int, ...]) -> Int[Tensor, "cells dims"]:
+def raster(counts: tuple[int, ...], device: torch.device = CPU) -> Int[Tensor, "cells dims"]:
     """Integer positions of a grid in token order: the last axis (up) slowest, from the ground; the first fastest."""
-    return digits(torch.arange(math.prod(counts)), counts)
+    return digits(torch.arange(math.prod(counts), device=device), counts)
 
 
 @functools.cache
 @torch.inference_mode(mode=False)  # cached inference tensors could not be used in training
-def centres(counts: tuple[int, ...]) -> Float[Tensor, "cells dims"]:
+def centres(counts: tuple[int, ...], device: torch.device) -> Float[Tensor, "cells dims"]:
     """Centres of the cells of a grid over [-1, 1]^d, in raster order; cached, as every field needs them."""
-    return (raster(counts) + 0.5) / torch.tensor(counts) * 2 - 1
+    return (raster(counts, device) + 0.5) / torch.tensor(counts, device=device) * 2 - 1
 
 
 @dataclass(frozen=True)
@@ -74,14 +75,14 @@ class Cells:
 
 @functools.cache
 @torch.inference_mode(mode=False)  # as for `centres`
-def neighbours(cells: Cells) -> Int[Tensor, "around"]:
+def neighbours(cells: Cells, device: torch.device) -> Int[Tensor, "around"]:
     """Indices of the 3^d cells around each cell, including itself; concatenated. Beyond the mirror plane lies the cell
     itself. Outside the box, the index is that after the last cell."""
-    around = raster(cells.counts)[:, None] + raster((3,) * len(cells.counts)) - 1
+    around = raster(cells.counts, device)[:, None] + raster((3,) * len(cells.counts), device) - 1
     if cells.mirror:
         around[..., 0].clamp_(min=0)
-    within = ((around >= 0) & (around < torch.tensor(cells.counts))).all(-1)
-    return torch.where(within, (around * place_values(cells.counts)).sum(-1), cells.number).flatten()
+    within = ((around >= 0) & (around < torch.tensor(cells.counts, device=device))).all(-1)
+    return torch.where(within, (around * place_values(cells.counts, device)).sum(-1), cells.number).flatten()
 
 
 class Block(nn.Module):
@@ -102,7 +103,11 @@ class Block(nn.Module):
     def neighbourhood(self, messages: Float[Tensor, "fields cells message"]) -> Float[Tensor, "fields cells gathered"]:
         """Messages of the 3^d cells around each one, concatenated; zero padding outside the box."""
         padded = functional.pad(messages, (0, 0, 0, 1))
-        return padded.index_select(1, neighbours(self.cells)).unflatten(1, (self.cells.number, -1)).flatten(2)
+        return (
+            padded.index_select(1, neighbours(self.cells, messages.device))
+            .unflatten(1, (self.cells.number, -1))
+            .flatten(2)
+        )
 
 
 class Encoder(nn.Module):

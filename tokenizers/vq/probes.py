@@ -30,11 +30,12 @@ def make_query(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: 
     return query
 
 
-def on_grid(query: QueryFn) -> GridQueryFn:
-    """A query at the points of grids."""
+def on_grid(query: QueryFn, device: torch.device) -> GridQueryFn:
+    """A query at the points of grids, on the device of its fields."""
 
     def query_grid(counts: tuple[int, ...], box: Box | None) -> Tensor:
-        return query(centres(counts) if box is None else box.to_space(centres(counts)))
+        points = centres(counts, device)
+        return query(points if box is None else box.to_space(points))
 
     return query_grid
 
@@ -42,10 +43,10 @@ def on_grid(query: QueryFn) -> GridQueryFn:
 def make_grid_query(spec: FieldSpec, weights: Float[Tensor, "fields weights"], warp: Warp | None = None) -> GridQueryFn:
     """`on_grid` of `make_query`; faster without a warp, as each axis is evaluated separately in the first layer."""
     if warp is not None:
-        return on_grid(make_query(spec, weights, warp))
+        return on_grid(make_query(spec, weights, warp), weights.device)
 
     def query_grid(counts: tuple[int, ...], box: Box | None) -> Tensor:
-        lines = [centres((count,))[:, 0].expand(len(weights), -1) for count in counts]
+        lines = [centres((count,), weights.device)[:, 0].expand(len(weights), -1) for count in counts]
         if box is not None:
             lines = [box.centre[:, i, None] + box.half[:, i, None] * line for i, line in enumerate(lines)]
         return evaluate_on_grid(spec, weights, lines)
@@ -57,7 +58,9 @@ def find_box(spec: FieldSpec, query: GridQueryFn) -> Box:
     """Boxes of the shapes of fields of a spec."""
     counts = (COARSE[spec.dims],) * spec.dims
     sign = 1 if spec.output == "sdf" else -1
-    return Box.enclosing(*extent(sign * query(counts, None), centres(counts), counts, distances=spec.output == "sdf"))
+    values = sign * query(counts, None)
+    points = centres(counts, values.device)
+    return Box.enclosing(*extent(values, points, counts, distances=spec.output == "sdf"))
 
 
 def probe(

@@ -5,6 +5,7 @@ shape of its input. A slot is one token of a cell. The library takes a second to
 """
 
 import functools
+import itertools
 import math
 from typing import NamedTuple
 
@@ -50,6 +51,10 @@ class Quantizer(nn.Module):
     ranges: tuple[tuple[int, int], ...] = ()
     levels: tuple[int, ...] = ()
 
+    @property
+    def device(self) -> torch.device:
+        return next(itertools.chain(self.parameters(), self.buffers())).device
+
     def forward(self, latents: Float[Tensor, "fields cells latent"]) -> Quantised:
         raise NotImplementedError
 
@@ -60,7 +65,7 @@ class Quantizer(nn.Module):
     def vectors(self) -> Float[Tensor, "codes width"]:
         """The vector of each code."""
         cells = -(-self.codes // self.slots)
-        ids = torch.arange(cells * self.slots) % self.codes
+        ids = torch.arange(cells * self.slots, device=self.device) % self.codes
         return self.lookup(ids.view(1, cells, self.slots)).reshape(cells * self.slots, -1)[: self.codes]
 
 
@@ -72,21 +77,26 @@ class FSQ(Quantizer):
         super().__init__()
         self.slots, self.levels = slots, levels
         self.width, self.codes = slots * len(levels), math.prod(levels)
-
-    @functools.cached_property
-    def wrapped(self) -> nn.Module:
-        """The library's quantizer, without weights. It is made by the first encoding, as decoding does not need it."""
-        import vector_quantize_pytorch
-
-        return vector_quantize_pytorch.FSQ(levels=list(self.levels))
+        self.register_buffer("counts", torch.tensor(levels), persistent=False)
+        self.counts: Tensor
 
     def forward(self, latents: Tensor) -> Quantised:
-        quantised, indices = self.wrapped(rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots))
+        quantised, indices = _library_fsq(self.levels, latents.device)(
+            rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots)
+        )
         return _regroup(quantised, indices, latents.new_zeros(()), self.slots)
 
     def lookup(self, indices: Tensor) -> Tensor:
-        middle = torch.tensor(self.levels) // 2
+        middle = self.counts // 2
         return rearrange((digits(indices, self.levels) - middle) / middle, "n c s w -> n c (s w)")
+
+
+@functools.lru_cache(maxsize=16)
+def _library_fsq(levels: tuple[int, ...], device: torch.device) -> nn.Module:
+    """The library's quantizer, which has no weights. The first encoding makes it, as decoding does not need it."""
+    import vector_quantize_pytorch
+
+    return vector_quantize_pytorch.FSQ(levels=list(levels)).to(device)
 
 
 class VQ(Quantizer):

@@ -10,7 +10,7 @@ layer by layer from the ground up, and the slots of a cell side by side.
 
 Fields are encoded and decoded one at a time: rounding of matrix products depends on the batch size, and so a sample
 would depend on how many are made with it. One field keeps the processor as busy as sixteen do, and needs less memory;
-each of torch's threads encodes its own fields.
+each of torch's threads encodes its own fields. An accelerator takes fixed batches.
 """
 
 import itertools
@@ -29,6 +29,7 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
 from nfgen.io.state_dict import check_claims
+from nfgen.runtime.device import is_cpu
 from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
 from nfgen.tokenizers.base import Tokenizer
@@ -50,6 +51,7 @@ PROBES = {2: 1600, 3: 7000}  # approximately, as each cell has the same whole nu
 MEASURED = 64  # fields whose mean box decides the shape of cells
 FEW = 64  # most cells along all axes but the last
 FIELDS_A_TASK = 8  # of a thread
+ACCELERATOR_FIELDS = 256  # of one pass on an accelerator, where a field alone leaves it idle
 COLLAPSED = 0.1  # share of codes in use below which a codebook has failed
 
 
@@ -75,7 +77,7 @@ class VQTokenizer(Tokenizer):
             given, dims = self.config.cells, self.spec.dims
             require(given is None or len(given) == dims, "cells", f"must be one number for each of {dims} axes", given)
             self._counts = given or self._cell_counts(fields)
-            networks = self._build()
+            networks = self._build().to(self.device)
             generator = torch.Generator().manual_seed(self.config.seed)
             pool = self._pool(networks.encoder, fields, generator)
             train(networks, pool, self.config, self.name, self._scratch)
@@ -139,7 +141,7 @@ class VQTokenizer(Tokenizer):
 
     def _pool(self, encoder: Encoder, fields: FieldSet, generator: torch.Generator) -> WarpedFields:
         """The training data."""
-        return WarpedFields(fields, encoder.probe_counts, self.config, generator)
+        return WarpedFields(fields, encoder.probe_counts, self.config, generator, self.device)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
         """Random warps for `encode_augmented`."""
@@ -151,6 +153,10 @@ class VQTokenizer(Tokenizer):
         return probe(
             spec, make_grid_query(spec, weights, warp), self.networks.encoder.probe_counts, self.config.truncation
         )
+
+    def _move(self) -> None:
+        if hasattr(self, "_networks"):
+            self._networks.to(self.device)
 
     @property
     def networks(self) -> VQNetworks:
@@ -215,23 +221,26 @@ class VQTokenizer(Tokenizer):
         spec = spec or self.spec
         self._check_function(weights, spec)
         quantizer = self.networks.quantizer
-        tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64)
+        tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64, device=weights.device)
+        at_once, workers = (1, torch.get_num_threads()) if is_cpu(self.device) else (ACCELERATOR_FIELDS, 1)
+        size = max(at_once, FIELDS_A_TASK)
 
         @torch.no_grad()  # a setting of each thread
         def encode(some: slice) -> int:
-            for i in range(some.start, some.stop):
-                one = slice(i, i + 1)
-                here = weights[one].clone()  # always aligned: rounding of products may depend on the alignment
-                inputs, box = self._observe(spec, here, warp and warp[one])
+            for part in batches(some.stop - some.start, at_once):
+                one = slice(some.start + part.start, some.start + part.stop)
+                # Always aligned, by a copy: rounding of products may depend on the alignment.
+                here, seen = weights[one].clone().to(self.device), warp and warp[one].to(self.device)
+                inputs, box = self._observe(spec, here, seen)
                 latents = self.networks.encoder(inputs, box.numbers)
                 if self.config.refine:
-                    latents = refine(self.networks, latents, spec, here, box, warp and warp[one], self.config)
+                    latents = refine(self.networks, latents, spec, here, box, seen, self.config)
                 codes = quantizer(latents).indices.flatten(1)
                 tokens[one] = torch.cat([quantizer.codes + box.tokens, codes], dim=1)
             return some.stop - some.start
 
         with progress(len(weights), "encode", "fields") as bar:
-            for done in in_threads(encode, batches(len(weights), FIELDS_A_TASK), torch.get_num_threads()):
+            for done in in_threads(encode, batches(len(weights), size), workers):
                 bar.update(done)
         return tokens
 
@@ -261,10 +270,11 @@ class VQTokenizer(Tokenizer):
         dims, quantizer = self.spec.dims, networks.quantizer
         boxes = Box.from_tokens(tokens[:, :dims] - quantizer.codes)
         cells = rearrange(tokens[:, dims:], "n (c s) -> n c s", s=self.config.slots)
-        weights = torch.empty(len(tokens), self.decoded_spec.size)
-        for one in batches(len(tokens), 1):
-            decoded = networks.decoder(quantizer.lookup(cells[one]), boxes[one].numbers)
-            weights[one] = networks.field.weights(decoded, boxes[one])
+        weights = torch.empty(len(tokens), self.decoded_spec.size, device=tokens.device)
+        for one in batches(len(tokens), 1 if is_cpu(self.device) else ACCELERATOR_FIELDS):
+            box = boxes[one].to(self.device)
+            decoded = networks.decoder(quantizer.lookup(cells[one].to(self.device)), box.numbers)
+            weights[one] = networks.field.weights(decoded, box)
         return weights
 
     def code_vectors(self) -> Float[Tensor, "codes width"]:
@@ -276,7 +286,7 @@ class VQTokenizer(Tokenizer):
         own = {f"figures.{key}": torch.tensor(value, dtype=torch.float64) for key, value in figures.items()}
         own["cells"] = torch.tensor(self._counts)
         # Tensors that share memory cannot be stored, hence the clones.
-        return own | {f"networks.{key}": value.clone() for key, value in self.networks.state_dict().items()}
+        return own | {f"networks.{key}": value.cpu().clone() for key, value in self.networks.state_dict().items()}
 
     @classmethod
     def _stored_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
@@ -290,6 +300,6 @@ class VQTokenizer(Tokenizer):
         with torch.random.fork_rng(devices=[]):
             networks = self._build()
         networks.load_state_dict(state)
-        self._networks = networks.eval().requires_grad_(False)
+        self._networks = networks.eval().requires_grad_(False).to(self.device)
         self.codebook_usage = tensors["figures.codebook_usage"].item()
         self.perplexity = tensors["figures.perplexity"].item()

@@ -1,5 +1,6 @@
 """Training of the VQ tokenizer: a loss in function space on warped fields."""
 
+import math
 import time
 from pathlib import Path
 
@@ -105,20 +106,23 @@ def _step(
         optimizer.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
-    if not (torch.isfinite(norm) and torch.isfinite(loss)):
+    value, length = torch.stack([loss.detach(), norm]).cpu().tolist()  # the step's only wait for the device
+    if not (math.isfinite(length) and math.isfinite(value)):
         return None
     for optimizer in optimizers:
         optimizer.step()
-    return loss.item()
+    return float(value)
 
 
 def function_loss(networks: VQNetworks, batch: Batch, config: VQConfig) -> Float[Tensor, ""]:
     """L1 of truncated values, cross-entropy of inside and outside, error of gradients near the surface, and the
     quantizer's loss."""
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
+    device = batch.points.device
+    low = bfloat16_pays(device)
+    with torch.autocast(device.type, torch.bfloat16, enabled=low):
         latents = networks.encoder(batch.inputs, batch.box.numbers)
     quantised = networks.quantizer(latents.float())
-    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16_pays()):
+    with torch.autocast(device.type, torch.bfloat16, enabled=low):
         rows = networks.decoder(quantised.latents, batch.box.numbers)
     # In float32: gradients are small differences of distances.
     distances = networks.field(rows.float(), batch.box, batch.points)
@@ -142,7 +146,7 @@ def reconstruction_loss(
         logits, truth = -distances / (SIGN_WIDTH * truncation), torch.sigmoid(-targets / (TARGET_WIDTH * truncation))
     else:
         logits, truth = -2 * distances / truncation, torch.sigmoid(targets)
-    inside = torch.tensor(1.0 if output == "brightness" else INSIDE_WEIGHT)
+    inside = targets.new_full((), 1.0 if output == "brightness" else INSIDE_WEIGHT)
     sign = functional.binary_cross_entropy_with_logits(logits, truth, reduction="none", pos_weight=inside).mean(1)
     return error + SIGN_WEIGHT * sign
 

@@ -41,7 +41,7 @@ class Warp:
 
     @classmethod
     def random(cls, count: int, dims: int, generator: torch.Generator, *, strength: float, mirror: bool) -> Self:
-        """Random warps; strength 0 gives the identity, randomly mirrored if `mirror`."""
+        """Random warps, on the CPU; strength 0 gives the identity, randomly mirrored if `mirror`."""
 
         def uniform(*shape: int) -> Tensor:
             return torch.rand(count, *shape, generator=generator) * 2 - 1
@@ -62,6 +62,9 @@ class Warp:
             scale=torch.exp(uniform(1, dims) * LOG_SCALE * strength),
             shift=uniform(1, dims) * SHIFT * strength,
         )
+
+    def to(self, device: torch.device) -> "Warp":
+        return Warp(**{key: value.to(device) for key, value in vars(self).items()})
 
     def __getitem__(self, rows: Int[Tensor, "chosen"] | slice) -> "Warp":
         return Warp(**{key: value[rows] for key, value in vars(self).items()})

@@ -39,11 +39,11 @@ class Units:
 
     def split(self, values: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields units width"]:
         """Split into units."""
-        return functional.pad(values, (0, 1))[:, self.indices]
+        return functional.pad(values, (0, 1))[:, self.indices.to(values.device)]
 
     def join(self, units: Float[Tensor, "fields units width"]) -> Float[Tensor, "fields weights"]:
         """The inverse of `split`; values in the padding are dropped."""
-        return rearrange(units, "n l w -> n (l w)")[:, self._inverse[: self._size]]
+        return rearrange(units, "n l w -> n (l w)")[:, self._inverse[: self._size].to(units.device)]
 
 
 def _indices(spec: FieldSpec, unit: Unit, chunk: int) -> Int[Tensor, "units width"]:

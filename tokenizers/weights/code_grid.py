@@ -15,5 +15,5 @@ def distinct_codes(
     same value, and every id can be decoded.
     """
     rounded = torch.unique(torch.round(codes.double() / step) * step, dim=0)
-    spare = step * torch.arange(1, max(at_least - len(rounded), 0) + 1, dtype=torch.float64)
+    spare = step * torch.arange(1, max(at_least - len(rounded), 0) + 1, dtype=torch.float64, device=rounded.device)
     return torch.cat([rounded, rounded[-1] + rearrange(spare, "k -> k 1")]).float()

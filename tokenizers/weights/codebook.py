@@ -98,11 +98,11 @@ class CodebookTokenizer(Tokenizer):
         """Ids [N, units * depth] of the nearest codes."""
         self._check_weights(weights, spec)
         vectors = self._units.split(self._scaling.apply(weights))
-        tokens = torch.empty(*vectors.shape[:2], self.config.depth, dtype=torch.int64)
+        tokens = torch.empty(*vectors.shape[:2], self.config.depth, dtype=torch.int64, device=weights.device)
         for here, pairs in zip(self._groups(), self._ranges, strict=True):
             residual = rearrange(vectors[:, here], "n l w -> (n l) w").double()
             for level, (start, end) in enumerate(pairs):
-                book = self._codes[start:end].double()
+                book = self._codes[start:end].to(weights.device).double()
                 nearest = _nearest(residual, book)
                 residual = residual - book[nearest]
                 tokens[:, here, level] = rearrange(nearest + start, "(n l) -> n l", l=vectors[:, here].shape[1])
@@ -112,9 +112,10 @@ class CodebookTokenizer(Tokenizer):
         """Weights [N, P]: sums of the codes of each vector."""
         self._check_tokens(tokens)
         levels = rearrange(tokens, "n (l q) -> q n l", q=self.config.depth)
-        total = self._codes[levels[0]]
+        codes = self._codes.to(tokens.device)
+        total = codes[levels[0]]
         for level in levels[1:]:
-            total = total + self._codes[level]
+            total = total + codes[level]
         return self._scaling.undo(self._units.join(total))
 
     def code_vectors(self) -> Float[Tensor, "codes width"]:
@@ -181,7 +182,7 @@ def _nearest(vectors: Float[Tensor, "vectors width"], book: Float[Tensor, "codes
     if book.shape[1] == 1:
         return torch.bucketize(vectors[:, 0].contiguous(), (book[1:, 0] + book[:-1, 0]) / 2)
     half_squares = book.square().sum(1) / 2
-    nearest = torch.empty(len(vectors), dtype=torch.int64)
+    nearest = torch.empty(len(vectors), dtype=torch.int64, device=vectors.device)
     for here in batches(len(vectors), max(1, SCORES_AT_ONCE // len(book))):
         nearest[here] = (vectors[here] @ book.T - half_squares).argmax(1)
     return nearest

@@ -57,13 +57,15 @@ class HistogramTokenizer(Tokenizer):
         values = self._scaling.apply(weights)
         parts = []
         for points, here in zip(self._points, self._scopes(), strict=True):
-            parts.append(torch.bucketize(values[:, here].contiguous(), _midpoints(points)))
+            parts.append(torch.bucketize(values[:, here].contiguous(), _midpoints(points).to(values.device)))
         return torch.cat(parts, dim=1)
 
     def decode(self, tokens: Int[Tensor, "fields weights"]) -> Float[Tensor, "fields weights"]:
         """Weights [N, P]."""
         self._check_tokens(tokens)
-        parts = [points[tokens[:, here]] for points, here in zip(self._points, self._scopes(), strict=True)]
+        parts = [
+            points.to(tokens.device)[tokens[:, here]] for points, here in zip(self._points, self._scopes(), strict=True)
+        ]
         return self._scaling.undo(torch.cat(parts, dim=1))
 
     def code_vectors(self) -> Float[Tensor, "bins scopes"]:
@@ -93,12 +95,12 @@ def _midpoints(points: Float[Tensor, "bins"]) -> Float[Tensor, "edges"]:
 
 def _uniform(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins"]:
     low, high = values[0], values[-1]
-    return low + (torch.arange(bins, dtype=torch.float64) + 0.5) / bins * (high - low)
+    return low + (torch.arange(bins, dtype=torch.float64, device=values.device) + 0.5) / bins * (high - low)
 
 
 def _quantile(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins"]:
-    edges = torch.linspace(0, len(values), bins + 1, dtype=torch.float64).round().long()
-    return _bin_means(values, edges, torch.full((bins,), float(values[-1]), dtype=torch.float64))
+    edges = torch.linspace(0, len(values), bins + 1, dtype=torch.float64, device=values.device).round().long()
+    return _bin_means(values, edges, values.new_full((bins,), float(values[-1])))
 
 
 def _lloyd_max(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bins"]:
@@ -122,11 +124,11 @@ def _companded(values: Float[Tensor, "values"], bins: int) -> Float[Tensor, "bin
 
     Between neighbouring quantiles the density is 1 / gap, so the integral of its cube root is gap^(2/3).
     """
-    places = torch.linspace(0, len(values) - 1, min(len(values), QUANTILES), dtype=torch.float64)
-    quantiles = values[places.long()].numpy()
+    places = torch.linspace(0, len(values) - 1, min(len(values), QUANTILES), dtype=torch.float64, device=values.device)
+    quantiles = values[places.long()].cpu().numpy()
     shares = np.cumsum(np.append(0.0, np.diff(quantiles) ** (2 / 3)))
     targets = (np.arange(bins) + 0.5) / bins * shares[-1]
-    return torch.from_numpy(np.interp(targets, shares, quantiles))
+    return torch.from_numpy(np.interp(targets, shares, quantiles)).to(values.device)
 
 
 def _running_sums(values: Float[Tensor, "values"]) -> Float[Tensor, "values_and_one"]:

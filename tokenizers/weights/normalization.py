@@ -45,7 +45,7 @@ class Scaling:
             target: `delta` from the base (from zero if the set has none), or the `weights` themselves.
             normalise: to mean 0 and deviation 1 each weight (`entry`), each tensor of the field, or nothing.
         """
-        start = torch.zeros(fields.spec.size)
+        start = fields.weights.new_zeros(fields.spec.size)
         if target == "delta" and fields.base is not None:
             start = fields.base.clone()
         deltas = fields.weights - start
@@ -59,11 +59,11 @@ class Scaling:
 
     def apply(self, weights: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields weights"]:
         """Normalise weights."""
-        return (weights - self.offset) / self.scale
+        return (weights - self.offset.to(weights.device)) / self.scale.to(weights.device)
 
     def undo(self, values: Float[Tensor, "fields weights"]) -> Float[Tensor, "fields weights"]:
         """The inverse of `apply`."""
-        return values * self.scale + self.offset
+        return values * self.scale.to(values.device) + self.offset.to(values.device)
 
     def grid_step(self, values: Tensor, width: int) -> float:
         """Spacing of the grid of codes of `width` numbers, a power of two.

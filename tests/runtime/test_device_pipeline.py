@@ -1,0 +1,113 @@
+"""All commands on an accelerator, a simulated one: they give what the CPU gives, and resume on another device."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+import trimesh
+
+from nfgen.fields.field_set import FieldSet
+from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.generate import generate
+from nfgen.pipeline.run import Run
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import train
+from nfgen.runtime.device import COMPUTED_ON
+from nfgen.tokenizers.vq import training
+from nfgen.tokens.token_set import TokenSet
+
+from .simulated_device import NAME, simulated_device
+
+pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
+
+SPEC = {"dims": 3, "frequencies": 1, "hidden": [8, 8]}
+FIT: dict[str, Any] = {
+    "steps": 4, "points": 32, "near": 48, "uniform": 32, "near_eval": 8, "uniform_eval": 32, "batch_size": 2,
+}  # fmt: skip
+VQ: dict[str, Any] = {
+    "max_tokens": 11, "levels": (5, 4), "probes": 4, "width": 8, "channels": 8, "decoder_blocks": 1, "steps": 6,
+    "batch_size": 4, "points": 32, "save_every": 2, "minutes": 60.0, "heldout": 0.25,
+}  # fmt: skip
+GPT: dict[str, Any] = {"layers": 1, "width": 8, "heads": 1, "dropout": 0.0, "steps": 4, "batch_size": 2}
+
+
+@pytest.fixture
+def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
+    with simulated_device(monkeypatch) as there:
+        yield there
+
+
+def computed_on(artifact: Path) -> str:
+    stored = json.loads((artifact / "config.json").read_text())
+    return str(stored.get(COMPUTED_ON) or stored["settings"][COMPUTED_ON])
+
+
+def tokens_equal(one: TokenSet, other: TokenSet) -> bool:
+    return torch.equal(one.tokens, other.tokens)
+
+
+def test_from_shapes_to_samples(device: torch.device, tmp_path: Path) -> None:
+    for i in range(4):
+        trimesh.creation.box([1, 1 + i / 4, 0.5 + i / 8]).export(tmp_path / f"{i}.stl")
+    for name in ("auto", "cpu"):
+        here = tmp_path / name
+        here.mkdir()
+        fields = fit_fields(sorted(map(str, tmp_path.glob("*.stl"))), here / "fields", device=name, workers=1, **FIT)
+        assert fields.weights.device.type == "cpu"
+        tokenize(fields, here / "tokens", "vq", device=name, views=1, **VQ)
+        run = train(here / "tokens", here / "run", device=name, **GPT)
+        assert run.result["steps"] == 4
+        generate(here / "run", 2, here / "samples", resolution=12, device=name)
+    on = [computed_on(tmp_path / "auto" / part) for part in ("fields", "tokens", "run")]
+    assert all(one.startswith(f"{NAME}:0") for one in on)
+    assert computed_on(tmp_path / "cpu" / "fields").startswith("cpu")
+    there, here = (FieldSet.load(tmp_path / name / "fields") for name in ("auto", "cpu"))
+    torch.testing.assert_close(there.weights, here.weights)
+    assert tokens_equal(*(TokenSet.load(tmp_path / name / "tokens") for name in ("auto", "cpu")))
+    assert Run.load(tmp_path / "auto" / "run", device="cpu").result["val_loss"] == pytest.approx(
+        Run.load(tmp_path / "cpu" / "run", device="cpu").result["val_loss"], abs=1e-5
+    )
+    lists = [json.loads((tmp_path / name / "samples" / "samples.json").read_text()) for name in ("auto", "cpu")]
+    assert [one["tokens"] for one in lists[0]] == [one["tokens"] for one in lists[1]]
+
+
+def test_a_tokenizer_goes_on_on_another_device(
+    device: torch.device, tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = tokenize(tiny_fields, tmp_path / "whole", "vq", device="cpu", **VQ)
+    step, done = training._step, iter(range(100))
+
+    def stopping(*given: Any) -> float | None:
+        if next(done) == 4:
+            raise KeyboardInterrupt
+        return step(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(training, "_step", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            tokenize(tiny_fields, tmp_path / "cut", "vq", device=NAME, **VQ)
+    resumed = tokenize(tiny_fields, tmp_path / "cut", "vq", device="cpu", resume=True, **VQ)
+    assert tokens_equal(resumed, whole)
+
+
+def test_a_training_goes_on_on_another_device(device: torch.device, tiny_fields: FieldSet, tmp_path: Path) -> None:
+    tokenize(tiny_fields, tmp_path / "tokens", "histogram", bins=8, heldout=0.25, device="cpu")
+    from nfgen.models.training.trainer import Trainer
+
+    step, done = Trainer.step, iter(range(100))
+
+    def stopping(self: Trainer) -> None:
+        if next(done) == 2:
+            raise KeyboardInterrupt
+        step(self)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Trainer, "step", stopping)
+        with pytest.raises(KeyboardInterrupt):
+            train(tmp_path / "tokens", tmp_path / "run", device=NAME, **GPT)
+    run = train(tmp_path / "tokens", tmp_path / "run", device="cpu", resume=True, **GPT)
+    whole = train(tmp_path / "tokens", tmp_path / "whole", device="cpu", **GPT)
+    assert run.result["val_loss"] == pytest.approx(whole.result["val_loss"], abs=1e-5)
