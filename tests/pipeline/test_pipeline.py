@@ -102,7 +102,7 @@ def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
     assert read_prefix(loaded, str(field), 5).shape == (5,)
     for wrong, problem in (
         ("a,b", "not a prefix"),
-        ("99999", "not allowed at position"),
+        ("99999", "must be ids from 0 to"),
         (str(tmp_path / "no.safetensors"), "field"),
     ):
         with pytest.raises(NfgenError, match=problem):
