@@ -8,7 +8,7 @@ from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import files
 from nfgen.io.state_dict import check_claims
 from nfgen.runtime import plugins
-from nfgen.runtime.device import find_device
+from nfgen.runtime.device import AUTO, find_device
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel
@@ -68,7 +68,7 @@ def weights_file(run: Path, checkpoint: str = "best") -> Path:
     return shared if checkpoint == "best" and shared.exists() else run / f"{checkpoint}.safetensors"
 
 
-def load_model(run: str | Path, checkpoint: Literal["best", "last"] = "best", device: str = "cpu") -> SequenceModel:
+def load_model(run: str | Path, checkpoint: Literal["best", "last"] = "best", device: str = AUTO) -> SequenceModel:
     """The trained model of a run folder, in eval mode.
 
     Args:

@@ -12,6 +12,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from nfgen.models.config import TransformerConfig
+from nfgen.runtime.device import is_cpu
 
 from .cpu_attention import attend
 
@@ -72,7 +73,7 @@ class Attention(nn.Module):
             keys, values = cache.extend(layer, keys, values)
         causal = self.causal and first and x.shape[1] > 1
         with torch.autocast(x.device.type, enabled=False):
-            if cache is None and x.device.type == "cpu" and queries.dtype == torch.bfloat16:
+            if cache is None and is_cpu(x.device) and queries.dtype == torch.bfloat16:
                 queries, keys, values = (part.flatten(0, 1) for part in (queries, keys, values))
                 mixed = attend(queries, keys, values, causal).unflatten(0, (-1, self.heads))
             else:

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import files
+from nfgen.runtime.device import CPU
 
 from .meshing.marching_cubes import extract_mesh
 from .mlp import evaluate_in_chunks, inside
@@ -37,6 +38,10 @@ class Field:
         """The field's outputs at points in [-1, 1]^d, on the device of its weights."""
         return evaluate_in_chunks(self.spec, self.weights[None], points.to(self.weights.device))[0]
 
+    def to(self, device: torch.device) -> "Field":
+        """The same field on a device."""
+        return Field(self.spec, self.weights.to(device))
+
     def mesh(self, resolution: int = 128) -> "trimesh.Trimesh":
         """The surface as a watertight mesh, oriented outwards; no faces if the field has no surface."""
         return extract_mesh(self.spec, self.weights, resolution)
@@ -58,17 +63,17 @@ class Field:
 
     def image(self, size: int = 64) -> Float[Tensor, "rows columns"]:
         """A 2-D field on a pixel grid: brightness in [0, 1] (1 inside for signed distance and occupancy)."""
-        values = self(pixel_centres(size)).reshape(size, size)
+        values = self(pixel_centres(size, self.weights.device)).reshape(size, size)
         return torch.sigmoid(values) if self.spec.output == "brightness" else inside(self.spec, values).float()
 
     def signed_image(self, size: int = 64) -> Float[Tensor, "rows columns"]:
         """A 2-D field on a pixel grid, negative inside: the signed distance, or minus the logit."""
-        values = self(pixel_centres(size)).reshape(size, size)
+        values = self(pixel_centres(size, self.weights.device)).reshape(size, size)
         return values if self.spec.output == "sdf" else -values
 
     def save(self, path: str | Path) -> None:
         """Write a `.safetensors` file, whole or not at all: the weights, and the spec as JSON in its metadata."""
-        content = save({"weights": self.weights.contiguous()}, {"spec": json.dumps(self.spec.to_json())})
+        content = save({"weights": self.weights.cpu().contiguous()}, {"spec": json.dumps(self.spec.to_json())})
         files.write_atomically(Path(path), content)
 
     @classmethod
@@ -92,8 +97,8 @@ class Field:
             ) from error
 
 
-def pixel_centres(size: int) -> Float[Tensor, "pixels 2"]:
+def pixel_centres(size: int, device: torch.device = CPU) -> Float[Tensor, "pixels 2"]:
     """Points [size * size, 2] as (x, y): row by row from the top (y = +1) down, x from left to right."""
-    line = (torch.arange(size) + 0.5) / size * 2 - 1
+    line = (torch.arange(size, device=device) + 0.5) / size * 2 - 1
     y, x = torch.meshgrid(-line, line, indexing="ij")
     return torch.stack([x.flatten(), y.flatten()], dim=1)

@@ -83,11 +83,11 @@ def fit_batch(
     generator = torch.Generator().manual_seed(config.seed)
 
     device = weights.device
-    losses_so_far, steps = torch.full((fields,), math.inf, device=device), torch.full((fields,), config.steps)
-    result = Fit(start.clone(), losses_so_far, steps.to(device), 0.0)
+    losses_so_far = torch.full((fields,), math.inf, device=device)
+    result = Fit(start.clone(), losses_so_far, torch.full((fields,), config.steps, device=device), 0.0)
     active = torch.arange(fields, device=device)
     moments = [torch.zeros_like(weights), torch.zeros_like(weights)]
-    rates = _layer_rates(spec, config).to(device)
+    rates = _layer_rates(spec, config, device)
     smoothed = torch.zeros(fields, device=device)
     for step in range(config.steps):
         offset = int(torch.randint(available - window + 1, (), generator=generator))
@@ -144,9 +144,9 @@ def _adam(
     weights.addcdiv_(moments[0] * rates, denominator, value=-rate / (1 - first ** (step + 1)))
 
 
-def _layer_rates(spec: FieldSpec, config: FitConfig) -> Float[Tensor, "weights"]:
+def _layer_rates(spec: FieldSpec, config: FitConfig, device: torch.device) -> Float[Tensor, "weights"]:
     """Learning rate of each weight."""
-    rates = torch.full((spec.size,), config.learning_rate)
+    rates = torch.full((spec.size,), config.learning_rate, device=device)
     if spec.output == "sdf":
         # Adam's step does not know how small distances are: at the full rate each step would move the output by
         # more than the truncation (measured: IoU 0.72 after 600 steps).

@@ -8,6 +8,7 @@ compared next. A comparison of one block with all the groups that need it is one
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 import numpy.typing as npt
@@ -15,11 +16,13 @@ import torch
 from scipy.spatial import cKDTree
 from torch import Tensor
 
+from nfgen.runtime.device import CPU, is_cpu
 from nfgen.runtime.machine import processors
 from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
 
 from .clouds import Floats, as_clouds
+from .dense_chamfer import dense_distances
 
 BLOCK_POINTS, GROUP_POINTS = 32, 64  # smaller ones prune more but make the products slow: measured 16 to 128 of both
 PRODUCT_GROUPS = 64  # groups in one product: 0.5 MB of distances, which stays in the cache of a core
@@ -59,7 +62,9 @@ class _Groups:
     """[groups * points]: 1 / (points of the cloud); 0 for the copies that fill up a group."""
 
 
-def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: int | None = None) -> Matrix:
+def chamfer_matrix(
+    a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: int | None = None, device: torch.device = CPU
+) -> Matrix:
     """Chamfer distance of every cloud of `a` to every cloud of `b`.
 
     CD(X, Y) = mean over x of min over y of |x - y|^2 + mean over y of min over x of |x - y|^2
@@ -69,6 +74,7 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
         a: [A, points, 3].
         b: [B, points, 3], another number of points is fine; None compares `a` with itself at half the work.
         workers: threads; None = one per core.
+        device: on an accelerator every pair of points is compared.
 
     Returns:
         float64 [A, B] in squared units of the coordinates. Errors are of the order of 1e-7 of the squared extent;
@@ -82,17 +88,18 @@ def chamfer_matrix(a: npt.ArrayLike, b: npt.ArrayLike | None = None, workers: in
     centre = np.concatenate([first.reshape(-1, 3), second.reshape(-1, 3)]).mean(axis=0, dtype=np.float64)
     x, y = (torch.from_numpy((clouds - centre).astype(np.float32)) for clouds in (first, second))
     workers = workers or processors()
+    from_all = partial(_from_all, workers=workers) if is_cpu(device) else partial(dense_distances, device=device)
     steps = len(first) + (0 if b is None else len(second))
     with progress(steps, "compare", "cloud") as bar:
         out = np.zeros((len(first), len(second)))
-        for row, distances in enumerate(_from_all(y, x, workers)):
+        for row, distances in enumerate(from_all(y, x)):
             out[row] = distances
             bar.update()
         if b is None:
             out += out.T.copy()
             np.fill_diagonal(out, 0)
         else:
-            for column, distances in enumerate(_from_all(x, y, workers)):
+            for column, distances in enumerate(from_all(x, y)):
                 out[:, column] += distances
                 bar.update()
     radius_x, radius_y = (points.norm(dim=2).amax(1).double().numpy() for points in (x, y))

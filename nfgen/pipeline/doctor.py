@@ -87,8 +87,10 @@ def examine() -> dict[str, Any]:
 def lines(found: dict[str, Any]) -> list[str]:
     """What was found as lines of text."""
     extras = ", ".join(f"{name} {'yes' if there else 'no'}" for name, there in found["extras"].items())
+    from nfgen.runtime.device import CPU
+
     memory, precision, threads = found["memory"], found["precision"], found["threads"]
-    of = "a thread" if found["devices"]["auto"] == "cpu" else found["devices"]["auto"]
+    of = "a thread" if found["devices"]["auto"] == str(CPU) else found["devices"]["auto"]
     gigabytes = {key: "?" if value is None else f"{value / GIGABYTE:.1f} GB" for key, value in memory.items()}
     text = {
         "nfgen": f"{found['nfgen']} on Python {found['python']}, {found['system']}",

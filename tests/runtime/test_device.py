@@ -1,17 +1,19 @@
 """Laws of devices: which one is taken, and that nothing mixes them, on a simulated one."""
 
-from collections.abc import Iterator
-
+import numpy as np
 import pytest
 import torch
 
 from nfgen.errors import ConfigError
 from nfgen.fields.accuracy import field_accuracy
+from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate_in_chunks, evaluate_on_grid, initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig
 from nfgen.fitting.optimize import fit_batch
+from nfgen.metrics.chamfer import chamfer_matrix
+from nfgen.metrics.dense_chamfer import dense_distances
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import create
@@ -19,17 +21,14 @@ from nfgen.runtime.device import CPU, describe, find_device, supports, why
 from nfgen.tokenizers import registry
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .simulated_device import MixedDevices, simulated_device
+from .simulated_device import MixedDevices
 
 SPEC = FieldSpec(frequencies=1, hidden=(8, 8))
 VQ = {"max_tokens": 11, "levels": (5, 4), "probes": 4, "width": 8, "channels": 8, "decoder_blocks": 1, "steps": 2,
       "batch_size": 4, "points": 48}  # fmt: skip
 
 
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
-    with simulated_device(monkeypatch) as there:
-        yield there
+ROUNDING = {"rtol": 1e-3, "atol": 1e-4}
 
 
 def random_fields(count: int = 4) -> FieldSet:
@@ -57,10 +56,10 @@ def test_without_an_accelerator_auto_is_the_cpu_and_others_are_refused(monkeypat
     assert "--device auto" in error.value.remedy
 
 
-def test_an_accelerator_is_what_auto_takes_and_the_cpu_is_there_too(device: torch.device) -> None:
-    assert find_device("auto") == find_device(device) == device
+def test_an_accelerator_is_what_auto_takes_and_the_cpu_is_there_too(simulated: torch.device) -> None:
+    assert find_device("auto") == find_device(simulated) == simulated
     assert find_device("cpu") == CPU
-    assert describe(device) == "simulated:0 (of the tests)"
+    assert describe(simulated) == "simulated:0 (of the tests)"
     with pytest.raises(ConfigError, match="no device 'simulated:1'"):
         find_device("simulated:1")
     with pytest.raises(ConfigError, match="no mps here"):
@@ -73,13 +72,13 @@ def test_float64_is_missing_on_mps_alone() -> None:
     assert not supports(torch.device("mps"), torch.float64)
 
 
-def test_the_simulated_device_refuses_what_a_gpu_refuses(device: torch.device) -> None:
-    there, here = torch.ones(3, device=device), torch.ones(3)
+def test_the_simulated_device_refuses_what_a_gpu_refuses(simulated: torch.device) -> None:
+    there, here = torch.ones(3, device=simulated), torch.ones(3)
     with pytest.raises(MixedDevices):
         there + here
     with pytest.raises(MixedDevices):
         torch.cat([here, there])
-    assert (there + here.to(device)).cpu().tolist() == [2, 2, 2]
+    assert (there + here.to(simulated)).cpu().tolist() == [2, 2, 2]
 
 
 @pytest.mark.parametrize("output", ["sdf", "occupancy"])
@@ -92,7 +91,7 @@ def test_a_fit_on_a_device_is_that_on_the_cpu(device: torch.device, output: str)
     there = fit_batch(spec, points.to(device), values.to(device), start.to(device), config, start[0].to(device))
     here = fit_batch(spec, points, values, start, config, start[0])
     assert there.weights.device == there.losses.device == there.steps.device == device
-    torch.testing.assert_close(there.weights.cpu(), here.weights)
+    torch.testing.assert_close(there.weights.cpu(), here.weights, **ROUNDING)
 
 
 def test_values_lie_where_the_weights_do(device: torch.device) -> None:
@@ -100,13 +99,36 @@ def test_values_lie_where_the_weights_do(device: torch.device) -> None:
     weights, axes = fields.weights.to(device), [torch.rand(4, n) for n in (3, 4, 5)]
     there = evaluate_on_grid(SPEC, weights, [axis.to(device) for axis in axes])
     assert there.device == device
-    torch.testing.assert_close(there.cpu(), evaluate_on_grid(SPEC, fields.weights, axes))
+    torch.testing.assert_close(there.cpu(), evaluate_on_grid(SPEC, fields.weights, axes), **ROUNDING)
     points = torch.rand(7, 3)
     assert evaluate_in_chunks(SPEC, weights, points.to(device)).device == device
     field = fields[0]
     on_device = type(field)(SPEC, weights[0])
-    torch.testing.assert_close(on_device(points).cpu(), field(points))
+    torch.testing.assert_close(on_device(points).cpu(), field(points), **ROUNDING)
     assert field_accuracy(SPEC, weights, fields).iou.device == device
+
+
+@pytest.mark.parametrize("output", ["sdf", "occupancy"])
+def test_the_mesh_of_a_field_on_a_device_is_that_on_the_cpu(device: torch.device, output: str) -> None:
+    spec = FieldSpec(frequencies=1, hidden=(8, 8), output=output, output_bias=True)  # type: ignore[arg-type]
+    weights = initial_weights(spec, 1, torch.Generator().manual_seed(3))[0]
+    field = Field(spec, weights)
+    weights[-1] -= field(torch.rand(500, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1).median()
+    here, there = field.mesh(20), field.to(device).mesh(20)
+    assert len(here.faces) > 100
+    assert np.array_equal(here.faces, there.faces)
+    np.testing.assert_allclose(here.vertices, there.vertices, atol=1e-4)
+
+
+def test_chamfer_distances_on_a_device_are_those_of_the_cpu(device: torch.device) -> None:
+    rng = np.random.default_rng(0)
+    one, other = rng.normal(size=(3, 100, 3)), rng.normal(size=(4, 70, 3))
+    other[1, :70] = one[2, :70]
+    np.testing.assert_allclose(chamfer_matrix(one, other, device=device), chamfer_matrix(one, other), rtol=1e-4)
+    np.testing.assert_allclose(chamfer_matrix(one, device=device), chamfer_matrix(one), rtol=1e-4)
+    x, y = torch.rand(2, 30, 3), torch.rand(3, 20, 3)
+    whole, parts = (list(dense_distances(x, y, device, at_once)) for at_once in (1 << 20, 100))
+    np.testing.assert_allclose(parts, whole, rtol=1e-5)
 
 
 @pytest.mark.parametrize(
@@ -129,8 +151,11 @@ def test_a_tokenizer_on_a_device_takes_and_gives_tensors_of_either(
     assert there.device == tokenizer.decode(there).device == device
     assert torch.equal(there.cpu(), tokens)
     tokenizer.code_vectors()
-    moved = tokenizer.to(CPU)
-    assert torch.equal(moved.encode(fields.weights), tokens)
+    on_the_cpu = tokenizer.to(CPU).encode(fields.weights)
+    if tokens.is_floating_point():
+        torch.testing.assert_close(on_the_cpu, tokens, **ROUNDING)
+    else:  # a latent may lie so near the border of two codes that rounding decides
+        assert (on_the_cpu == tokens).double().mean() > 0.9
     assert all(tensor.device == CPU for tensor in tokenizer.tensors().values())
 
 
@@ -154,4 +179,5 @@ def test_a_model_learns_and_draws_on_a_device(
     assert loss.device == device
     assert all(weight.grad is None or weight.grad.device == device for weight in model.parameters())
     there = sample(model.eval(), 2, SamplingConfig(), seed=3)
-    torch.testing.assert_close(there, drawn, msg="the same seed gives the same tokens on any device")
+    # The same seed gives the same tokens on any device.
+    torch.testing.assert_close(there, drawn, **ROUNDING)

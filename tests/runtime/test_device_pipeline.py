@@ -1,7 +1,6 @@
 """All commands on an accelerator, a simulated one: they give what the CPU gives, and resume on another device."""
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ import torch
 import trimesh
 
 from nfgen.fields.field_set import FieldSet
+from nfgen.models.training.trainer import Trainer
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.run import Run
@@ -19,11 +19,11 @@ from nfgen.runtime.device import COMPUTED_ON
 from nfgen.tokenizers.vq import training
 from nfgen.tokens.token_set import TokenSet
 
-from .simulated_device import NAME, simulated_device
+from .simulated_device import NAME
 
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
-SPEC = {"dims": 3, "frequencies": 1, "hidden": [8, 8]}
+ROUNDING = {"rtol": 1e-3, "atol": 1e-4}
 FIT: dict[str, Any] = {
     "steps": 4, "points": 32, "near": 48, "uniform": 32, "near_eval": 8, "uniform_eval": 32, "batch_size": 2,
 }  # fmt: skip
@@ -34,19 +34,15 @@ VQ: dict[str, Any] = {
 GPT: dict[str, Any] = {"layers": 1, "width": 8, "heads": 1, "dropout": 0.0, "steps": 4, "batch_size": 2}
 
 
-@pytest.fixture
-def device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
-    with simulated_device(monkeypatch) as there:
-        yield there
-
-
 def computed_on(artifact: Path) -> str:
     stored = json.loads((artifact / "config.json").read_text())
     return str(stored.get(COMPUTED_ON) or stored["settings"][COMPUTED_ON])
 
 
-def tokens_equal(one: TokenSet, other: TokenSet) -> bool:
-    return torch.equal(one.tokens, other.tokens)
+def same_tokens(one: TokenSet, other: TokenSet, device: torch.device) -> bool:
+    """Whether they are equal; on a real device most, as rounding decides between two codes."""
+    share = (one.tokens == other.tokens).double().mean()
+    return bool(share == 1 if device.type == NAME else share > 0.8)
 
 
 def test_from_shapes_to_samples(device: torch.device, tmp_path: Path) -> None:
@@ -62,16 +58,17 @@ def test_from_shapes_to_samples(device: torch.device, tmp_path: Path) -> None:
         assert run.result["steps"] == 4
         generate(here / "run", 2, here / "samples", resolution=12, device=name)
     on = [computed_on(tmp_path / "auto" / part) for part in ("fields", "tokens", "run")]
-    assert all(one.startswith(f"{NAME}:0") for one in on)
+    assert all(one.startswith(str(device)) for one in on)
     assert computed_on(tmp_path / "cpu" / "fields").startswith("cpu")
     there, here = (FieldSet.load(tmp_path / name / "fields") for name in ("auto", "cpu"))
-    torch.testing.assert_close(there.weights, here.weights)
-    assert tokens_equal(*(TokenSet.load(tmp_path / name / "tokens") for name in ("auto", "cpu")))
+    torch.testing.assert_close(there.weights, here.weights, **ROUNDING)
+    assert same_tokens(*(TokenSet.load(tmp_path / name / "tokens") for name in ("auto", "cpu")), device)
     assert Run.load(tmp_path / "auto" / "run", device="cpu").result["val_loss"] == pytest.approx(
-        Run.load(tmp_path / "cpu" / "run", device="cpu").result["val_loss"], abs=1e-5
+        Run.load(tmp_path / "cpu" / "run", device="cpu").result["val_loss"], abs=1e-3
     )
     lists = [json.loads((tmp_path / name / "samples" / "samples.json").read_text()) for name in ("auto", "cpu")]
-    assert [one["tokens"] for one in lists[0]] == [one["tokens"] for one in lists[1]]
+    if device.type == NAME:  # models of weights that differ by rounding may draw others
+        assert [one["tokens"] for one in lists[0]] == [one["tokens"] for one in lists[1]]
 
 
 def test_a_tokenizer_goes_on_on_another_device(
@@ -88,15 +85,13 @@ def test_a_tokenizer_goes_on_on_another_device(
     with monkeypatch.context() as patch:
         patch.setattr(training, "_step", stopping)
         with pytest.raises(KeyboardInterrupt):
-            tokenize(tiny_fields, tmp_path / "cut", "vq", device=NAME, **VQ)
+            tokenize(tiny_fields, tmp_path / "cut", "vq", device=str(device), **VQ)
     resumed = tokenize(tiny_fields, tmp_path / "cut", "vq", device="cpu", resume=True, **VQ)
-    assert tokens_equal(resumed, whole)
+    assert same_tokens(resumed, whole, device)
 
 
 def test_a_training_goes_on_on_another_device(device: torch.device, tiny_fields: FieldSet, tmp_path: Path) -> None:
     tokenize(tiny_fields, tmp_path / "tokens", "histogram", bins=8, heldout=0.25, device="cpu")
-    from nfgen.models.training.trainer import Trainer
-
     step, done = Trainer.step, iter(range(100))
 
     def stopping(self: Trainer) -> None:
@@ -107,7 +102,7 @@ def test_a_training_goes_on_on_another_device(device: torch.device, tiny_fields:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Trainer, "step", stopping)
         with pytest.raises(KeyboardInterrupt):
-            train(tmp_path / "tokens", tmp_path / "run", device=NAME, **GPT)
+            train(tmp_path / "tokens", tmp_path / "run", device=str(device), **GPT)
     run = train(tmp_path / "tokens", tmp_path / "run", device="cpu", resume=True, **GPT)
     whole = train(tmp_path / "tokens", tmp_path / "whole", device="cpu", **GPT)
-    assert run.result["val_loss"] == pytest.approx(whole.result["val_loss"], abs=1e-5)
+    assert run.result["val_loss"] == pytest.approx(whole.result["val_loss"], abs=1e-3)

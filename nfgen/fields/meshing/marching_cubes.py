@@ -9,7 +9,9 @@ from torch import Tensor
 
 from nfgen.errors import ConfigError
 from nfgen.fields.spec import FieldSpec
+from nfgen.runtime.device import is_cpu
 
+from .full_grid import full_grid
 from .sparse_grid import surface_grid
 
 if TYPE_CHECKING:
@@ -31,9 +33,9 @@ def grid_points(resolution: int, dims: int = 3) -> Float[Tensor, "points dims"]:
 def extract_mesh(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int = 128) -> "trimesh.Trimesh":
     """The zero level of a 3-D field by marching cubes (Lorensen and Cline 1987).
 
-    The field is evaluated only where proven bounds do not exclude its surface. The grid is padded with outside, so that
-    the mesh is watertight even where the shape touches the border, and faces are oriented outwards. A field without a
-    surface gives a mesh without faces.
+    The field is evaluated only where proven bounds do not exclude its surface, or everywhere on an accelerator. The
+    grid is padded with outside, so that the mesh is watertight even where the shape touches the border, and faces are
+    oriented outwards. A field without a surface gives a mesh without faces.
 
     Args:
         resolution: cells along each axis.
@@ -43,7 +45,8 @@ def extract_mesh(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution:
     """
     if spec.dims != 3 or spec.output == "brightness":
         raise ConfigError("only signed distance and occupancy fields in 3-D have a mesh", "use Field.image")
-    grid = surface_grid(spec, weights, resolution, ROUNDING * 2 / resolution)
+    find_grid = surface_grid if is_cpu(weights.device) else full_grid
+    grid = find_grid(spec, weights, resolution, ROUNDING * 2 / resolution)
     _check_finite(grid.values)
     padded = np.full((resolution + 3,) * 3, OUTSIDE, np.float32)
     inner = padded[1:-1, 1:-1, 1:-1]

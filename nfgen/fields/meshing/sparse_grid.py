@@ -64,7 +64,7 @@ def surface_grid(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution:
             blocks = (blocks[:, None] * parts + offsets)[signs == 0]
 
     known = known[:resolution, :resolution, :resolution]
-    corners = _corners(known == 0)
+    corners = corners_of(known == 0)
     index = torch.from_numpy(np.flatnonzero(corners).astype(np.int32))
     side = resolution + 1
     rest = index % side**2
@@ -106,7 +106,7 @@ def _boxes(index: Int[Tensor, "boxes 3"], width: float) -> tuple[Float[Tensor, "
     return (index + 0.5) * width - 1, torch.full((3,), width / 2)
 
 
-def _corners(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
+def corners_of(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
     """Corners of the cells, each cell having one below and one above along each axis."""
     for axis in range(3):
         below = ((0, 0),) * axis + ((0, 1),) + ((0, 0),) * (2 - axis)

@@ -1,0 +1,103 @@
+"""Numeric code makes each tensor on the device of its inputs, and names no device."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+FOLDERS = ("nfgen/fields", "nfgen/fitting", "nfgen/tokens", "tokenizers", "models")
+FACTORIES = {"empty", "zeros", "ones", "full", "arange", "tensor", "linspace", "logspace", "eye", "rand", "randn",
+             "randint", "randperm", "from_numpy"}  # fmt: skip
+ON_THE_CPU = {
+    "nfgen/fields/field_set.py": "field sets are files, mapped to the CPU's memory",
+    "nfgen/fields/symmetry.py": "reorders neurons of field sets by scipy",
+    "nfgen/fields/meshing": "bounds and marching cubes work on the CPU; accelerators take the full grid",
+    "nfgen/fitting/job.py": "samples of shapes come from numpy",
+    "nfgen/fitting/snapshots.py": "steps of a file",
+    "nfgen/tokens/token_set.py": "token sets are files",
+    "nfgen/tokens/round_trip.py": "counts and indices of a field set",
+    "tokenizers/vq/hat_basis.py": "a basis is made once, then moved",
+    "tokenizers/vq/tokenizer.py::merit": "a few numbers, at the start of a fit",
+    "tokenizers/vq/warps.py::random": "warps are drawn from a generator of the CPU, and moved by their users",
+    "tokenizers/vq/tokenizer.py::tensors": "what is written to a file",
+    "tokenizers/vq/checkpoint.py": "what is written to a file",
+    "tokenizers/weights/chunking.py": "indices, moved when used",
+    "tokenizers/weights/codebook.py": "codebooks are learned from a field set, and moved when used",
+    "models/diffusion.py::loss": "levels are Python numbers",
+    "models/diffusion.py::generate": "levels are Python numbers",
+    "models/diffusion.py::shares": "for a buffer, which is moved with its module",
+    "models/nn/cpu_attention.py": "for the CPU alone",
+    "models/nn/heads.py::digit_rows": "made once, then moved",
+    "models/nn/transformer.py::rotary_table": "made once, then moved",
+    "nfgen/tokens/vocabulary.py::allowed": "a mask for the caller to move",
+    "models/training/data.py": "batches are chosen on the CPU and then moved",
+    "models/generation/generate.py": "labels and empty results, moved by their callers",
+    "models/generation/logits.py": "numpy's generators, moved at once",
+}
+"""Files or functions that work on the CPU, and why."""
+
+
+def makers(path: Path) -> list[tuple[str, ast.Call]]:
+    """Calls of torch's factories without a device, and the functions that they stand in."""
+    found: list[tuple[str, ast.Call]] = []
+
+    def visit(node: ast.AST, function: str, excused: bool) -> None:
+        if isinstance(node, ast.FunctionDef):
+            function = node.name
+        if isinstance(node, ast.Call):
+            called = ast.unparse(node.func)
+            name = called.removeprefix("torch.")
+            keywords = {keyword.arg for keyword in node.keywords}
+            # Drawn from a generator of the CPU, so that a seed gives the same numbers on any device.
+            if called != name and name in FACTORIES and not excused and not keywords & {"device", "generator"}:
+                found.append((function, node))
+            # Parameters and buffers move with their module; what is moved at once has a device.
+            excused = (
+                excused or called in ("nn.Parameter", "self.register_buffer") or called.endswith((".to", ".copy_"))
+            )
+        for child in ast.iter_child_nodes(node):
+            visit(child, function, excused)
+
+    visit(ast.parse(path.read_text()), "", False)
+    return found
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_no_tensor_is_made_without_a_device(folder: str) -> None:
+    wrong = [
+        f"{path.relative_to(ROOT)}:{call.lineno} {function}: {ast.unparse(call)}"
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for function, call in makers(path)
+        if not any(f"{path.relative_to(ROOT).as_posix()}::{function}".startswith(excuse) for excuse in ON_THE_CPU)
+    ]
+    assert not wrong, "\n".join(wrong)
+
+
+def test_every_excuse_is_needed() -> None:
+    needed = {
+        excuse
+        for folder in FOLDERS
+        for path in (ROOT / folder).rglob("*.py")
+        for function, _ in makers(path)
+        for excuse in ON_THE_CPU
+        if f"{path.relative_to(ROOT).as_posix()}::{function}".startswith(excuse)
+    }
+    assert needed == set(ON_THE_CPU)
+
+
+def test_one_module_names_devices() -> None:
+    named = re.compile(
+        r"torch\.(cuda|mps|xpu)\b|\.cuda\(|[\"'](cuda|mps|xpu)(:\d)?[\"']|device[^\n]*== [\"']cpu|autocast\(\""
+    )
+    known = ROOT / "nfgen" / "runtime" / "device.py"
+    wrong = [
+        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
+        for folder in ("nfgen", "tokenizers", "models", "cli")
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        if path != known and not path.is_symlink()
+        for number, line in enumerate(path.read_text().splitlines(), 1)
+        if named.search(line)
+    ]
+    assert not wrong, "\n".join(wrong)
