@@ -285,7 +285,9 @@ def main() -> int:
             size, box = path.stat().st_size, honest(path)
             key = (row.command, box.suffix)
             if key not in boxes:
-                boxes[key] = measured(words_for(row, box.parent, box))[1:3]
+                words = words_for(row, box.parent, box)
+                measured(words)  # what is on the disk is read for the first time
+                boxes[key] = min(measured(words)[1:3] for _ in range(2))
             said, seconds, peak, ended = measured(words_for(row, path.parent, path))
         more, larger = seconds - boxes[key][0], peak - boxes[key][1]
         bad = ended or more > MOST_SECONDS or larger > MOST_MB

@@ -164,6 +164,18 @@ def changed_glb(path: Path, **changes: Any) -> Path:
     return path
 
 
+def test_parts_that_are_placed_too_often_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    scene = trimesh.Scene()
+    for i in range(3):
+        scene.add_geometry(trimesh.creation.box(), transform=trimesh.transformations.translation_matrix([i, 0, 0]))
+    for name in ("a.glb", "a.3mf"):
+        scene.export(tmp_path / name)
+        monkeypatch.setattr("nfgen.shapes.formats.file_mesh.MAX_PARTS", 3)
+        find_shapes(tmp_path / name)[0].load()
+        monkeypatch.setattr("nfgen.shapes.formats.file_mesh.MAX_PARTS", 2)
+        refused(tmp_path / name, "places more than 2 parts")
+
+
 def test_gltf_that_claims_more_than_it_holds_is_refused(tmp_path: Path) -> None:
     refused(changed_glb(tmp_path / "a.glb", accessors=lambda all: all[0].update(count=10**9)), "accessors claim")
 

@@ -10,6 +10,7 @@ from nfgen.errors import ShapeError
 from nfgen.io.meshes import Up, turned_upright
 
 MAX_FACES = 20_000_000  # of a whole scene; a small file can place one part any number of times
+MAX_PARTS = 1_000_000  # placed, whatever their size: each takes some 400 bytes more than its faces
 MAX_VERTICES = 3 * MAX_FACES
 
 Vertices = NDArray[np.float64]
@@ -43,7 +44,7 @@ class Assembly:
         """Place a mesh, vertices [v, 3] and faces [f, 3], once for each matrix of placements [p, 4, 4].
 
         Raises:
-            ShapeError: an index is out of range, or the scene has too many faces.
+            ShapeError: an index is out of range, or the scene has too many faces or parts.
         """
         check_indices(faces, len(vertices))
         if 3 * len(faces) < len(vertices):  # parts may share one long list of vertices
@@ -54,6 +55,8 @@ class Assembly:
         self._vertex_count += times * len(vertices)
         if self._face_count > MAX_FACES or self._vertex_count > MAX_VERTICES:
             raise ShapeError(f"has more than {MAX_FACES:,} faces", "decimate the mesh")
+        if self._parts + times > MAX_PARTS:
+            raise ShapeError(f"places more than {MAX_PARTS:,} parts", "join the parts of the mesh")
         start = self._vertex_count - times * len(vertices)
         turns, shifts = placements[:, :3, :3], placements[:, :3, 3]
         placed = np.einsum("pij,vj->pvi", turns, vertices) + shifts[:, None]
