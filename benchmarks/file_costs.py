@@ -167,7 +167,7 @@ STL = (
 )
 PLY = (
     "ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
-    f"element face {2**31}\nproperty list uchar int vertex_indices\nend_header\n"
+    f"element face {2**31}\nproperty list uchar int vertex_indices\nend_header\n" + "\0" * 36
 )
 NUMBERS = '{"format": 1, "type": "samples", "x": [' + "1," * 19_000_000 + "1]}"
 PLACED_OFTEN = model(mesh(CORNERS, TETRAHEDRON), '<item objectid="0"/>' * 90_000)

@@ -159,7 +159,7 @@ def writing(file: str, content: str | bytes) -> Callable[[Path], None]:
 
 PLY_OF_BILLIONS = (
     "ply\nformat binary_little_endian 1.0\nelement vertex 3\nproperty float x\nproperty float y\nproperty float z\n"
-    f"element face {2**31}\nproperty list uchar int vertex_indices\nend_header\n"
+    f"element face {2**31}\nproperty list uchar int vertex_indices\nend_header\n" + "\0" * 36
 )
 SCORES = {"mmd": {"value": 1.0}, "cov": {"value": 0.5}, "1_nna": {"value": 0.5}, "novelty": None}
 NESTED = "[" * 100_000
