@@ -18,7 +18,6 @@ from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run.estimate import Plan, timed
 from nfgen.pipeline.dry_run.fit import plan_fit
 from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
-from nfgen.pipeline.run import Run
 
 TOKENIZERS: dict[str, dict[str, Any]] = {"histogram": {}, "codebook": {"unit": "row", "depth": 4}, "vq": {}}
 RESULTS = Path(__file__).parent / "results" / "dry_run.jsonl"
@@ -54,14 +53,14 @@ def main(count: int, fields: Path | None, steps: int, samples: int, only: tuple[
             return  # a model of so many tokens takes too long
         plan, config = plan_train(tokens, steps=steps), TrainConfig(steps=steps)
         compare(f"train on {tokenizer}", plan, lambda: nfgen.train(tokens, run, config=config))
-        plan = plan_generate(Run.load(run), samples)
-        compare(f"generate by {tokenizer}", plan, lambda: nfgen.generate(run, samples, out))
+        plan = plan_generate(run, n=samples)
+        compare(f"generate by {tokenizer}", plan, lambda: nfgen.generate(run, out, n=samples))
 
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         if fields is None:
             chairs, fields = folder / "chairs", folder / "fields"
-            nfgen.write_shapes("chair", count, chairs)
+            nfgen.write_shapes("chair", chairs, n=count)
             compare("fit", plan_fit(chairs, workers=1), lambda: nfgen.fit(chairs, folder / "fields", workers=1))
         count = len(nfgen.FieldSet.load(fields))
         for tokenizer in only or TOKENIZERS:

@@ -68,7 +68,7 @@ def main() -> None:
     took: dict[str, list[float]] = {"fit": [], "tokenize": [], "generate": []}
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_shapes("chair", MESHES, folder / "meshes", resolution=48)
+        write_shapes("chair", folder / "meshes", n=MESHES, resolution=48)
         meshes = sorted((folder / "meshes").glob("*.obj"))
         for count in given.counts:
             shapes, fields = copies(meshes, count, folder / f"shapes-{count}"), folder / f"fields-{count}"

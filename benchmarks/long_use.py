@@ -42,7 +42,7 @@ def main() -> int:
                 lines.append({"call": call, **state})
             if call == warm_up:
                 start = lines[-1]
-            generate(run, 1, Path(folder) / "out", seed=call, resolution=arguments.resolution, overwrite=True)
+            generate(run, Path(folder) / "out", n=1, seed=call, resolution=arguments.resolution, overwrite=True)
     gc.collect()
     growth = resident_mb() - start["mb"]
     result = {"calls": arguments.calls, "growth_mb": growth, "files": open_files() - start["files"], "lines": lines}

@@ -22,8 +22,8 @@ import numpy as np
 from nfgen import (
     FieldSet,
     FitConfig,
+    GenerateConfig,
     Run,
-    SamplingConfig,
     TrainConfig,
     evaluate,
     fit,
@@ -67,19 +67,31 @@ POINTS = 2048  # of a cloud
 @click.option("--cut", default=0.5, show_default=True, help="Share of its shapes that are put together from two.")
 @click.option("--views", default=32, show_default=True, help="Augmented token sequences a field.")
 @click.option("--dropout", default=0.1, show_default=True)
-@click.option("--weights", type=click.Choice(["best", "last"]), default="last", show_default=True, help="Of the GPT.")
+@click.option(
+    "--checkpoint",
+    "--weights",
+    type=click.Choice(["best", "last"]),
+    default="last",
+    show_default=True,
+    help="Of the GPT.",
+)
 @click.option("--temperature", default=0.9, show_default=True)
-@click.option("--contrast", default=0.5, show_default=True, help="Of the last weights with the best ones.")
+@click.option(
+    "--contrastive-weight", "--contrast", default=0.5, show_default=True, help="Of the last weights with the best ones."
+)
 @click.option("--require-body", default=0.95, show_default=True, help="Least share of a sample in its largest body.")
 @click.option("--distinct/--independent", default=True, show_default=True, help="Whether none may vary an earlier one.")
-@click.option("--thicken", default=0.006, show_default=True, help="Surfaces of samples are moved outwards so far.")
+@click.option(
+    "--offset", "--thicken", default=0.006, show_default=True, help="Surfaces of samples are moved outwards so far."
+)
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, fit_steps: int,
     fit_points: int, codes: int, levels: str, slots: int, nodes: int, size: str, tokenizer_steps: int | None,
-    model_steps: int | None, augment: float, cut: float, views: int, dropout: float, weights: str, temperature: float,
-    contrast: float, require_body: float, distinct: bool, thicken: float, work: Path, seed: int,
+    model_steps: int | None, augment: float, cut: float, views: int, dropout: float, checkpoint: str,
+    temperature: float, contrastive_weight: float, require_body: float, distinct: bool, offset: float,
+    work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
@@ -124,13 +136,16 @@ def main(
         lambda path: train(tokens, path, size=size, model_settings={"dropout": dropout}, config=config),
     )  # fmt: skip
 
-    sampling = SamplingConfig(temperature=temperature, contrastive_weight=contrast if weights == "last" else 0.0)
+    generation = GenerateConfig().with_settings({
+        "temperature": temperature, "contrastive_weight": contrastive_weight if checkpoint == "last" else 0.0,
+        "checkpoint": checkpoint, "seed": seed, "resolution": 96,
+        "require_body": require_body, "distinct": distinct, "offset": offset,
+    })  # fmt: skip
 
     def scored(name: str, count: int, real: Path, label: str | None) -> dict[str, Any]:
         made = step(
             f"generate{name}", work / f"samples{name}",
-            lambda path: generate(run, count, path, seed=seed, label=label, which=weights, resolution=96,
-                                  config=sampling, require_body=require_body, distinct=distinct, thicken=thicken),
+            lambda path: generate(run, path, generation, n=count, label=label),
         )  # fmt: skip
         return evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
 

@@ -113,7 +113,7 @@ def main() -> None:
     parser.add_argument(
         "--length", type=int, nargs="*", default=[512], help="contexts to train with; none = no training"
     )
-    parser.add_argument("--batch", type=int, default=8, help="sequences of a training step")
+    parser.add_argument("--batch-size", type=int, default=8, help="sequences of a training step")
     parser.add_argument(
         "--generate", type=int, nargs="*", default=[64], help="tokens to generate; none = no generation"
     )
@@ -122,7 +122,7 @@ def main() -> None:
     given = parser.parse_args()
     torch.manual_seed(0)
     for length in given.length:
-        train(given.size, length, given.batch, given.rounds)
+        train(given.size, length, given.batch_size, given.rounds)
     for length in given.generate:
         for count in given.batches:
             generate(given.size, count, length, given.rounds)

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .config_options import ConfigCommand, words
 
 if TYPE_CHECKING:
     from nfgen.shapes.reading import ReadingConfig
 
 
-@click.command()
+@click.command(cls=ConfigCommand, config="nfgen.shapes.reading:ReadingConfig")
 @click.argument("shapes", nargs=-1, required=True)
-@options.reading
 @click.option("-n", "limit", type=options.count, help="Look at the first so many shapes only.")
 @click.option("--workers", type=options.count, help="Processes that read shapes. [default: one a processor]")
 @options.as_json
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="PNG file to write: a thumbnail of each shape.")
 def check(
     shapes: tuple[str, ...],
-    reading: "ReadingConfig",
+    config: "ReadingConfig",
     limit: int | None,
     workers: int | None,
     as_json: bool,
@@ -40,7 +40,7 @@ def check(
 
     from nfgen.pipeline.check_shapes import check_shapes
 
-    report = check_shapes(list(shapes), reading=reading, limit=limit, workers=workers, sheet=out)
+    report = check_shapes(list(shapes), reading=config, limit=limit, workers=workers, sheet=out)
     if as_json:
         click.echo(json.dumps(report.to_json(), allow_nan=False))
         return
@@ -48,4 +48,4 @@ def check(
         click.echo(line)
     if out is not None:
         click.echo(f"{out} shows them")
-    click.echo(options.next_line("nfgen", "fit", *shapes, *options.said(reading), "-o", "FIELDS"))
+    click.echo(options.next_line("nfgen", "fit", *shapes, *words(config), "-o", "FIELDS"))

@@ -19,8 +19,12 @@ if TYPE_CHECKING:
 OPTIONS, GIVEN, BASE = "nfgen.options", "nfgen.given", "nfgen.base"
 SIGNS = {"ge": ">=", "gt": ">", "le": "<=", "lt": "<"}
 LONGEST_FILE, MOST_LISTS = 1 << 16, 1000  # letters, and lists and tables, of a settings file in YAML or TOML
+BESIDE = ("format", "type", "nfgen", "command", "run", "frame", "up", "empty", "dropped", "draws", "glb_up", "kind")
+"""What version 0.1 stored in the config of samples and shapes beside their settings."""
 NOT_SETTINGS = ("sources", "tokenizer_digest", "computed_on")
-"""What artifacts store beside their settings: from what they were made."""
+"""What artifacts store among their settings, and is none: from what they were made, and where."""
+FILES = {"scores": "evaluation.json"}
+"""Files of settings that are not an artifact's `config.json`, by what they are of."""
 METAVARS: Mapping[Any, str] = {int: "INTEGER", float: "NUMBER", str: "TEXT", bool: "BOOLEAN"}
 
 
@@ -67,7 +71,7 @@ class ConfigCommand(click.Command):
 
     Args:
         config: the class, as `module:Class`.
-        kind: of the artifact that the command writes, whose `config.json` is such a file as well.
+        kind: of the artifact that the command writes, whose `config.json` is such a file as well, if there is one.
         stage: the name of the command's part in a recipe (`--preset`), if recipes have one.
         spellings: what settings are called on the command line where it is not their own name.
     """
@@ -76,19 +80,20 @@ class ConfigCommand(click.Command):
         self,
         *args: Any,
         config: str,
-        kind: str,
+        kind: str | None = None,
         stage: Literal["fit", "tokenize", "train"] | None = None,
         spellings: Mapping[str, Sequence[str]] | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(*args, **kwargs)
         self._config, self._kind, self._stage, self._spellings = config, kind, stage, spellings or {}
+        example = "" if kind is None else f", as the {FILES.get(kind, 'config.json')} of {kind}"
         self.params.append(
             click.Option(
                 ["--config"],
                 type=click.Path(path_type=Path, dir_okay=False),
                 expose_value=False,
-                help=f"Settings from a YAML, TOML or JSON file, as the config.json of {kind}; options override it.",
+                help=f"Settings from a YAML, TOML or JSON file{example}; options override it.",
             )
         )
 
@@ -134,7 +139,7 @@ class ConfigCommand(click.Command):
         return config if file is None else config.with_settings(read_settings(Path(file), self._kind))
 
 
-def read_settings(path: Path, kind: str) -> dict[str, Any]:
+def read_settings(path: Path, kind: str | None) -> dict[str, Any]:
     """Settings from a YAML, TOML or JSON file, or from the `config.json` of an artifact of a kind.
 
     Raises:
@@ -143,8 +148,12 @@ def read_settings(path: Path, kind: str) -> dict[str, Any]:
     found = _content(path)
     if isinstance(found, dict) and {"type", "format"} <= found.keys():
         if found["type"] != kind:
-            raise ConfigError(f"{path} is of {found['type']}, not of {kind}", f"give the config.json of {kind}")
-        found = found.get("settings", found.get("train"))
+            remedy = "write a line a setting, as `steps: 600`" if kind is None else f"give the config.json of {kind}"
+            raise ConfigError(f"{path} is of {found['type']}, not of this command", remedy)
+        bare = {key: value for key, value in found.items() if key not in BESIDE}
+        found = found.get("settings", found.get("train", bare))
+    elif isinstance(found, dict) and kind in FILES:
+        found = found.get("settings", found)
     if not isinstance(found, dict):
         raise ConfigError(f"{path} holds no settings", "write a line a setting, as `steps: 600`")
     return {str(key).replace("-", "_"): value for key, value in found.items() if key not in NOT_SETTINGS}
@@ -182,9 +191,25 @@ def nearest_option(error: click.NoSuchOption) -> ConfigError:
     ctx = error.ctx
     known = [] if ctx is None else [o for p in ctx.command.get_params(ctx) for o in (*p.opts, *p.secondary_opts)]
     near = difflib.get_close_matches(error.option_name, [name for name in known if name.startswith("--")], 2, 0.6)
+    if ctx is not None and (today := _today(ctx, error.option_name)) is not None:
+        near = [today]
     command = "nfgen" if ctx is None else ctx.command_path
     remedy = f"did you mean {' or '.join(near)}? " if near else ""
     return ConfigError(f"{command} has no option {error.option_name}", f"{remedy}`{command} --help` lists them all")
+
+
+def _today(ctx: click.Context, option: str) -> str | None:
+    """What an option of earlier versions is called now, if its setting has another name."""
+    base, name = ctx.meta.get(BASE), option.removeprefix("--").replace("-", "_")
+    today = None if base is None else base.old_names().get(name)
+    ours = [p for p in ctx.command.get_params(ctx) if p.name == f"setting_{today}"]
+    return ours[0].opts[-1] if ours else None
+
+
+def words(config: "Configuration") -> list[str]:
+    """The options that give a configuration without groups, less those that are as by default."""
+    given = {key: value for key, value in config.to_json().items() if value != getattr(type(config)(), key)}
+    return [word for key, value in given.items() for word in (f"--{key.replace('_', '-')}", str(value))]
 
 
 def _keep(ctx: click.Context, name: str, value: Any, kinds: set[Any]) -> None:
@@ -227,7 +252,7 @@ def _metavar(hint: Any) -> str:
     kinds = [kind for kind in _kinds(hint) if kind is not type(None)]
     choices = [kind for kind in kinds if isinstance(kind, str)]
     if choices:
-        return f"[{'|'.join(choices)}]"
+        return f"[{'|'.join([*(METAVARS[kind] for kind in kinds if kind in METAVARS), *choices])}]"
     if tuple in kinds:
         return "NUMBER,NUMBER,…"
     return next((METAVARS[kind] for kind in kinds if kind in METAVARS), "TEXT")

@@ -1,31 +1,24 @@
 """`nfgen demo`: the whole path on a built-in family."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+from .config_options import ConfigCommand
+
+if TYPE_CHECKING:
+    from nfgen.pipeline.config import DemoConfig
 
 
-@click.command()
+@click.command(cls=ConfigCommand, config="nfgen.pipeline.config:DemoConfig", spellings={"n": ("-n",)})
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
 )
-@click.option("--kind", default="chair", show_default=True, help="Family of shapes.")
-@click.option(
-    "-n", "count", type=click.IntRange(8, options.MOST), default=200, show_default=True, help="Shapes to learn from."
-)
-@click.option(
-    "--minutes",
-    type=click.FloatRange(0, min_open=True),
-    default=8.0,
-    show_default=True,
-    help="About how long it may take.",
-)
-@options.seed
 @options.overwrite
 @options.quiet
-def demo(out: Path, kind: str, count: int, minutes: float, seed: int, overwrite: bool) -> None:
+def demo(out: Path, config: "DemoConfig", overwrite: bool) -> None:
     """Make shapes, fit, tokenize, train, generate, evaluate and report.
 
     \b
@@ -34,5 +27,5 @@ def demo(out: Path, kind: str, count: int, minutes: float, seed: int, overwrite:
     """
     from nfgen.demo import run_demo
 
-    page = run_demo(out, kind=kind, count=count, minutes=minutes, seed=seed, overwrite=overwrite, say=click.echo)
+    page = run_demo(out, config, overwrite=overwrite, say=click.echo)
     click.echo(f"open {page}")

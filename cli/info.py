@@ -6,18 +6,18 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
+from .config_options import ConfigCommand
 
 if TYPE_CHECKING:
     from nfgen.shapes.reading import ReadingConfig
 
 
-@click.command()
+@click.command(cls=ConfigCommand, config="nfgen.shapes.reading:ReadingConfig")
 @click.argument("path", required=False, type=options.artifact)
 @click.option("--tokenizers", is_flag=True, help="List the tokenizers and their settings.")
 @click.option("--models", is_flag=True, help="List the models and their settings.")
-@options.reading
 @options.as_json
-def info(path: Path | None, tokenizers: bool, models: bool, reading: "ReadingConfig", as_json: bool) -> None:
+def info(path: Path | None, tokenizers: bool, models: bool, config: "ReadingConfig", as_json: bool) -> None:
     """Explain PATH: what it is, how it was made, how large it is, and what to do next.
 
     \b
@@ -30,7 +30,7 @@ def info(path: Path | None, tokenizers: bool, models: bool, reading: "ReadingCon
 
     if path is None and not tokenizers and not models:
         raise click.UsageError("give a PATH, --tokenizers or --models")
-    described = describe(path, reading) if path is not None else describe_components(tokenizers, models)
+    described = describe(path, config) if path is not None else describe_components(tokenizers, models)
     if as_json:
         click.echo(json.dumps(described, allow_nan=False))
         return

@@ -1,6 +1,5 @@
 """Options that mean the same in every command, and settings given as options of their own name."""
 
-import functools
 import logging
 import shlex
 from collections.abc import Callable
@@ -11,7 +10,6 @@ import click
 
 if TYPE_CHECKING:
     from nfgen.fields.spec import FieldSpec
-    from nfgen.shapes.reading import ReadingConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -34,12 +32,8 @@ MOST = 2**31 - 1
 count = click.IntRange(1, MOST)
 
 out = click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
-seed = click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, show_default=True, help="Of all random numbers."
-)
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact that is there already.")
 resume = click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
-device = click.option("--device", default="cpu", show_default=True, help="Where to compute: cpu, cuda, …")
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what it would take: sizes, memory, time.")
 _engine = click.option(
     "--engine",
@@ -82,67 +76,6 @@ def say_notes(notes: bool) -> None:
     logger.propagate = False
     if not any(isinstance(handler, _Said) for handler in logger.handlers):
         logger.addHandler(_Said())
-
-
-_READING = (
-    click.option(
-        "--values",
-        type=click.Choice(["auto", "occupancy", "sdf", "logits"]),
-        default="auto",
-        help="What voxel grids hold: solid above 0.5, below 0, above 0. [default: by the values, or asked for]",
-    ),
-    click.option(
-        "--foreground",
-        type=click.Choice(["auto", "dark", "bright", "alpha"]),
-        default="auto",
-        help="What of a picture is the shape. [default: alpha, if there is any, else what the border is not]",
-    ),
-    click.option(
-        "--voxels",
-        type=click.Choice(["smooth", "stairs"]),
-        default="smooth",
-        help="The surface of voxel grids of occupancy goes through the stairs of the voxels, or keeps them.",
-        show_default=True,
-    ),
-    click.option(
-        "--up",
-        type=click.Choice(["auto", "y", "z"]),
-        default="auto",
-        help="The axis that points up in the files. [default: y in glTF, what COLLADA says, else z]",
-    ),
-    click.option(
-        "--shell", default="0", help="Make bodies with holes walls of this thickness, as 0.02; auto: where it must be."
-    ),
-)
-
-
-def reading(command: Command) -> Command:
-    """`--values`, `--voxels`, `--foreground`, `--up` and `--shell`, which the command takes as one `reading`."""
-
-    @functools.wraps(command)
-    def with_reading(values: str, voxels: str, foreground: str, up: str, shell: str, **rest: Any) -> Any:
-        from nfgen.errors import ConfigError
-        from nfgen.shapes.reading import ReadingConfig
-
-        try:
-            thickness = shell if shell == "auto" else float(shell)
-        except ValueError:
-            raise ConfigError(f"{shell!r} is no thickness of walls", "say --shell 0.02, or --shell auto") from None
-        settings = {"values": values, "voxels": voxels, "foreground": foreground, "up": up, "shell": thickness}
-        return command(reading=ReadingConfig.from_json(settings), **rest)
-
-    for option in reversed(_READING):
-        with_reading = option(with_reading)
-    return with_reading  # type: ignore[return-value]
-
-
-def said(reading: "ReadingConfig") -> list[str]:
-    """The options that give a `reading`, without those that are as by default."""
-    from nfgen.shapes.reading import AS_FOUND
-
-    usual = AS_FOUND.to_json()
-    changed = {key: value for key, value in reading.to_json().items() if value != usual[key]}
-    return [word for key, value in changed.items() for word in (f"--{key}", str(value))]
 
 
 def next_line(*words: object) -> str:

@@ -1,21 +1,23 @@
 """`nfgen shapes`: meshes of the built-in parametric families."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+from .config_options import ConfigCommand
+
+if TYPE_CHECKING:
+    from nfgen.pipeline.config import ShapesConfig
 
 
-@click.command()
+@click.command(cls=ConfigCommand, config="nfgen.pipeline.config:ShapesConfig", kind="shapes", spellings={"n": ("-n",)})
 @click.argument("kind")
-@click.option("-n", "count", type=options.count, default=64, show_default=True, help="How many.")
-@click.option("--resolution", type=click.IntRange(8, 512), default=96, show_default=True, help="Marching cubes cells.")
-@options.seed
 @options.overwrite
 @options.quiet
 @options.out
-def shapes(kind: str, count: int, resolution: int, seed: int, overwrite: bool, out: Path) -> None:
+def shapes(kind: str, config: "ShapesConfig", overwrite: bool, out: Path) -> None:
     """Make meshes of a built-in family: KIND is airplane, chair, mug, table or vase.
 
     \b
@@ -24,6 +26,6 @@ def shapes(kind: str, count: int, resolution: int, seed: int, overwrite: bool, o
     """
     from nfgen.pipeline.make_shapes import write_shapes
 
-    write_shapes(kind, count, out, seed=seed, resolution=resolution, overwrite=overwrite)
-    click.echo(f"{count} meshes of the family {kind} are in {out}; {out / 'contact_sheet.png'} shows them")
+    write_shapes(kind, out, config, overwrite=overwrite)
+    click.echo(f"{config.n} meshes of the family {kind} are in {out}; {out / 'contact_sheet.png'} shows them")
     click.echo(options.next_line("nfgen", "fit", out, "-o", "FIELDS"))

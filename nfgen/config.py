@@ -50,6 +50,15 @@ class Configuration(BaseModel):
             raise _as_config_error(type(self), error) from None
 
     @classmethod
+    def old_names(cls) -> dict[str, str]:
+        """Names of earlier versions of its own settings and of those of its groups, and today's."""
+        found: dict[str, str] = {}
+        for field in cls.model_fields.values():
+            if isinstance(field.annotation, type) and issubclass(field.annotation, Configuration):
+                found |= field.annotation.old_names()
+        return found | dict(cls.RENAMED)
+
+    @classmethod
     def components(cls, settings: Mapping[str, Any]) -> list[tuple[str, type["Configuration"]]]:
         """Fields that hold the settings of a component as a dict, and the configuration of the one in use.
 
@@ -77,6 +86,16 @@ class Configuration(BaseModel):
         """A copy with other values of some fields; what was left at its default stays so."""
         return type(self)(**{key: getattr(self, key) for key in self.model_fields_set} | changes)
 
+    @classmethod
+    def given(cls, config: Self | None, settings: Mapping[str, Any]) -> Self:
+        """The configuration that a call was given, and single settings of it; its defaults where there is none.
+
+        Raises:
+            ConfigError: if it is no such configuration, or a setting is wrong.
+        """
+        require(config is None or isinstance(config, cls), "config", f"must be a {cls.__name__}", config)
+        return (config or cls()).with_settings(settings)
+
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """A copy with other values of some settings, by the names that `flat` gives or by field.
 
@@ -85,7 +104,8 @@ class Configuration(BaseModel):
         Raises:
             ConfigError: if there is no such setting, or a value is wrong; an unknown one is answered with the nearest.
         """
-        renamed = {self.RENAMED.get(key, key): value for key, value in settings.items()}
+        today = self.old_names()
+        renamed = {today.get(key, key): value for key, value in settings.items()}
         known = {key: getattr(self, key) for key in self.model_fields_set}
         for field in {field for field, _ in self.components(known | renamed)}:
             chosen = field.removesuffix(COMPONENT)

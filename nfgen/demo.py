@@ -6,9 +6,10 @@ import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from nfgen.io import artifact, files
-from nfgen.pipeline.config import TrainConfig
+from nfgen.pipeline.config import DemoConfig, TrainConfig
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.make_shapes import write_shapes
@@ -32,27 +33,23 @@ VIEWS = 8
 SNAPSHOTS = 10  # of the first fits
 POINTS = 1024  # of a cloud: half of the usual, a quarter of the time
 RESOLUTION = 96
-THICKEN = 0.01  # after so short a training thin parts break. To draw again is no remedy: a shorter one may break all
+OFFSET = 0.01  # after so short a training thin parts break. To draw again is no remedy: a shorter one may break all
 
 
 def run_demo(
     out: str | Path,
+    config: DemoConfig | None = None,
     *,
-    kind: str = "chair",
-    count: int = 200,
-    minutes: float = 8.0,
-    seed: int = 0,
     overwrite: bool = False,
     say: Callable[[str], None] = print,
+    **settings: Any,
 ) -> Path:
     """Make shapes, fit fields, tokenize, train, generate, evaluate and report.
 
     Args:
         out: folder to write; it then holds shapes, reference, fields, tokens, run, samples and `index.html`.
-        kind: family of shapes.
-        count: shapes to learn from.
-        minutes: about how long all of it may take on two cores.
-        say: told what happens.
+        config: which shapes, how many and how long; `settings` are single ones of it, such as `minutes=2`.
+        say: called with each line of text for the user.
 
     Returns:
         The page.
@@ -60,6 +57,8 @@ def run_demo(
     Raises:
         ArtifactError: if the folder holds anything, and is not a demo to overwrite.
     """
+    config = DemoConfig.given(config, settings)
+    kind, minutes, seed = config.kind, config.minutes, config.seed
     out, started = Path(out), time.monotonic()
     _make_room(out, overwrite)
 
@@ -71,10 +70,10 @@ def run_demo(
         with made_by(shlex.split(command)):
             yield
 
-    with step(f"shapes {kind} -n {count} --seed {seed} -o {here}/shapes"):
-        write_shapes(kind, count, out / "shapes", seed=seed, overwrite=overwrite)
+    with step(f"shapes {kind} -n {config.n} --seed {seed} -o {here}/shapes"):
+        write_shapes(kind, out / "shapes", n=config.n, seed=seed, overwrite=overwrite)
     with step(f"shapes {kind} -n {REFERENCES} --seed {seed + 1} -o {here}/reference"):
-        write_shapes(kind, REFERENCES, out / "reference", seed=seed + 1, overwrite=overwrite)
+        write_shapes(kind, out / "reference", n=REFERENCES, seed=seed + 1, overwrite=overwrite)
     with step(f"fit {here}/shapes --snapshots {SNAPSHOTS} -o {here}/fields"):
         fit_fields(out / "shapes", out / "fields", snapshots=SNAPSHOTS, overwrite=overwrite)
     limit = TOKENIZER_SHARE * minutes
@@ -88,13 +87,13 @@ def run_demo(
             config=TrainConfig(minutes=MODEL_SHARE * minutes, seed=seed, sample_every=200),
             overwrite=overwrite,
         )
-    with step(f"generate {here}/run -n {SAMPLES_MADE} --thicken {THICKEN} --resolution {RESOLUTION} -o {here}/samples"):
+    with step(f"generate {here}/run -n {SAMPLES_MADE} --offset {OFFSET} --resolution {RESOLUTION} -o {here}/samples"):
         generate(
             out / "run",
-            SAMPLES_MADE,
             out / "samples",
+            n=SAMPLES_MADE,
             seed=seed,
-            thicken=THICKEN,
+            offset=OFFSET,
             resolution=RESOLUTION,
             overwrite=overwrite,
         )

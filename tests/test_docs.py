@@ -44,11 +44,11 @@ SMALL_VQ = (
     "--tokenizer-points 64 --tokenizer-steps 100 --tokenizer-width 16"
 )
 SMALLER_CODE = {
-    '"chair", 16, "chairs-py"': '"chair", 4, "chairs-py", resolution=24',
+    '"chair", "chairs-py", n=16': '"chair", "chairs-py", n=4, resolution=24',
     '"fields-py")': '"fields-py", config=nfgen.FitConfig(steps=20, points=128), workers=1)',
     "TrainConfig(minutes=1)": "TrainConfig(steps=2, batch_size=2)",
     '"run-py", config': "\"run-py\", model_settings={'layers': 1, 'width': 16, 'heads': 1}, config",
-    'run, 4, "out-py")': 'run, 2, "out-py", resolution=12)',
+    'run, "out-py", n=4)': 'run, "out-py", n=2, resolution=12)',
 }
 
 
@@ -67,7 +67,7 @@ def shortened(line: str) -> str:
     """The line of a page with settings that make it quick; `--minutes` and the like stay, and are never reached."""
     name = shlex.split(line)[1]
     line = re.sub(r" --minutes \d+", " --minutes 9" if name == "train" else "", line)
-    small = SMALL.get(name, "")
+    small = "" if "--pairs" in line else SMALL.get(name, "")
     if name in ("train", "tokenize") and "--tokenizer vq" in line:
         small += " " + (SMALL_VQ if name == "train" else SMALL_VQ.replace("--tokenizer-", "--"))
     return f"{line} {small} --quiet" if name not in ("info", "completion", "doctor") else line

@@ -19,11 +19,11 @@ def test_the_python_example_runs(
     assert len(code.strip().splitlines()) < 10
     # The same calls, on fewer and coarser things.
     smaller = {
-        '"chair", 64, "shapes"': '"chair", 4, "shapes", resolution=32',
+        '"chair", "shapes", n=64': '"chair", "shapes", n=4, resolution=32',
         '"fields")': '"fields", config=FIT, samples=SAMPLES, workers=1)',
         "minutes=2": "max_tokens=11, probes=4, width=16, channels=16, decoder_blocks=1, steps=200, points=96",
         "minutes=1": "steps=10, batch_size=4",
-        '16, "out", require_surface=True': '3, "out", require_surface=True, resolution=24',
+        '"out", n=16, require_surface=True': '"out", n=3, require_surface=True, resolution=24',
         '"out", "shapes"': '"out", "shapes", points=64',
     }
     for text, less in smaller.items():

@@ -7,6 +7,7 @@ from typing import Any, ClassVar, Self
 
 from nfgen.io import hub
 from nfgen.io.model_card import tokenizer_card
+from nfgen.runtime.provenance import made_by
 
 INSIDE = "tokenizer"
 """Folder of a run that holds its tokenizer."""
@@ -58,7 +59,8 @@ class Shared(ABC):
             ConfigError: if it is not fitted.
             ArtifactError: if the path is taken.
         """
-        self.save(path, overwrite=overwrite)
+        with made_by(None):
+            self.save(path, overwrite=overwrite)
         card = tokenizer_card(name or Path(path).name, self.name, self.config.to_json(), self.spec.to_json())
         (Path(path) / "README.md").write_text(card, encoding="utf-8")
 

@@ -172,7 +172,7 @@ class Lab:
         resolution = 32 if self.scale == "tiny" else 64
         about = {"count": count, "resolution": resolution}
         return self.kept(
-            "shapes", about, lambda path: write_shapes("chair", count, path, seed=self.seed, resolution=resolution)
+            "shapes", about, lambda path: write_shapes("chair", path, n=count, seed=self.seed, resolution=resolution)
         ).path
 
     @functools.cached_property

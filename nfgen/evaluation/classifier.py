@@ -9,14 +9,14 @@ from nfgen.errors import NfgenError
 from nfgen.metrics import CloudClassifier, load_classifier, protocol_named, train_classifier
 from nfgen.metrics.frechet import accuracy
 from nfgen.shapes import find_shapes
-from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 
+from .config import EvaluateConfig
 from .point_clouds import shape_clouds
 
 HELD_OUT = 5  # every fifth shape tells how well the classifier does
 
 
-class Judge(NamedTuple):
+class TrainedClassifier(NamedTuple):
     """A classifier, and what is known of it."""
 
     classifier: CloudClassifier
@@ -25,34 +25,32 @@ class Judge(NamedTuple):
     trained: bool
 
 
-def find_classifier(
-    source: str | Path, points: int, seed: int, in_file_frame: bool, protocol: str, reading: ReadingConfig = AS_FOUND
-) -> Judge:
+def find_classifier(source: str | Path, config: EvaluateConfig, in_file_frame: bool) -> TrainedClassifier:
     """A classifier from a `.safetensors` file, or trained on the labelled shapes of a file or folder.
 
     Args:
         source: where shapes are, labels come from sub-folders or the file, as for `nfgen fit`.
-        points, seed, in_file_frame, protocol, reading: as the clouds that it will be shown are made.
+        config, in_file_frame: as the clouds that it will be shown are made.
 
     Raises:
         NfgenError: the shapes have no labels, or one only.
         ArtifactError: the file is no classifier.
     """
     if str(source).endswith(".safetensors"):
-        return Judge(load_classifier(source), {"source": str(source)}, False)
-    labelled = [ref for ref in find_shapes(source, reading=reading) if ref.label is not None]
+        return TrainedClassifier(load_classifier(source), {"source": str(source)}, False)
+    labelled = [ref for ref in find_shapes(source, reading=config.reading) if ref.label is not None]
     classes = sorted({str(ref.label) for ref in labelled})
     if len(classes) < 2:
         raise NfgenError(
             f"{source} holds shapes of {len(classes)} classes: a classifier needs two at least",
             "put the shapes of each class into a folder of its own",
         )
-    clouds, usable = shape_clouds(labelled, points, seed, in_file_frame, "labelled")
-    clouds = protocol_named(protocol).prepare(clouds, "labelled", seed)
+    clouds, usable = shape_clouds(labelled, config.points, config.seed, in_file_frame, "labelled")
+    clouds = protocol_named(config.protocol).prepare(clouds, "labelled", config.seed)
     labels = np.array([classes.index(str(ref.label)) for ref in usable])
-    order = np.random.default_rng(seed).permutation(len(labels))
+    order = np.random.default_rng(config.seed).permutation(len(labels))
     held, known = order[::HELD_OUT], np.setdiff1d(order, order[::HELD_OUT])
-    classifier = train_classifier(clouds[known], labels[known], seed=seed)
+    classifier = train_classifier(clouds[known], labels[known], seed=config.seed)
     share = accuracy(classifier, clouds[held], labels[held])
     about = {"source": str(source), "classes": classes, "shapes": len(known), "accuracy": share}
-    return Judge(classifier, about, True)
+    return TrainedClassifier(classifier, about, True)

@@ -7,15 +7,16 @@ from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
+from nfgen.pipeline.config import GenerateConfig
 from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.pipeline.sample_set import frame_of
 from nfgen.runtime.provenance import command
 from nfgen.shapes import find_shapes
-from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.viz.contact_sheet import save_png
 from nfgen.viz.novelty_plot import novelty_svg
 
 from .classifier import find_classifier
+from .config import OF_PAIRS, EvaluateConfig
 from .pictures import field_meshes, looks_of, picture_scores, sample_meshes, shape_meshes
 from .point_clouds import sample_clouds, shape_clouds, shape_validity
 from .weight_space import noised_clouds, training_fields, weight_neighbours
@@ -27,19 +28,14 @@ SHEET_FILE = "giveaways.png"
 def evaluate(
     generated: str | Path,
     reference: str | Path,
+    config: EvaluateConfig | None = None,
     *,
     train: str | Path | None = None,
     fields: str | Path | None = None,
-    protocol: str = "nfgen",
-    points: int = 2048,
-    emd: int | None = None,
     classifier: str | Path | None = None,
-    reading: ReadingConfig = AS_FOUND,
-    limit: int | None = None,
-    pictures: bool = True,
     fits: str | Path | None = None,
-    seed: int = 0,
     out: str | Path | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
     """MMD, COV, 1-NNA and JSD of generated shapes, their validity and novelty, beside the ceiling and the floor.
 
@@ -50,16 +46,12 @@ def evaluate(
     Args:
         generated: samples that `nfgen generate` wrote, or a file or folder of any shapes.
         reference: real shapes that were not trained on.
+        config: by which protocol, of how many points, and more; `settings` are single ones of it, such as
+            `points=1024, emd=256`.
         train: real shapes that were; adds novelty and the ceiling.
         fields: the field set that was trained on; adds the novelty of its weights plus noise and, for samples, the
             nearest in weight space. Of a run that is still where `generated` says, only the fields it learned from.
-        protocol: `nfgen`, `hyperdiffusion` or `nef-gpt`.
-        points: of each cloud, by area.
-        emd: score by the exact earth mover's distance of so many points a cloud too, 1,024 at most.
         classifier: adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.
-        reading: how files of shapes are read where they do not say it themselves.
-        limit: use only the first so many references.
-        pictures: draw all shapes, for C2ST, KID, light-field distance and ripples; takes most of the time.
         fits: field set of the reference shapes, whose surfaces stand for theirs in pictures: voxel grids show stairs,
             and a fit smooths, so that any network tells them from samples at a glance.
         out: folder for `evaluation.json`, `novelty.svg`, `giveaways.png` and a classifier that was trained; by default
@@ -69,16 +61,19 @@ def evaluate(
         What `nfgen.metrics.evaluate_clouds` gives, with `validity`, `weights` (None without `fields`), `classifier`
         (None without one), `c2st`, `normals` and `light_field` (see `picture_scores`; None without pictures), and of
         samples `distinct`, whether they were drawn again until they differ, and `draws` (see `nfgen.pipeline`), else
-        None.
+        None; and the `settings`.
 
     Raises:
         NfgenError: if a set holds no usable shape, or too few for the protocol.
     """
+    config = EvaluateConfig.given(config, settings)
+    config.require_default(OF_PAIRS, "sets of shapes")
+    points, seed, reading = config.points, config.seed, config.reading
     ours = artifact.kind_of(generated) == SAMPLES
-    config = artifact.read_config(generated, SAMPLES) if ours else {}
-    frame = frame_of(config)
+    stored = artifact.read_config(generated, SAMPLES) if ours else {}
+    frame = frame_of(stored)
     in_file_frame = frame is not None
-    protocol_named(protocol)
+    protocol_named(config.protocol)
     folder = Path(generated) if out is None and ours else None if out is None else Path(out)
     if folder is not None:
         files.require_writable(folder)
@@ -87,7 +82,7 @@ def evaluate(
     # Find everything before the long work starts: a wrong path should not cost a minute.
     made_refs = [] if ours else find_shapes(generated, reading=reading)
     real_refs, known_refs = (
-        find_shapes(reference, reading=reading)[:limit],
+        find_shapes(reference, reading=reading)[: config.limit],
         ([] if train is None else find_shapes(train, reading=reading)),
     )
     known_fields = None if fields is None else training_fields(fields, Path(generated) if ours else None)
@@ -100,20 +95,28 @@ def evaluate(
         made, validity = sample_clouds(Path(generated), points, seed)
     else:
         made, validity = shape_clouds(made_refs, points, seed + 2, False, "generated")[0], shape_validity(made_refs)
-    judge = None if classifier is None else find_classifier(classifier, points, seed, in_file_frame, protocol, reading)
+    judge = None if classifier is None else find_classifier(classifier, config, in_file_frame)
     noised = None if known_fields is None else noised_clouds(known_fields, len(made), points, seed, in_file_frame)
     scores = evaluate_clouds(
-        made, real, known, protocol, seed, emd_points=emd, noised=noised, classifier=judge and judge.classifier
+        made,
+        real,
+        known,
+        config.protocol,
+        seed,
+        emd_points=config.emd,
+        noised=noised,
+        classifier=judge and judge.classifier,
     )
     scores |= {
         "validity": validity,
         "weights": weight_neighbours(Path(generated), known_fields) if ours and known_fields is not None else None,
         "classifier": None if judge is None else judge.about,
     }
-    scores |= {"distinct": config.get("distinct"), "draws": config.get("draws")}
+    distinct = GenerateConfig.of_samples(stored).acceptance.distinct if ours else None
+    scores |= {"distinct": distinct, "draws": stored.get("draws"), "settings": config.to_json()}
     scores |= {"c2st": None, "normals": None, "light_field": None}
     sheet = None
-    if pictures:
+    if config.pictures:
         meshes = sample_meshes(Path(generated)) if ours else shape_meshes(made_refs, None)
         found, sheet = picture_scores(
             looks_of(meshes, len(validity["meshes"]), "generated"),

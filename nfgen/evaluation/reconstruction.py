@@ -28,6 +28,7 @@ from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
+from .config import OF_SETS, EvaluateConfig
 from .exact import exact_surfaces
 
 PAIRS_FILE = "reconstruction.json"
@@ -56,12 +57,10 @@ class _Reconstructions(NamedTuple):
 def evaluate_pairs(
     reconstructed: str | Path,
     reference: str | Path,
+    config: EvaluateConfig | None = None,
     *,
-    reading: ReadingConfig | None = None,
-    resolution: int = 128,
-    limit: int | None = None,
-    seed: int = 0,
     out: str | Path | None = None,
+    **settings: Any,
 ) -> dict[str, Any]:
     """Compare each reconstruction with its true shape: Chamfer distance, F-scores, IoU, normals, Hausdorff distance.
 
@@ -69,26 +68,27 @@ def evaluate_pairs(
         reconstructed: a field set, tokens (which are decoded), or shapes in the frame of the reference's files.
         reference: the true shapes. Pairs have the same id: the path below the folder that is named, or only the
             file's name without its ending.
-        reading: how files are read where they do not say it themselves; of a field set as when it was fitted.
-        resolution: marching cubes cells along each axis, of fields.
-        limit: use only the first so many references.
-        seed: of the points.
+        config: how many, how finely, and how files are read: those of a field set as when it was fitted, unless the
+            config has readings of its own; `settings` are single ones of it, such as `limit=10, resolution=256`.
         out: folder for `reconstruction.json`; by default that of the field set or tokens.
 
     Returns:
         What `nfgen.metrics.comparison_summary` gives, each pair with its `id`; `skipped` pairs with their reasons;
         `reconstructed` and `reference` (counts); `normals_of`, where the true normals are from: `meshes`, or `exact
         distances` where the references are a folder that `nfgen shapes` wrote; `parts`, of tokens, the means and
-        medians by `train` and `heldout` (else None); `seed`.
+        medians by `train` and `heldout` (else None); `seed`; `settings`.
 
     Raises:
         NfgenError: no pair has the same id, or none is usable.
     """
+    config = EvaluateConfig.given(config, settings)
+    config.require_default(OF_SETS, "pairs")
     folder = reconstructed if out is None and artifact.kind_of(reconstructed) in (FIELDS, TOKENS) else out
     if folder is not None:
         files.require_writable(Path(folder))
-    source = _reconstructions(reconstructed, resolution, reading)
-    refs = find_shapes(reference, normalize=source.normalize, reading=source.reading)[:limit]
+    reading = None if config.reading == AS_FOUND else config.reading
+    source = _reconstructions(reconstructed, config.resolution, reading)
+    refs = find_shapes(reference, normalize=source.normalize, reading=source.reading)[: config.limit]
     exact = exact_surfaces(reference) if source.reading == AS_FOUND else None  # other readings may change shapes
     ids, figures, reasons = [], [], []
     matched = list(_matched(source.solids, refs))
@@ -107,7 +107,7 @@ def evaluate_pairs(
                     raise ConfigError(f"{ref.id} is 2-D: surfaces are compared in 3-D", "give meshes or voxel grids")
                 made, mesh = solid_in(shape), shape.mesh()
                 known = None if exact is None else exact(ref, shape, mesh)
-                asked = made.inside, _inside_of(shape), seed
+                asked = made.inside, _inside_of(shape), config.seed
                 figures.append(compare_meshes(made.mesh, mesh, *asked, true=known, gradient=made.gradient))
                 ids.append(ref.id)
             except ShapeError as error:
@@ -123,7 +123,8 @@ def evaluate_pairs(
         "reference": len(refs),
         "normals_of": "meshes" if exact is None else "exact distances",
         "parts": _by_part(source.heldout, ids, figures),
-        "seed": seed,
+        "seed": config.seed,
+        "settings": config.to_json(),
     }
     if folder is not None:
         made_by = command()

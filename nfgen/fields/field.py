@@ -16,6 +16,7 @@ from nfgen.runtime.device import CPU
 
 from .meshing.marching_cubes import extract_mesh
 from .mlp import evaluate_in_chunks, inside
+from .resolution import RESOLUTION
 from .spec import FieldSpec
 
 if TYPE_CHECKING:
@@ -42,19 +43,19 @@ class Field:
         """The same field on a device."""
         return Field(self.spec, self.weights.to(device))
 
-    def mesh(self, resolution: int = 128) -> "trimesh.Trimesh":
+    def mesh(self, resolution: int = RESOLUTION) -> "trimesh.Trimesh":
         """The surface as a watertight mesh, oriented outwards; no faces if the field has no surface."""
         return extract_mesh(self.spec, self.weights, resolution)
 
-    def thickened(self, distance: float) -> "Field":
+    def offset(self, distance: float) -> "Field":
         """The field whose surface lies so far outside this one's (inside, if negative): all distances are so much less.
 
         Raises:
-            ConfigError: if it tells no distances, has no bias at the output to move them by, or is moved by 1 or more.
+            ConfigError: if its output is no signed distance, has no bias to change, or the distance is 1 or more.
         """
         if not (self.spec.output == "sdf" and self.spec.output_bias and abs(distance) < 1):
             raise ConfigError(
-                f"these fields cannot be thickened by {distance}",
+                f"these fields cannot be offset by {distance}",
                 "give less than 1, and fields of distances with a bias at the output, such as those of vq",
             )
         weights = self.weights.clone()

@@ -15,6 +15,7 @@ from nfgen.shapes.base import Transform
 
 from .field import Field
 from .fit_report import FitReport, write_report
+from .resolution import RESOLUTION
 from .spec import FieldSpec
 
 if TYPE_CHECKING:
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
 KIND = "fields"
 SHARD = "shard-{:05d}"
 BASE = "base.safetensors"
+LOCAL = "local.json"
+"""What concerns this machine alone: the paths of the shapes. A set that is shared goes without."""
 STORED = {"eval_points": "check_points", "eval_values": "check_values", "uniform_eval": "uniform_checks"}
 """Names on disk that are not those of the attributes: those of version 0.1, which reads such sets too."""
 
@@ -60,6 +63,8 @@ class FieldSet:
     surface that the solid does not have, and `notes` of how the file was read."""
     skipped: tuple[dict[str, str], ...] = ()
     """Shapes that could not be used: id, reason."""
+    sources: tuple[str, ...] = ()
+    """Where the shapes lie on this machine, as `local.json` beside the set says; `save` does not copy that file."""
 
     def __post_init__(self) -> None:
         count = len(self.ids)
@@ -88,7 +93,7 @@ class FieldSet:
     def __getitem__(self, index: int) -> Field:
         return Field(self.spec, self.weights[index])
 
-    def mesh(self, index: int, resolution: int = 128) -> "trimesh.Trimesh":
+    def mesh(self, index: int, resolution: int = RESOLUTION) -> "trimesh.Trimesh":
         """The surface of one field in the frame of its shape's file."""
         mesh = self[index].mesh(resolution)
         if self.transforms is not None:
@@ -140,7 +145,9 @@ class FieldSet:
         path = Path(path)
         config = artifact.read_config(path, KIND)
         try:
-            spec = FieldSpec.from_json(config["spec"])
+            spec, settings = FieldSpec.from_json(config["spec"]), config["settings"]
+            if not isinstance(settings, dict):
+                raise ConfigError("its settings are not a JSON object")
             base = files.read_tensors(path / BASE)["weights"] if config["has_base"] else None
             parts = [read_shard(path, i, spec) for i in range(config["shards"])]
             found = cls.joined(
@@ -149,7 +156,8 @@ class FieldSet:
                 classes=tuple(config["classes"]),
                 base=base,
                 uniform_eval=config[STORED["uniform_eval"]],
-                settings=config["settings"],
+                settings={key: value for key, value in settings.items() if key != "sources"},
+                sources=_read_sources(path, settings),
             )
             found._check_stored()
             return found
@@ -197,6 +205,18 @@ class FieldSet:
             skipped=tuple(entry for part in parts for entry in part.skipped),
             **common,
         )
+
+
+def write_sources(folder: Path, sources: Sequence[str]) -> None:
+    """Keep where the shapes of a set lie, so that a report can show them beside their fields."""
+    files.write_json(folder / LOCAL, {"sources": list(sources)})
+
+
+def _read_sources(folder: Path, settings: dict[str, Any]) -> tuple[str, ...]:
+    """What `write_sources` wrote, or version 0.1 into the settings; none if there are none, or they are damaged."""
+    stored = files.read_json(folder / LOCAL) if (folder / LOCAL).is_file() else settings
+    found = stored.get("sources") if isinstance(stored, dict) else None
+    return tuple(found) if isinstance(found, list) and all(isinstance(one, str) for one in found) else ()
 
 
 def shard_exists(folder: Path, number: int) -> bool:

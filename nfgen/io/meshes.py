@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from nfgen.errors import ConfigError, NfgenError
 
 from . import files
+from .mesh_formats import FORMATS
 
 if TYPE_CHECKING:
     import trimesh
 
-FORMATS = ("glb", "obj", "ply", "stl", "off", "3mf")
 NEEDED = {"3mf": ("lxml", "networkx")}
 """Packages without which a format cannot be written: those of the extra `formats`."""
 SINGLE = ("glb", "stl")

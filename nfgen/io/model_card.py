@@ -50,7 +50,7 @@ def run_card(
         "## Use",
         f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out",
         f'```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained("OWNER/{name}")\n'
-        'nfgen.generate(run, 16, "out")\n```',
+        'nfgen.generate(run, "out", n=16)\n```',
         "## Metrics",
         _table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),
         _protocol(scores) if scores else "",

@@ -1,12 +1,28 @@
-"""Settings of a run: a training, its model and its tokenizer."""
+"""Settings of the verbs: making shapes, training, generating, exporting, and the demo of all."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, ClassVar, Literal, Self
+
+from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from nfgen.config import Configuration
-from nfgen.models.config import settings_of
+from nfgen.fields.resolution import RESOLUTION, Resolution
+from nfgen.io.mesh_formats import MeshFormat
+from nfgen.models.config import Share, settings_of
+from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.training.config import TrainerConfig
 from nfgen.tokenizers.config import TokenizeConfig
+
+
+class ShapesConfig(Configuration):
+    """Which shapes of a family are made."""
+
+    n: PositiveInt = 64
+    """Number of shapes."""
+    resolution: Resolution = 96
+    """Marching cubes cells along each axis; at the default the thinnest parts are some 2.5 cells."""
+    seed: NonNegativeInt = 0
+    """Of all random numbers; shape i depends on it and on i alone."""
 
 
 class TrainConfig(TrainerConfig, TokenizeConfig):
@@ -31,3 +47,92 @@ class TrainConfig(TrainerConfig, TokenizeConfig):
         return TokenizeConfig(
             **{key: getattr(self, key) for key in TokenizeConfig.model_fields if key in self.model_fields_set}
         )
+
+
+class AcceptanceConfig(Configuration):
+    """Which samples are drawn again."""
+
+    require_surface: bool = False
+    """Draw again for fields that have no surface."""
+    require_body: Share = 0.0
+    """Draw again for those, too, whose largest body holds less than this share of the volume, such as 0.95; 0 = none.
+    """
+    distinct: bool = False
+    """Draw again for samples that are variations of one another: whose nearest training field is that of an earlier
+    one already (of ⌈2 n / training fields⌉ earlier ones, where that is more than one). A model draws what it knows with
+    replacement, a collection holds nothing twice. So samples are no longer independent."""
+
+
+class MeshingConfig(Configuration):
+    """How samples become meshes."""
+
+    resolution: Resolution = RESOLUTION
+    """Marching cubes cells along each axis."""
+    format: MeshFormat = "glb"
+    """Of the meshes' files."""
+    offset: Annotated[float, Field(gt=-1, lt=1)] = 0.0
+    """Move surfaces outwards so far, such as 0.006, in units of the cube [-1, 1]^d: thin parts that tokens break hold
+    together."""
+
+    RENAMED: ClassVar = {"thicken": "offset"}
+
+
+class GenerateConfig(Configuration):
+    """Which fields are generated."""
+
+    n: PositiveInt = 16
+    """Number of samples."""
+    label: str | None = None
+    """Name of the class to generate; none = any."""
+    prefix: str | None = None
+    """First tokens of every sample: ids by comma, or a field's file whose first tokens are taken; none = free."""
+    prefix_length: PositiveInt | None = None
+    """Number of the prefix's tokens; none = all ids, half of the field."""
+    checkpoint: Literal["best", "last"] = "best"
+    """Weights of the run: those of the lowest held-out loss, or the last ones."""
+    batch_size: PositiveInt | None = None
+    """Samples at once; none = as many as memory allows."""
+    seed: NonNegativeInt = 0
+    """Of all random numbers; sample i depends on it and on i alone."""
+    device: str = "cpu"
+    """Device to compute on."""
+    sampling: SamplingConfig = SamplingConfig()
+    """How tokens are drawn."""
+    acceptance: AcceptanceConfig = AcceptanceConfig()
+    """Which samples are drawn again."""
+    meshing: MeshingConfig = MeshingConfig()
+    """How samples become meshes."""
+
+    RENAMED: ClassVar = {"class": "label", "which": "checkpoint", "weights": "checkpoint", "batch": "batch_size"}
+
+    @classmethod
+    def of_samples(cls, config: Mapping[str, Any]) -> Self:
+        """The settings in the config of a folder of samples. Version 0.1 stored some, beside other things."""
+        stored = config.get("settings")
+        early = ("n", "seed", "class", "sampling", "resolution", "thicken", "distinct")
+        found = stored if isinstance(stored, dict) else {key: config[key] for key in early if key in config}
+        return cls().with_settings(found)
+
+
+class ExportConfig(Configuration):
+    """What is exported, and to which files."""
+
+    format: Literal[MeshFormat, "onnx"] | None = None
+    """Of the files; none = by the suffix of the file to write, or glb."""
+    resolution: Resolution = RESOLUTION
+    """Marching cubes cells along each axis."""
+    limit: PositiveInt | None = None
+    """Number of fields of a folder, from the first; none = all."""
+
+
+class DemoConfig(Configuration):
+    """How large the demo is."""
+
+    kind: str = "chair"
+    """Family of shapes: airplane, chair, mug, table or vase."""
+    n: Annotated[int, Field(ge=8)] = 200
+    """Number of shapes to learn from."""
+    minutes: PositiveFloat = 8.0
+    """About how long all of it may take on two cores."""
+    seed: NonNegativeInt = 0
+    """Of all random numbers."""

@@ -2,19 +2,20 @@
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.onnx import write_onnx
 from nfgen.io import artifact
-from nfgen.io.meshes import FORMATS as MESHES
+from nfgen.io.mesh_formats import FORMATS as MESHES
 from nfgen.io.meshes import Up, check_format, write_mesh
 from nfgen.io.names import file_name
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 
+from .config import ExportConfig
 from .sample_set import KIND as SAMPLES
 from .sample_set import frame_of, read_list, up_of
 
@@ -41,11 +42,10 @@ class _Item:
 def export(
     source: str | Path,
     out: str | Path,
-    format: str | None = None,
+    config: ExportConfig | None = None,
     *,
-    resolution: int = 128,
-    limit: int | None = None,
     overwrite: bool = False,
+    **settings: Any,
 ) -> list[Path]:
     """Write a field to a file, or all fields of a folder to files in a folder.
 
@@ -55,9 +55,7 @@ def export(
     Args:
         source: a field's `.safetensors`, a field set, or a folder of samples.
         out: file to write for one field; for a folder the folder to write.
-        format: one of `FORMATS`; that of the suffix of `out`, or glb, if not said.
-        resolution: marching cubes cells along each axis.
-        limit: only the first so many fields of a folder.
+        config: which format, how finely, how many; `settings` are single ones of it, such as `format="obj"`.
 
     Returns:
         The files written; a field without a surface has no mesh.
@@ -67,16 +65,15 @@ def export(
         ArtifactError: if the source is neither, or the path is taken.
         NfgenError: if the one field has no surface, or onnxruntime computes other values.
     """
+    config = ExportConfig.given(config, settings)
     source, out = Path(source), Path(out)
     single = source.is_file()
-    chosen = format or (out.suffix[1:].lower() if single else "glb")
+    chosen = config.format or (out.suffix[1:].lower() if single else "glb")
     if chosen not in FORMATS:
         raise ConfigError(f"there is no format {chosen!r}", f"known are: {', '.join(FORMATS)}")
     if chosen != "onnx":
         check_format(chosen)
-    if not 8 <= resolution <= 1024:
-        raise ConfigError(f"resolution must be 8 to 1024, not {resolution}", "128 shows all that a small field holds")
-    write = _writer(chosen, resolution)
+    write = _writer(chosen, config.resolution)
     if single:
         if out.exists() and not overwrite:
             raise ConfigError(f"{out} exists already", "choose another --out, or say --overwrite")
@@ -84,7 +81,7 @@ def export(
         if not write(_Item(source.stem, Field.load(source), None, "z"), out):
             raise NfgenError(f"{source} has no surface", "choose another field")
         return [out]
-    items = list(_items(source))[:limit]
+    items = list(_items(source))[: config.limit]
     with artifact.writing(out, KIND, overwrite=overwrite) as folder, progress(len(items), "export", "field") as bar:
         files = []
         for item in items:
@@ -92,7 +89,8 @@ def export(
             if write(item, file):
                 files.append(file.name)
             bar.update(1)
-        artifact.write_config(folder, KIND, {"source": str(source), "format": chosen, "files": files})
+        made = config.replace(format=chosen).to_json()
+        artifact.write_config(folder, KIND, {"source": str(source), "settings": made, "files": files})
     return [out / file for file in files]
 
 

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.accuracy import field_accuracy
-from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard
+from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard, write_sources
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fitting.config import FitConfig
 from nfgen.fitting.init import INITS, find_base
@@ -67,7 +67,7 @@ def fit_fields(
     Raises:
         NfgenError: if no shape was usable, or the arguments do not go together.
     """
-    config, engine = (config or FitConfig()).with_settings(settings), create_engine(engine)
+    config, engine = FitConfig.given(config, settings), create_engine(engine)
     if on_step is not None and not engine.here:
         raise ConfigError("on_step is called by the local engine only", "leave it out, or fit with engine local")
     spec, refs = list_shapes(sources, config)
@@ -100,11 +100,12 @@ def fit_fields(
                 classes=classes,
                 base=base,
                 uniform_eval=config.samples.uniform_eval,
-                settings=config.to_json() | {"sources": _absolute(sources), COMPUTED_ON: describe(device)},
+                settings=config.to_json() | {COMPUTED_ON: describe(device)},
             )
             if len(fields) == 0:
                 reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in fields.skipped[:3])
                 raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
+            write_sources(folder, _absolute(sources))
             write_index(folder, fields)
         # What only an interrupted fit needs.
         shutil.rmtree(folder / PARTS, ignore_errors=True)

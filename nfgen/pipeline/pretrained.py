@@ -13,6 +13,7 @@ from nfgen.io.pictures import read_rgb
 from nfgen.models.base import SequenceModel
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import MODEL, SHARED
+from nfgen.runtime.provenance import made_by
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import TOKENIZER
@@ -43,7 +44,7 @@ def write_pretrained(
     """Write what `Run.save_pretrained` says; `kind` and `config` are those of a run's artifact."""
     if samples is not None:
         artifact.read_config(samples, SAMPLES)
-    with artifact.writing(out, kind, overwrite=overwrite) as folder:
+    with made_by(None), artifact.writing(out, kind, overwrite=overwrite) as folder:
         files.write_tensors(folder / SHARED, model.state_dict())
         files.write_json(folder / MODEL, model.describe())
         files.write_tensors(folder / "train_probes.safetensors", {"values": train_probes.half()})

@@ -3,7 +3,7 @@
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from jaxtyping import Float
@@ -22,6 +22,7 @@ from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.token_set import TOKENIZER
 
+from .config import GenerateConfig
 from .pretrained import write_pretrained
 
 KIND = "run"
@@ -52,6 +53,24 @@ class Run:
     """With the weights of its lowest held-out loss, if `model` has the last ones."""
 
     @property
+    def checkpoint(self) -> Literal["best", "last"]:
+        """Which weights `model` has."""
+        return "best" if self.reference_model is None else "last"
+
+    def require_checkpoint(self, config: GenerateConfig) -> GenerateConfig:
+        """The settings with the checkpoint of this run.
+
+        Raises:
+            ConfigError: they ask for the other one.
+        """
+        if "checkpoint" in config.model_fields_set and config.checkpoint != self.checkpoint:
+            raise ConfigError(
+                f"the run was loaded with its {self.checkpoint} weights, not the {config.checkpoint} ones",
+                f'load it by Run.load(path, checkpoint="{config.checkpoint}")',
+            )
+        return config.replace(checkpoint=self.checkpoint)
+
+    @property
     def summary(self) -> str:
         """One line on how the training went."""
         loss = "no held-out loss" if self.result["val_loss"] is None else f"held-out loss {self.result['val_loss']:.4g}"
@@ -62,23 +81,27 @@ class Run:
         )
 
     @classmethod
-    def load(cls, path: str | Path, which: str = "best", device: str = "cpu") -> "Run":
+    def load(cls, path: str | Path, checkpoint: str = "best", device: str = "cpu") -> "Run":
         """Read a run.
+
+        Args:
+            checkpoint: `best`, the weights of the lowest held-out loss, or `last`.
 
         Raises:
             ArtifactError: if the folder is not a run, or is damaged.
+            ConfigError: if there is no such checkpoint or device.
         """
         path = Path(path)
         config = artifact.read_config(path, KIND)
-        if which not in ("best", "last"):
-            raise ConfigError(f"there are no {which!r} weights", "choose best or last")
+        if checkpoint not in ("best", "last"):
+            raise ConfigError(f"there is no checkpoint {checkpoint!r}", "choose best or last")
         best = models.load_model(path, "best", device)
         tokenizer = tokenizers.load(path / TOKENIZER)
         try:
             frame = None if config["frame"] is None else Transform.from_json(config["frame"])
             found = cls(
-                model=best if which == "best" else models.load_model(path, "last", device),
-                reference_model=None if which == "best" else best,
+                model=best if checkpoint == "best" else models.load_model(path, "last", device),
+                reference_model=None if checkpoint == "best" else best,
                 tokenizer=tokenizer,
                 frame=frame,
                 up=stored_up(config, frame),
@@ -105,7 +128,7 @@ class Run:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path, *, which: str = "best", device: str = "cpu", revision: str | None = None
+        cls, name: str | Path, *, checkpoint: str = "best", device: str = "cpu", revision: str | None = None
     ) -> "Run":
         """Read a run from a folder, or from the Hugging Face Hub.
 
@@ -118,7 +141,7 @@ class Run:
             ArtifactError: if there is no such run, or it is damaged.
         """
         here = not hub.is_address(name) and Path(name).is_dir()
-        return cls.load(name if here else hub.fetch(str(name), revision=revision), which, device)
+        return cls.load(name if here else hub.fetch(str(name), revision=revision), checkpoint, device)
 
     def save_pretrained(
         self,

@@ -66,7 +66,7 @@ def tokenize(
     fields, engine = fields if isinstance(fields, FieldSet) else FieldSet.load(fields), create_engine(engine)
     if tokenizer is not None:
         settings["tokenizer"] = tokenizer
-    config = (config or TokenizeConfig()).with_settings(settings)
+    config = TokenizeConfig.given(config, settings)
     found = registry.find(config.tokenizer)
     given = config.tokenizer_settings
     if "seed" in found.Config.model_fields:

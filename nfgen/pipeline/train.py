@@ -64,7 +64,7 @@ def train(
         ConfigError: if a setting is unknown or does not fit the tokens.
         NfgenError: if the loss stops being finite.
     """
-    config = (config or TrainConfig()).with_settings(settings)
+    config = TrainConfig.given(config, settings)
     worker = find_worker(config)
     if worker.main:
         choose_device(worker.device)
@@ -73,13 +73,7 @@ def train(
     if kind is None:
         artifact.read_config(source)  # raises what is wrong with it
     if kind == TOKENS:
-        changed = _changed(config.of_tokenizer, TokenSet.load(source).settings)
-        if changed:
-            raise ConfigError(
-                f"{source} holds tokens, whose {changed[0]} is another: their tokenizer is fitted already",
-                f"leave {changed[0]} out, or train on the fields",
-            )
-        _require_own_tokenizer(source)
+        require_fitting_tokens(source, config)
     plan: dict[str, Any] = {str(kind): files.content_digest(source), "model": config.model, "size": config.size}
     if kind != TOKENS:
         plan |= {"heldout": config.heldout, "views": config.views}
@@ -115,13 +109,21 @@ def _tokenizer_plan(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     return {"tokenizer": name, "tokenizer settings": {k: v for k, v in settings.items() if k not in free}}
 
 
-def _require_own_tokenizer(source: Path) -> None:
-    """Refuse tokens beside which another tokenizer lies: their model would write what it cannot decode.
+def require_fitting_tokens(source: Path, config: TrainConfig) -> None:
+    """Refuse tokens that were made otherwise than the settings say, or beside which another tokenizer lies: their model
+    would write what it cannot decode.
 
     Raises:
+        ConfigError: a setting of the tokenizer is another than that of the tokens.
         ArtifactError: if the tokenizer is not the one that wrote the tokens.
     """
     tokens, tokenizer = TokenSet.load(source), tokenizers.load(source / TOKENIZER)
+    changed = _changed(config.of_tokenizer, tokens.settings)
+    if changed:
+        raise ConfigError(
+            f"{source} holds tokens, whose {changed[0]} is another: their tokenizer is fitted already",
+            f"leave {changed[0]} out, or train on the fields",
+        )
     written = tokens.settings.get(DIGEST)  # None: before version 0.2
     same = written is None or written == files.content_digest(source / TOKENIZER / TENSORS)
     if not same or tokens.vocabulary != tokenizer.vocabulary:

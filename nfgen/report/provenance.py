@@ -26,8 +26,8 @@ def shapes_section(found: Found) -> Markup:
         name=found.name,
         figures=[
             ("kind", str(found.config.get("kind", "–"))),
-            ("shapes", number(found.config.get("n"))),
-            ("seed", number(found.config.get("seed"))),
+            ("shapes", number(found.settings.get("n"))),
+            ("seed", number(found.settings.get("seed"))),
         ],
         sheet=picture_uri(sheet, 1200) if sheet.is_file() else None,
     )

@@ -37,8 +37,8 @@ class TrueShapes:
         if self._refs is None:
             self._refs = {}
             settings = self._fields.settings
-            sources, samples = settings.get("sources"), settings.get("samples")
-            if isinstance(sources, list) and all(isinstance(source, str) for source in sources):
+            samples, sources = settings.get("samples"), list(self._fields.sources)
+            if sources:
                 with contextlib.suppress(NfgenError):
                     reading = ReadingConfig.stored(settings.get("reading", {}))
                     normalize = samples.get("normalize") if isinstance(samples, dict) else "each"

@@ -13,10 +13,14 @@ def command() -> str | None:
 
 
 @contextlib.contextmanager
-def made_by(words: Sequence[str]) -> Iterator[None]:
-    """Set the command line (the words after `nfgen`) of all artifacts that the body writes."""
+def made_by(words: Sequence[str] | None) -> Iterator[None]:
+    """Set the command line of all artifacts that the body writes.
+
+    Args:
+        words: those after `nfgen`; None = no command line, in copies that are shared: it names paths of this machine.
+    """
     global _command
-    before, _command = _command, shlex.join(["nfgen", *words])
+    before, _command = _command, None if words is None else shlex.join(["nfgen", *words])
     try:
         yield
     finally:

@@ -264,8 +264,8 @@ def test_pairs_of_fields_are_compared_in_their_frame_and_kept_with_them(tmp_path
 
 
 def test_built_in_shapes_are_judged_by_their_exact_normals(tmp_path: Path) -> None:
-    write_shapes("chair", 2, tmp_path / "true", seed=4, resolution=64)
-    write_shapes("chair", 2, tmp_path / "coarse", seed=4, resolution=32)
+    write_shapes("chair", tmp_path / "true", n=2, seed=4, resolution=64)
+    write_shapes("chair", tmp_path / "coarse", n=2, seed=4, resolution=32)
     itself = evaluate_pairs(tmp_path / "true", tmp_path / "true")
     assert itself["normals_of"] == "exact distances"
     assert 0 < itself["normal_angle_median"]["mean"] < 4, "a mesh of 64 cells is not the true surface"
@@ -287,5 +287,6 @@ def test_pairs_without_partners_and_options_of_sets_are_refused(sets: Path, tmp_
     with pytest.raises(NfgenError, match=fields.ids[0]) as caught:
         evaluate_pairs(tmp_path / "fields", sets / "train")
     assert "box-0.off" in caught.value.remedy
-    words = ("evaluate", tmp_path / "fields", "--reference", sets / "train", "--pairs", "--emd", 16)
-    assert "--pairs compares" in run(*words, status=2).stderr
+    words = ("evaluate", tmp_path / "fields", "--reference", sets / "train", "--pairs")
+    assert "--pairs compares" in run(*words, "--train", sets / "train", status=2).stderr
+    assert "--emd has no meaning for pairs" in run(*words, "--emd", 16, status=2).stderr

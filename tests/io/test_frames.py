@@ -136,8 +136,8 @@ def test_exports_go_back_into_the_file_s_frame(tiny_fields: FieldSet, tmp_path: 
     placed = tiny_fields.select(torch.arange(2))
     object.__setattr__(placed, "transforms", row.expand(2, -1))
     placed.save(tmp_path / "fields")
-    (obj,) = export(tmp_path / "fields", tmp_path / "obj", "obj", resolution=16, limit=1)
-    (glb,) = export(tmp_path / "fields", tmp_path / "glb", "glb", resolution=16, limit=1)
+    (obj,) = export(tmp_path / "fields", tmp_path / "obj", format="obj", resolution=16, limit=1)
+    (glb,) = export(tmp_path / "fields", tmp_path / "glb", format="glb", resolution=16, limit=1)
     # Upright it is about (5, 6, 7); in the file, whose y is up, about (5, 7, -6), and so it is in glTF.
     for path in (obj, glb):
         assert trimesh.load_mesh(path).bounds.mean(0) == pytest.approx([5, 7, -6], abs=1)
@@ -172,6 +172,6 @@ def test_a_field_set_of_strange_ids_is_exported(tiny_fields: FieldSet, tmp_path:
     some = tiny_fields.select(torch.arange(3))
     object.__setattr__(some, "ids", ("..\\up\n.obj", "grids.npy#12", "\x1b[31m" + "n" * 300))
     some.save(tmp_path / "fields")
-    files = export(tmp_path / "fields", tmp_path / "out", "obj", resolution=12)
+    files = export(tmp_path / "fields", tmp_path / "out", format="obj", resolution=12)
     assert [file.name for file in files[:2]] == ["00000-up.obj", "00001-grids-12.obj"]
     assert all(file.parent == tmp_path / "out" and file.name.isprintable() for file in files)

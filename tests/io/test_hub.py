@@ -33,7 +33,7 @@ def run(tiny_fields: FieldSet, tmp_path_factory: pytest.TempPathFactory) -> Path
     config = nfgen.TrainConfig(steps=4, batch_size=4, warmup=1)
     settings = {"layers": 1, "width": 16, "heads": 1}
     nfgen.train(folder / "tokens", folder / "run", config=config, model_settings=settings)
-    nfgen.generate(folder / "run", 3, folder / "samples", resolution=16)
+    nfgen.generate(folder / "run", folder / "samples", n=3, resolution=16)
     files.write_json(folder / "samples" / "evaluation.json", SCORES)
     return folder / "run"
 
@@ -98,6 +98,24 @@ def test_the_card_is_one_that_hugging_face_understands(run: Path, tmp_path: Path
     assert (tmp_path / "chairs" / "samples.png").read_bytes() == sheet
 
 
+def test_what_is_shared_names_no_path_of_this_machine(run: Path, tmp_path: Path, hub: stub_hub.StubHub) -> None:
+    command("push", run, "-o", tmp_path / "run", "--samples", run.parent / "samples")
+    command("push", run / "tokenizer", "-o", tmp_path / "tokenizer")
+    command("push", run, "owner/chairs", "--samples", run.parent / "samples")
+    command("shapes", "vase", "-n", 1, "--resolution", 16, "--quiet", "-o", tmp_path / "vases")
+    fast = ("--steps", 2, "--points", 32, "--near", 32, "--uniform", 32, "--workers", 1, "--quiet")
+    command("fit", tmp_path / "vases", *fast, "-o", tmp_path / "fields")
+    fields = FieldSet.load(tmp_path / "fields")
+    assert fields.sources == (str(tmp_path / "vases"),), "the report shows the shapes beside their fields"
+    fields.save(tmp_path / "copy")
+    assert FieldSet.load(tmp_path / "copy").sources == ()
+    copies = (tmp_path / "run", tmp_path / "tokenizer", tmp_path / "copy")
+    contents = [path.read_bytes() for copy in copies for path in copy.rglob("*") if path.is_file()]
+    for content in (*contents, *hub.files.values()):
+        for place in (run.parent, tmp_path):
+            assert str(place).encode() not in content
+
+
 def test_without_samples_the_picture_is_drawn(run: Path, tmp_path: Path) -> None:
     nfgen.Run.load(run).save_pretrained(tmp_path / "run")
     assert (tmp_path / "run" / "samples.png").stat().st_size > 1000
@@ -112,7 +130,7 @@ def test_push_and_generate_by_address(run: Path, tmp_path: Path, hub: stub_hub.S
     assert {"config.json", "model.safetensors", "README.md", "tokenizer/tokenizer.safetensors"} <= set(hub.files)
     hub.files["evil.pkl"] = hub.files["evil.py"] = b"never fetched"
     command("generate", "hf://owner/chairs", "-n", 2, "--resolution", 16, "--quiet", "-o", tmp_path / "out")
-    local = nfgen.generate(run, 2, tmp_path / "local", resolution=16)
+    local = nfgen.generate(run, tmp_path / "local", n=2, resolution=16)
     there = json.loads((tmp_path / "out" / "samples.json").read_text())
     assert [entry["tokens"] for entry in there] == [entry.tokens for entry in local]
     fetched = nfgen.Run.from_pretrained("owner/chairs", revision="main")

@@ -10,7 +10,6 @@ import nfgen
 from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
-from nfgen.models.generation.config import SamplingConfig
 from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run import estimate
 from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
@@ -49,7 +48,7 @@ def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: P
     assert few.counts["parameters"] == run.model.parameter_count
     assert few.counts["tokens a field"] == run.model.vocabulary.length
     assert few.counts["fields"] == 12
-    small, large = (plan_generate(run, n, resolution=8, batch_size=4) for n in (1, 1000))
+    small, large = (plan_generate(run, n=n, resolution=8, batch_size=4) for n in (1, 1000))
     assert small.total_seconds < large.total_seconds
     assert large.counts == {
         "samples": 1000,
@@ -57,14 +56,12 @@ def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: P
         "tokens a sample": run.model.vocabulary.length,
     }
     label, last = run.model.vocabulary.classes[0], Run.load(tmp_path / "run", "last")
-    guided = plan_generate(run, 1, config=SamplingConfig(guidance=2.0), label=label, resolution=8)
-    both = plan_generate(
-        last, 1, config=SamplingConfig(guidance=2.0, contrastive_weight=0.5), label=label, resolution=8
-    )
+    guided = plan_generate(run, n=1, guidance=2.0, label=label, resolution=8)
+    both = plan_generate(last, n=1, guidance=2.0, contrastive_weight=0.5, label=label, resolution=8)
     assert small.memory_bytes < guided.memory_bytes < both.memory_bytes, "several models read, or one reads twice"
-    for wrong in (SamplingConfig(guidance=2.0), SamplingConfig(contrastive_weight=0.5)):
+    for wrong in ({"guidance": 2.0}, {"contrastive_weight": 0.5}):
         with pytest.raises(ConfigError, match=r"guidance|contrast"):
-            plan_generate(run, 1, config=wrong, resolution=8)
+            plan_generate(run, n=1, resolution=8, **wrong)
     for one in (few, many, small, large, guided, both):
         assert all(seconds >= 0 for seconds in one.seconds.values())
         assert 1e7 < one.memory_bytes < 1e11
@@ -104,6 +101,15 @@ def test_the_commands_write_nothing(fields: Path, tmp_path: Path) -> None:
     assert "no tokenizer 'nonsense'" in command(
         "tokenize", fields, "--tokenizer", "nonsense", "--dry-run", "-o", tmp_path / "out", status=2
     ).stderr  # fmt: skip
+
+
+def test_tokens_of_another_tokenizer_are_refused_as_by_the_training(fields: Path, tmp_path: Path) -> None:
+    command("tokenize", fields, "--tokenizer", "histogram", "--quiet", "-o", tmp_path / "tokens")
+    for wrong in (["--preset", "nef-gpt"], ["--heldout", 0.4], ["--tokenizer", "codebook"]):
+        words = ("train", tmp_path / "tokens", *wrong, "-o", tmp_path / "run")
+        real, dry = command(*words, status=2), command(*words, "--dry-run", status=2)
+        assert "their tokenizer is fitted already" in dry.stderr
+        assert dry.stderr == real.stderr
 
 
 def test_a_loop_is_split_into_what_is_paid_once_and_each_turn(monkeypatch: pytest.MonkeyPatch) -> None:

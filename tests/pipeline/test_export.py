@@ -67,7 +67,7 @@ def test_onnxruntime_computes_the_same_values(name: str, tmp_path: Path) -> None
 
 def test_onnx_of_a_fitted_field(ball: Path, tmp_path: Path) -> None:
     onnxruntime = pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
-    (file,) = export(ball, tmp_path / "graph", "onnx")
+    (file,) = export(ball, tmp_path / "graph", format="onnx")
     session = onnxruntime.InferenceSession(file.read_bytes(), providers=["CPUExecutionProvider"])
     (values,) = session.run(None, {"points": np.float32([[0, 0, 0], [1, 1, 1]])})
     assert values[0] < 0 < values[1]
@@ -80,7 +80,7 @@ def test_a_field_set_is_put_back_where_its_shapes_were(tiny_fields: FieldSet, tm
     ).select(torch.arange(3))
     object.__setattr__(placed, "transforms", frames[:3])
     placed.save(tmp_path / "fields")
-    files = export(tmp_path / "fields", tmp_path / "out", "ply", resolution=16, limit=2)
+    files = export(tmp_path / "fields", tmp_path / "out", format="ply", resolution=16, limit=2)
     assert [file.name for file in files] == ["00000-sphere-0.ply", "00001-sphere-1.ply"]
     centre = trimesh.load_mesh(files[0]).bounds.mean(0)
     assert centre == pytest.approx([5, 6, 7], abs=1)
@@ -112,7 +112,8 @@ def test_the_command(ball: Path, tmp_path: Path) -> None:
     result = CliRunner().invoke(main, [str(word) for word in words])
     assert result.exit_code == 0, result.output
     assert "1 obj file written" in result.output
-    assert set(main.commands["export"].params[1].type.choices) == set(FORMATS)
+    listed = CliRunner().invoke(main, ["export", "--help"]).output
+    assert f"--format [{'|'.join(FORMATS)}]" in listed
 
 
 @pytest.mark.parametrize("up", ["y", "z"])
@@ -155,4 +156,4 @@ def test_an_axis_that_is_none_is_refused(tmp_path: Path, up: object) -> None:
     (tmp_path / "config.json").write_text(json.dumps(config))
     (tmp_path / "samples.json").write_text("[]")
     with pytest.raises(ArtifactError, match="up must be one of x, y, z"):
-        export(tmp_path, tmp_path / "out", "obj")
+        export(tmp_path, tmp_path / "out", format="obj")

@@ -175,17 +175,17 @@ def test_a_generation_goes_on_after_its_last_whole_sample(
 ) -> None:
     from nfgen.pipeline import generate as generating
 
-    generate(run, 5, tmp_path / "whole", resolution=16)
+    generate(run, tmp_path / "whole", n=5, resolution=16)
     with monkeypatch.context() as patch:
         # Between the mesh of a sample and its picture.
         patch.setattr("nfgen.pipeline.sample_set.save_png", stopping(save_png, written, KeyboardInterrupt()))
         with pytest.raises(KeyboardInterrupt):
-            generate(run, 5, tmp_path / "cut", resolution=16)
+            generate(run, tmp_path / "cut", n=5, resolution=16)
     assert (tmp_path / ".cut.nfgen-partial" / JOURNAL).exists() == (written > 0)
     with monkeypatch.context() as patch:
         again = stopping(generating.write_sample, 5 - written, AssertionError("samples are written again"))
         patch.setattr(generating, "write_sample", again)
-        generate(run, 5, tmp_path / "cut", resolution=16, resume=True)
+        generate(run, tmp_path / "cut", n=5, resolution=16, resume=True)
     assert content(tmp_path / "cut") == content(tmp_path / "whole")
     assert sorted(path.name for path in tmp_path.iterdir()) == ["cut", "whole"]
 
@@ -260,7 +260,7 @@ def test_every_stage_has_deterministic_algorithms(
         tokenize(tiny_fields, tmp_path / name / "tokens", "vq", **VQ)
         config = TrainConfig(steps=3, batch_size=4)
         train(tmp_path / name / "tokens", tmp_path / name / "run", model_settings=SMALL, config=config)
-        generate(tmp_path / name / "run", 2, tmp_path / name / "out", resolution=16)
+        generate(tmp_path / name / "run", tmp_path / name / "out", n=2, resolution=16)
     for part in ("tokens/tokenizer", "run/tokenizer"):
         assert content(tmp_path / "one" / part) == content(tmp_path / "two" / part)
     best, fields = "run/best.safetensors", "out/sample-0001.safetensors"
@@ -292,7 +292,7 @@ def test_a_full_disk_is_one_error_and_leaves_earlier_artifacts_whole(
         for number, write in enumerate(
             [
                 lambda out: tiny_fields.save(out),
-                lambda out: generate(run, 20, out, resolution=32),
+                lambda out: generate(run, out, n=20, resolution=32),
                 lambda out: train(run.parent / "tokens", out, model_settings=SMALL, config=TrainConfig(steps=5)),
                 lambda out: tokenize(tiny_fields, out, "vq", **{**VQ, "steps": 5}),
                 lambda out: tokenize(tiny_fields, disk / "tokens", "vq", overwrite=True, **{**VQ, "steps": 5}),

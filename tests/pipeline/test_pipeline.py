@@ -63,7 +63,7 @@ def test_a_run_needs_nothing_else(run: Path, tmp_path: Path) -> None:
     alone = tmp_path / "moved"
     run.rename(alone)
     try:
-        samples = generate(alone, 3, tmp_path / "out", resolution=24)
+        samples = generate(alone, tmp_path / "out", n=3, resolution=24)
     finally:
         alone.rename(run)
     assert len(samples) == 3
@@ -83,7 +83,7 @@ def test_a_copy_of_a_training_field_is_found_out(run: Path) -> None:
 
 
 def test_meshes_stand_in_the_frame_of_the_files(run: Path, tmp_path: Path) -> None:
-    samples = generate(run, 2, tmp_path / "out", require_surface=True, resolution=24, format="ply")
+    samples = generate(run, tmp_path / "out", n=2, require_surface=True, resolution=24, format="ply")
     for sample_ in samples:
         mesh = trimesh.load_mesh(tmp_path / "out" / str(sample_.file))
         own = Field.load(tmp_path / "out" / sample_.field).mesh(24)
@@ -92,11 +92,11 @@ def test_meshes_stand_in_the_frame_of_the_files(run: Path, tmp_path: Path) -> No
 
 def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
     loaded = Run.load(run)
-    (first, *_) = generate(loaded, 1, tmp_path / "box", label="box", resolution=16)
+    (first, *_) = generate(loaded, tmp_path / "box", n=1, label="box", resolution=16)
     assert first.label == "box"
     wanted = first.tokens[:5]
     text = ",".join(map(str, wanted))
-    begun = generate(loaded, 2, tmp_path / "begun", prefix=read_prefix(loaded, text, None), resolution=16)
+    begun = generate(loaded, tmp_path / "begun", n=2, prefix=text, resolution=16)
     assert all(sample_.tokens[:5] == wanted for sample_ in begun)
     field = tmp_path / "box" / first.field
     assert read_prefix(loaded, str(field), 5).shape == (5,)
@@ -106,9 +106,9 @@ def test_a_class_and_a_prefix_are_obeyed(run: Path, tmp_path: Path) -> None:
         (str(tmp_path / "no.safetensors"), "field"),
     ):
         with pytest.raises(NfgenError, match=problem):
-            generate(loaded, 1, tmp_path / "out", prefix=read_prefix(loaded, wrong, None))
+            generate(loaded, tmp_path / "out", n=1, prefix=wrong)
     with pytest.raises(ConfigError, match="no class 'sofa'"):
-        generate(loaded, 1, tmp_path / "out", label="sofa")
+        generate(loaded, tmp_path / "out", n=1, label="sofa")
 
 
 def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: Path) -> None:
@@ -120,11 +120,11 @@ def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: P
         best.model.state_dict().items(), last.reference_model.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other), name
-    (made,) = generate(run, 1, tmp_path / "out", which="last", config=config, resolution=16)
+    (made,) = generate(run, tmp_path / "out", n=1, checkpoint="last", contrastive_weight=0.5, resolution=16)
     drawn = sample(last.model, 1, config, reference_model=last.reference_model)
     assert made.tokens == drawn[0].tolist()
     with pytest.raises(ConfigError, match="contrast"):
-        generate(run, 1, tmp_path / "never", config=config, resolution=16)
+        generate(run, tmp_path / "never", n=1, contrastive_weight=0.5, resolution=16)
     assert not (tmp_path / "never").exists()
 
 
@@ -134,17 +134,17 @@ def test_samples_without_a_surface_are_counted_or_drawn_again(
     from nfgen.pipeline import sample_set as writer
 
     meshes = iter([None, *[trimesh.creation.box()] * 9])
-    monkeypatch.setattr("nfgen.pipeline.generate.surface_or_none", lambda field, resolution: next(meshes))
-    kept = generate(run, 2, tmp_path / "kept")
+    monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
+    kept = generate(run, tmp_path / "kept", n=2)
     assert [sample_.empty for sample_ in kept] == [True, False]
     assert kept[0].file is None
     assert read_config(tmp_path / "kept", writer.KIND)["empty"] == 1
     meshes = iter([None, *[trimesh.creation.box()] * 9])
-    again = generate(run, 2, tmp_path / "again", require_surface=True)
+    again = generate(run, tmp_path / "again", n=2, require_surface=True)
     assert [sample_.index for sample_ in again] == [1, 2]
     meshes = iter([None] * 99)
     with pytest.raises(NfgenError, match="have a surface"):
-        generate(run, 2, tmp_path / "never", require_surface=True)
+        generate(run, tmp_path / "never", n=2, require_surface=True)
     assert not (tmp_path / "never").exists()
 
 
@@ -155,8 +155,8 @@ def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatc
     halves = trimesh.util.concatenate([box, box.copy().apply_translation([0, 0, 2])])
     crumb = trimesh.util.concatenate([box, trimesh.creation.box([0.1] * 3).apply_translation([0, 0, 2])])
     meshes = iter([halves, None, crumb, box])
-    monkeypatch.setattr("nfgen.pipeline.generate.surface_or_none", lambda field, resolution: next(meshes))
-    made = generate(run, 2, tmp_path / "out", require_body=0.99)
+    monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
+    made = generate(run, tmp_path / "out", n=2, require_body=0.99)
     assert [sample_.index for sample_ in made] == [2, 3]
     config = read_config(tmp_path / "out", writer.KIND)
     assert (config["empty"], config["dropped"]) == (1, 2)
@@ -166,7 +166,7 @@ def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatc
     assert draws["largest_share"] == pytest.approx((0.5 + 0 + 1 / 1.001 + 1) / 4)
     meshes = iter([halves] * 99)
     with pytest.raises(NfgenError, match="in one piece"):
-        generate(run, 2, tmp_path / "never", require_body=0.99)
+        generate(run, tmp_path / "never", n=2, require_body=0.99)
 
 
 def test_pieces_are_counted_before_the_offset_that_joins_them(
@@ -175,9 +175,9 @@ def test_pieces_are_counted_before_the_offset_that_joins_them(
     box = trimesh.creation.box()
     halves = trimesh.util.concatenate([box, box.copy().apply_translation([0, 0, 2])])
     meshes = iter([halves, box, box, box])  # of each draw first without, then with the offset
-    monkeypatch.setattr("nfgen.pipeline.generate.surface_or_none", lambda field, resolution: next(meshes))
-    monkeypatch.setattr("nfgen.pipeline.generate.Field.thickened", lambda field, distance: field)
-    made = generate(run, 2, tmp_path / "out", require_body=0.99, thicken=0.01)
+    monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
+    monkeypatch.setattr("nfgen.fields.field.Field.offset", lambda field, distance: field)
+    made = generate(run, tmp_path / "out", n=2, require_body=0.99, offset=0.01)
     assert [sample_.index for sample_ in made] == [0, 1]
     assert read_config(tmp_path / "out")["draws"]["one_piece"] == 1 / 2
 
@@ -190,22 +190,22 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
     monkeypatch.setattr(Run, "nearest", lambda self, fields: [{"id": next(names), "distance": 0.1} for _ in fields])
     monkeypatch.setattr("nfgen.pipeline.generate.TRIES", 1)
     assert len(loaded.train_ids) >= 6
-    made = generate(run, 3, tmp_path / "out", distinct=True, resolution=16)
+    made = generate(run, tmp_path / "out", n=3, distinct=True, resolution=16)
     assert [sample_.index for sample_ in made] == [0, 2, 3]
-    assert read_config(tmp_path / "out")["distinct"]
+    assert read_config(tmp_path / "out")["settings"]["acceptance"]["distinct"]
     assert read_config(tmp_path / "out")["dropped"] == 1
     assert read_config(tmp_path / "out")["draws"]["alike"] == 1
     names = itertools.repeat("a")
-    twice = generate(run, 2, tmp_path / "independent", resolution=16)
+    twice = generate(run, tmp_path / "independent", n=2, resolution=16)
     assert [sample_.index for sample_ in twice] == [0, 1], "unless asked for, nothing is left out"
     with pytest.raises(NfgenError, match="differ from those before"):
-        generate(run, 3, tmp_path / "never", distinct=True, resolution=16)
+        generate(run, tmp_path / "never", n=3, distinct=True, resolution=16)
     assert not (tmp_path / "never").exists()
     with pytest.raises(NfgenError, match="only 2 of"):  # more than half as many as training fields: two may be alike
-        generate(run, len(loaded.train_ids) // 2 + 1, tmp_path / "never", distinct=True, resolution=16)
+        generate(run, tmp_path / "never", n=len(loaded.train_ids) // 2 + 1, distinct=True, resolution=16)
 
 
-def test_thickened_samples_are_the_same_fields_a_little_further_out(
+def test_offset_samples_are_the_same_fields_a_little_further_out(
     run: Path, tiny_fields: FieldSet, tmp_path: Path
 ) -> None:
     spec = tiny_fields.spec.replace(output_bias=True)
@@ -214,16 +214,17 @@ def test_thickened_samples_are_the_same_fields_a_little_further_out(
     train(tmp_path / "tokens", tmp_path / "run", model_settings=SMALL, config=CONFIG.replace(steps=2, evaluate_every=2))
     points = torch.rand(50, 3, generator=torch.Generator().manual_seed(0)) * 2 - 1
     values = []
-    for thicken in (0.0, 0.01):
-        (made,) = generate(tmp_path / "run", 1, tmp_path / "out", thicken=thicken, resolution=24, overwrite=True)
+    for offset in (0.0, 0.01):
+        (made,) = generate(tmp_path / "run", tmp_path / "out", n=1, offset=offset, resolution=24, overwrite=True)
         values.append(Field.load(tmp_path / "out" / made.field)(points))
-        assert read_config(tmp_path / "out")["thicken"] == thicken
+        assert read_config(tmp_path / "out")["settings"]["meshing"]["offset"] == offset
     torch.testing.assert_close(values[1], values[0] - 0.01)
-    for wrong in (0.01, 2.0):
-        with pytest.raises(ConfigError, match="cannot be thickened"):
-            generate(run if wrong < 1 else tmp_path / "run", 1, tmp_path / "never", thicken=wrong)
+    with pytest.raises(ConfigError, match="cannot be offset"):
+        generate(run, tmp_path / "never", n=1, offset=0.01)
+    with pytest.raises(ConfigError, match="offset must be less than 1"):
+        generate(tmp_path / "run", tmp_path / "never", n=1, offset=2.0)
     with pytest.raises(ConfigError, match="require_body"):
-        generate(run, 1, tmp_path / "never", require_body=99)
+        generate(run, tmp_path / "never", n=1, require_body=99)
 
 
 def test_an_interrupted_training_ends_with_the_same_bits(

@@ -54,8 +54,8 @@ def test_samples_have_the_axis_of_the_shapes(runs: dict[str, Path], tmp_path: Pa
     for format in ("obj", "ply", "off", "stl", "glb"):
         for up, run in runs.items():
             out = tmp_path / f"{format}-{up}"
-            samples = generate(run, 2, out, require_surface=True, resolution=16, format=format)
-            again = export(out, tmp_path / f"again-{format}-{up}", format, resolution=16)
+            samples = generate(run, out, n=2, require_surface=True, resolution=16, format=format)
+            again = export(out, tmp_path / f"again-{format}-{up}", format=format, resolution=16)
             for sample, exported in zip(samples, again, strict=True):
                 own = Field.load(out / sample.field).mesh(16).bounds
                 turned = np.sort(turned_back(own, "y" if format == "glb" else up), axis=0)
@@ -71,7 +71,7 @@ def test_scores_do_not_depend_on_the_axis(runs: dict[str, Path], tiny_fields: Fi
             mesh = tiny_fields[index].mesh(16)
             mesh.vertices = mesh.vertices * [1, 0.8, 0.5]
             write_mesh(mesh, tmp_path / f"real-{up}" / f"{index}.off", up=up)
-        generate(run, 6, tmp_path / up, require_surface=True, resolution=16, format="off")
+        generate(run, tmp_path / up, n=6, require_surface=True, resolution=16, format="off")
         reading = ReadingConfig(up=up)
         scores = evaluate(tmp_path / up, tmp_path / f"real-{up}", points=256, pictures=False, reading=reading)
         found[up] = {key: scores[key]["value"] for key in ("mmd", "cov", "1_nna")}

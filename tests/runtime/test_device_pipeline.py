@@ -56,7 +56,7 @@ def test_from_shapes_to_samples(device: torch.device, tmp_path: Path) -> None:
         tokenize(fields, here / "tokens", "vq", device=name, views=1, **VQ)
         run = train(here / "tokens", here / "run", device=name, **GPT)
         assert run.result["steps"] == 4
-        generate(here / "run", 2, here / "samples", resolution=12, device=name)
+        generate(here / "run", here / "samples", n=2, resolution=12, device=name)
     on = [computed_on(tmp_path / "auto" / part) for part in ("fields", "tokens", "run")]
     assert all(one.startswith(str(device)) for one in on)
     assert computed_on(tmp_path / "cpu" / "fields").startswith("cpu")

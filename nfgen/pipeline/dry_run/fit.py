@@ -31,7 +31,7 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
         NfgenError: if none of the probed shapes is usable.
         ConfigError: as `fit_fields` does.
     """
-    config = (config or FitConfig()).with_settings(settings)
+    config = FitConfig.given(config, settings)
     spec, refs = list_shapes(sources, config)
     chosen = [refs[i * len(refs) // min(PROBED, len(refs))] for i in range(min(PROBED, len(refs)))]
     with silent(), tempfile.TemporaryDirectory() as folder:

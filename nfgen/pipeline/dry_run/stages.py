@@ -12,12 +12,13 @@ from nfgen.io import artifact
 from nfgen.io.pictures import read_rgb
 from nfgen.models import presets
 from nfgen.models import registry as models
-from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
-from nfgen.pipeline.config import TrainConfig
-from nfgen.pipeline.run import Run, probe_values
+from nfgen.pipeline.config import GenerateConfig, TrainConfig
+from nfgen.pipeline.generate import require_possible
+from nfgen.pipeline.run import Run, probe_values, read_prefix
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
 from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import require_fitting_tokens
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
 from nfgen.runtime.machine import peak_memory
 from nfgen.tokenizers import registry as tokenizers
@@ -45,7 +46,7 @@ def plan_tokenize(
         ConfigError: as `tokenize` does.
     """
     fields = fields if isinstance(fields, FieldSet) else FieldSet.load(fields)
-    config = (config or TokenizeConfig()).with_settings(settings | ({"tokenizer": tokenizer} if tokenizer else {}))
+    config = TokenizeConfig.given(config, settings | ({"tokenizer": tokenizer} if tokenizer else {}))
     with silent(), tempfile.TemporaryDirectory() as folder:
         seconds, tokens = _try_tokenizer(fields, Path(folder), config)
     return Plan(_counts(tokens, len(fields)), {"tokenizer": seconds}, peak_memory())
@@ -57,7 +58,7 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
     Raises:
         ConfigError: as `train` does.
     """
-    config = (config or TrainConfig()).with_settings(settings)
+    config = TrainConfig.given(config, settings)
     seconds: dict[str, float] = {}
     with silent(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -67,6 +68,7 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
             count, tokens_folder = len(fields), folder / "tokens"
         else:
             tokens, tokens_folder = TokenSet.load(source), Path(source)
+            require_fitting_tokens(tokens_folder, config)
             count = len(tokens)
         model = config.model or models.model_for(tokens.vocabulary)
         rows = torch.arange(count) % len(tokens)
@@ -95,22 +97,28 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
     return Plan(counts, seconds, peak_memory())
 
 
-def plan_generate(
-    run: Run, n: int, *, config: SamplingConfig | None = None, label: str | None = None, resolution: int = 128,
-    format: str = "glb", batch_size: int | None = None,
-) -> Plan:  # fmt: skip
-    """What `generate` with these arguments would take, if no sample is drawn again for want of a surface.
+def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, **settings: Any) -> Plan:
+    """What `generate` with these arguments would take, if no sample is drawn again.
 
     Raises:
         ConfigError: as `generate` does.
     """
-    vocabulary, config = run.model.vocabulary, config or SamplingConfig()
+    config = GenerateConfig.given(config, settings)
+    run = run if isinstance(run, Run) else Run.load(run, config.checkpoint, config.device)
+    config = run.require_checkpoint(config)
+    require_possible(run, config)
+    vocabulary, n, sampling = run.model.vocabulary, config.n, config.sampling
     with silent(), tempfile.TemporaryDirectory() as name:
-        seconds = {"tokens": sampling_cost(run.model, n, batch_size, config)}
+        seconds = {"tokens": sampling_cost(run.model, n, config.batch_size, sampling)}
         few = min(n, WRITTEN)
         quick = sampling_cost(run.model, few) < SHORT
         drawn = sample(
-            run.model, few if quick else 0, config, label=run.class_index(label), reference_model=run.reference_model
+            run.model,
+            few if quick else 0,
+            sampling,
+            label=run.class_index(config.label),
+            prefix=None if config.prefix is None else read_prefix(run, config.prefix, config.prefix_length),
+            reference_model=run.reference_model,
         )
         tokens = drawn if quick else middle_tokens(vocabulary, few)
         fields: list[Any] = []
@@ -122,8 +130,8 @@ def plan_generate(
 
         def write() -> None:
             for index, field in enumerate(fields):
-                mesh = surface_or_none(field, resolution) if field.spec.dims == 3 else None
-                write_sample(Path(name), f"probe-{index}", field, mesh, run.frame, format, up=run.up)
+                mesh = surface_or_none(field, config.meshing.resolution) if field.spec.dims == 3 else None
+                write_sample(Path(name), f"probe-{index}", field, mesh, run.frame, config.meshing.format, up=run.up)
 
         def sheet() -> None:
             save_png(Path(name) / "sheet.png", contact_sheet(pictures))
@@ -133,7 +141,7 @@ def plan_generate(
         pictures += [read_rgb(file) for file in sorted(Path(name).glob("probe-?.png"))]
         seconds["contact sheet"] = timed(sheet) / few * n
     counts = {"samples": n, "parameters": run.model.parameter_count, "tokens a sample": vocabulary.length}
-    return Plan(counts, seconds, peak_memory() + config.passes * min(n, 256) * run.model.bytes_per_sample)
+    return Plan(counts, seconds, peak_memory() + sampling.passes * min(n, 256) * run.model.bytes_per_sample)
 
 
 def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tuple[float, TokenSet]:

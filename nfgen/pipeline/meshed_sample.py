@@ -1,0 +1,78 @@
+"""From the tokens of one sample to its mesh, its picture and its nearest training field, and whether it is accepted."""
+
+import math
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from torch import Tensor
+
+from nfgen.metrics import largest_share
+from nfgen.tokens.decoding import decode_fields
+
+from .config import AcceptanceConfig, MeshingConfig
+from .run import Run
+from .sample_set import surface_or_none, write_sample
+
+NAME = "sample"
+SPARE = 2  # training fields for each of distinct samples: with one, the last sample would be long in coming
+
+
+class AcceptanceRules(NamedTuple):
+    """What a sample must have, so that it is not drawn again."""
+
+    surface: bool
+    body: float
+    """Least share of the volume in the largest body."""
+    alike: int | None
+    """Most samples that may have the same nearest training field; None = any number."""
+
+    @classmethod
+    def of(cls, config: AcceptanceConfig, n: int, training_fields: int) -> "AcceptanceRules":
+        """The rules for n samples of a run that learned from so many fields."""
+        alike = math.ceil(SPARE * n / training_fields) if config.distinct else None
+        return cls(config.require_surface or config.require_body > 0, config.require_body, alike)
+
+    def __str__(self) -> str:
+        wanted = ["are in one piece" if self.body else "have a surface"] if self.surface else []
+        return " and ".join(wanted + ([] if self.alike is None else ["differ from those before"]))
+
+
+@dataclass(frozen=True)
+class MeshedSample:
+    """What became of one drawn sequence of tokens."""
+
+    empty: bool
+    """The field has no surface."""
+    accepted: bool
+    """It has the surface and the body that the rules ask for."""
+    body: float | None
+    """Share of the volume in its largest body, before any offset; None of images."""
+    contents: dict[str, bytes]
+    """By what follows the sample's name."""
+    names: tuple[str | None, str, str]
+    """What follows the sample's name in those of the mesh (or image), the field and its picture."""
+    nearest: dict[str, Any] | None
+    """The training field of most similar values."""
+
+
+def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens: Tensor) -> MeshedSample:
+    """Decode, mesh and picture one sample."""
+    (field,) = decode_fields(run.tokenizer, tokens[None])
+    mesh = surface_or_none(field, meshing.resolution) if field.spec.dims == 3 else None
+    body = share = None if field.spec.dims == 2 else largest_share(mesh)
+    if meshing.offset:
+        field = field.offset(meshing.offset)
+        mesh = surface_or_none(field, meshing.resolution)
+        share = largest_share(mesh)
+    empty = mesh is None and field.spec.dims == 3
+    in_pieces = mesh is not None and share is not None and share < rules.body
+    if in_pieces or (empty and rules.surface):
+        return MeshedSample(empty, False, body, {}, (None, "", ""), None)
+    with tempfile.TemporaryDirectory() as folder:
+        file, stored, picture = write_sample(Path(folder), NAME, field, mesh, run.frame, meshing.format, up=run.up)
+        contents = {path.name.removeprefix(NAME): path.read_bytes() for path in Path(folder).iterdir()}
+    file = None if file is None else file.removeprefix(NAME)
+    names = (file, stored.removeprefix(NAME), picture.removeprefix(NAME))
+    return MeshedSample(empty, True, body, contents, names, run.nearest([field])[0])
