@@ -123,13 +123,14 @@ def evaluate_features(
         hidden = hidden if bias is None else hidden + bias[:, None]
     else:
         hidden = affine(features, matrix, bias)
-    return _outputs(spec, hidden, others)
+    return finish(spec.activations, hidden, others)
 
 
-def _outputs(
-    spec: FieldSpec, hidden: Float[Tensor, "fields points neurons"], layers: list[LayerWeights]
+def finish(
+    activations: Sequence[str], hidden: Float[Tensor, "fields points neurons"], layers: list[LayerWeights]
 ) -> Float[Tensor, "fields points"]:
-    for activation, (matrix, bias) in zip(spec.activations, layers, strict=True):
+    """The outputs, from a hidden layer before its activation and the layers above it."""
+    for activation, (matrix, bias) in zip(activations, layers, strict=True):
         hidden = affine(ACTIVATIONS[activation](hidden), matrix, bias)
     return hidden[..., 0]
 
@@ -189,7 +190,7 @@ def evaluate_on_grid(
         for part in reversed(parts[:-1]):
             hidden = (hidden[:, :, None] + part[:, None]).flatten(1, 2)
         for points in batches(count, at_once):
-            values[here, points] = _outputs(spec, hidden[:, points], others)
+            values[here, points] = finish(spec.activations, hidden[:, points], others)
     return values
 
 

@@ -15,7 +15,7 @@ Dimension names: n fields, b boxes of each, d coordinates, o neurons.
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
 import torch
@@ -23,7 +23,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nfgen.fields.mlp import ACTIVATIONS, SINE_FREQUENCY, LayerWeights, unflatten
-from nfgen.fields.spec import FieldSpec
+from nfgen.fields.spec import Activation, FieldSpec
 
 MONOTONE = ("relu", "relu2")
 ROUNDING = 1e-5  # of the numbers in a bound: a hundred times what float32 sums of a few hundred terms lose
@@ -71,16 +71,25 @@ def bound_field(
 
     Of weights so large that a number overflows, the bounds are not finite.
     """
-    layers = unflatten(spec, weights)
-    forms, slack = _features(spec, centres, radius)
+    return bound_layers(spec.activations, unflatten(spec, weights), *_features(spec, centres, radius))
+
+
+def bound_layers(
+    activations: Sequence[Activation],
+    layers: list[LayerWeights],
+    forms: Float[Tensor, "fields dims_and_one boxes inputs"],
+    slack: Float[Tensor, "fields boxes inputs"],
+) -> Bounds:
+    """Bounds of what layers can make of inputs that are bounded themselves: by centres, then slopes, and slack."""
+    boxes = forms.shape[2]
     errors, slopes = [slack], []
-    for hidden in _hidden_layers(spec, layers, forms, slack):
+    for hidden in _hidden_layers(activations, layers, forms, slack):
         errors.append(hidden.line.error)
         slopes.append(hidden.line.slope)
         forms = hidden.forms
     matrix, bias = layers[-1]
     form = (forms @ matrix[:, None, 0, :, None])[..., 0]
-    influence = matrix[:, :1].expand(-1, centres.shape[1], -1)
+    influence = matrix[:, :1].expand(-1, boxes, -1)
     slack = (influence.abs() * errors[-1]).sum(-1)
     for i in reversed(range(len(slopes))):
         influence = torch.bmm(influence * slopes[i], layers[i][0])
@@ -97,13 +106,15 @@ def hidden_ranges(
     radius: Float[Tensor, "dims"],
 ) -> list[tuple[Float[Tensor, "fields boxes neurons"], Float[Tensor, "fields boxes neurons"]]]:
     """For each hidden layer the least and the largest input that its activations can have in each box."""
-    layers = _hidden_layers(spec, unflatten(spec, weights), *_features(spec, centres, radius))
+    layers = _hidden_layers(spec.activations, unflatten(spec, weights), *_features(spec, centres, radius))
     return [(layer.low, layer.high) for layer in layers]
 
 
-def _hidden_layers(spec: FieldSpec, layers: list[LayerWeights], forms: Tensor, slack: Tensor) -> Iterator[HiddenLayer]:
+def _hidden_layers(
+    activations: Sequence[Activation], layers: list[LayerWeights], forms: Tensor, slack: Tensor
+) -> Iterator[HiddenLayer]:
     below: tuple[Tensor, Tensor] | None = None
-    for activation, (matrix, bias) in zip(spec.activations, layers, strict=False):
+    for activation, (matrix, bias) in zip(activations, layers, strict=False):
         forms = torch.bmm(forms.flatten(1, 2), matrix.mT).unflatten(1, forms.shape[1:3])
         if bias is not None:
             forms[:, 0] += bias[:, None]

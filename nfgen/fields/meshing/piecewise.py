@@ -1,17 +1,20 @@
 """A field by regions of space, in each of which a local field is much smaller."""
 
+import math
 from collections.abc import Callable
 
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.fields.mlp import evaluate_features
+from nfgen.fields.mlp import evaluate_features, fourier_features
 from nfgen.fields.spec import FieldSpec
 
 from .bounds import Bounds, bound_field
+from .grid_index import all_places, cubes, raster
 from .pruning import restrict
 
+REGIONS = 8  # along an axis, at most
 BOXES_IN_ROW, POINTS_IN_ROW = 64, 256  # handled together with one copy of a region's weights
 BOXES_AT_ONCE, POINTS_AT_ONCE = 2048, 4096  # what is held of so many stays in the processor's cache
 
@@ -68,3 +71,32 @@ class RegionalField:
         items = order[(counts.cumsum(0) - counts)[of_row, None] + place]
         size = at_once // row
         return [(self.weights[some], part) for some, part in zip(of_row.split(size), items.split(size), strict=True)]
+
+
+class RegionalGrid:
+    """A `RegionalField` by the places of a grid: its regions are cubes of blocks.
+
+    Args:
+        spec: of the field.
+        weights: of the field.
+        resolution: cells along each axis.
+        size: cells along the largest blocks that will be asked for; no block crosses a region's border.
+    """
+
+    def __init__(self, spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int, size: int) -> None:
+        self.spec, self.resolution = spec, resolution
+        self.region_size = size * math.ceil(math.ceil(resolution / size) / REGIONS)
+        self.along = math.ceil(resolution / self.region_size)
+        self.field = RegionalField(spec, weights, *cubes(all_places(self.along), self.region_size * 2 / resolution))
+
+    def bounds(self, blocks: Int[Tensor, "boxes 3"], size: int) -> Bounds:
+        """What the field can be worth in blocks of so many cells a side, by their places among such blocks."""
+        regions = torch.div(blocks * size, self.region_size, rounding_mode="floor")
+        return self.field.bounds(*cubes(blocks, size * 2 / self.resolution), raster(regions, self.along))
+
+    def values(self, corners: Int[Tensor, "points 3"]) -> Float[Tensor, "points"]:
+        """The field at corners of cells, by their places."""
+        regions = raster((corners // self.region_size).clamp_(max=self.along - 1), self.along)
+        # A feature depends on one coordinate, so that those of the grid's lines are all there are.
+        of_line = fourier_features(self.spec, torch.linspace(-1, 1, self.resolution + 1)[:, None])
+        return self.field.values(lambda items: of_line[corners[items]].mT.flatten(-2), regions)

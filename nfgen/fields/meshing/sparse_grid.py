@@ -12,18 +12,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
 
-from nfgen.fields.mlp import fourier_features
 from nfgen.fields.spec import FieldSpec
 
 from .bounds import Bounds
-from .piecewise import RegionalField
+from .grid_index import all_places, raster
+from .piecewise import RegionalGrid
+from .spline_field import SplineField
 
 COARSEST = 32  # blocks along an axis to start with, at least: larger ones are hardly ever decided
 FINEST = 4  # cells along a block that is not halved: the line through it decides cell by cell
-REGIONS = 8  # along an axis, at most
 
 
 class SurfaceGrid(NamedTuple):
@@ -41,23 +41,18 @@ class SurfaceGrid(NamedTuple):
 def surface_grid(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int, margin: float) -> SurfaceGrid:
     """Find the cells in which a field can come nearer to zero than `margin`, and evaluate it at their corners."""
     sign = 1.0 if spec.output == "sdf" else -1.0
-    step = 2 / resolution
     size = _block_size(resolution)
     along = math.ceil(resolution / size)
-    region_size = size * math.ceil(along / REGIONS)  # so that no block crosses a border
-    regions_along = math.ceil(resolution / region_size)
-    whole = RegionalField(spec, weights, *_boxes(_all_indices(regions_along), region_size * step))
+    field = SplineField.recognise(spec, weights, resolution) or RegionalGrid(spec, weights, resolution, size)
 
-    blocks, known = _all_indices(along), np.zeros((along,) * 3, np.int8)
+    blocks, known = all_places(along), np.zeros((along,) * 3, np.int8)
     while size > 1:
-        region = _flat(torch.div(blocks * size, region_size, rounding_mode="floor"), regions_along)
-        bounds = whole.bounds(*_boxes(blocks, size * step), region)
         parts = 2 if size > FINEST else size  # cells, at last
-        signs = _signs_of_parts(bounds, parts, margin)
+        signs = _signs_of_parts(field.bounds(blocks, size), parts, margin)
         for axis in range(3):
             known = known.repeat(parts, axis)
-        offsets = _all_indices(parts)
-        index = _flat(blocks * parts, len(known))[:, None] + _flat(offsets, len(known))
+        offsets = all_places(parts)
+        index = raster(blocks * parts, len(known))[:, None] + raster(offsets, len(known))
         known.reshape(-1)[index.numpy()] = signs.numpy()
         size //= parts
         if size > 1:
@@ -69,10 +64,7 @@ def surface_grid(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution:
     side = resolution + 1
     rest = index % side**2
     at = torch.stack([index // side**2, rest // side, rest % side], dim=1)
-    region = _flat((at // region_size).clamp_(max=regions_along - 1), regions_along)
-    # A feature depends on one coordinate, so that those of the grid's lines are all there are.
-    of_line = fourier_features(spec, torch.linspace(-1, 1, side)[:, None])
-    values = whole.values(lambda items: of_line[at[items]].mT.flatten(-2), region).mul_(sign)
+    values = field.values(at).mul_(sign)
     return SurfaceGrid(known < 0 if sign > 0 else known > 0, corners, values.numpy())
 
 
@@ -85,25 +77,11 @@ def _block_size(resolution: int) -> int:
 
 def _signs_of_parts(bounds: Bounds, parts: int, margin: float) -> Tensor:
     """Signs int8 [b, parts^3] of the parts of boxes, 0 where a part may hold a value within `margin` of zero."""
-    centres = (_all_indices(parts) + 0.5) * (2 / parts) - 1
+    centres = (all_places(parts) + 0.5) * (2 / parts) - 1
     values = torch.addmm(bounds.centre[:, None], bounds.slopes, centres.T)
     reach = bounds.slopes.abs().sum(1).div_(parts).add_(bounds.slack).add_(margin)[:, None]
     # Bounds that are not finite decide nothing.
     return (values > reach).to(torch.int8).sub_((values < -reach).to(torch.int8))
-
-
-def _all_indices(along: int) -> Int[Tensor, "all 3"]:
-    line = torch.arange(along)
-    return torch.cartesian_prod(line, line, line)
-
-
-def _flat(index: Int[Tensor, "some 3"], along: int) -> Int[Tensor, "some"]:
-    return (index[:, 0] * along + index[:, 1]) * along + index[:, 2]
-
-
-def _boxes(index: Int[Tensor, "boxes 3"], width: float) -> tuple[Float[Tensor, "boxes 3"], Float[Tensor, "3"]]:
-    """Centres and half-widths of the cubes of a grid that begins at (-1, -1, -1)."""
-    return (index + 0.5) * width - 1, torch.full((3,), width / 2)
 
 
 def corners_of(cells: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
