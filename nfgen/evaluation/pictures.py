@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
+import torch
 import trimesh
 from PIL import Image
 
@@ -20,6 +21,7 @@ from nfgen.metrics.surfaces import ripple
 from nfgen.metrics.two_sample import FEWEST, two_sample_test
 from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.pipeline.sample_set import frame_of, read_meshes
+from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.base import Transform
@@ -101,7 +103,7 @@ def _placed(mesh: trimesh.Trimesh | None, frame: Transform | None) -> trimesh.Tr
 
 
 def picture_scores(
-    made: Looks, real: Looks, known: Looks | None, fitted: Looks | None, seed: int
+    made: Looks, real: Looks, known: Looks | None, fitted: Looks | None, seed: int, device: torch.device = CPU
 ) -> tuple[dict[str, Any], Picture | None]:
     """Scores of pictures, ready for JSON, and a sheet of what gave samples away (None where C2ST was not computed).
 
@@ -111,6 +113,7 @@ def picture_scores(
         known: shapes that were trained on.
         fitted: the held-out shapes as their fits show them: C2ST and the ripple of real shapes are against these.
         seed: of the networks, halves and draws.
+        device: of the networks.
 
     Returns:
         `c2st`: `accuracy` and `kid`, each {"value", "low", "high"}; `real`, the accuracy of training against
@@ -130,13 +133,13 @@ def picture_scores(
     sheet = None
     if min(len(made.views), len(seen.views)) >= FEWEST:
         beside = None if known is None or fitted is not None else _some(known.views, len(seen.views), seed)
-        found = two_sample_test(made.views, seen.views, beside, seed)
+        found = two_sample_test(made.views, seen.views, beside, seed, device=device)
         halves = (beside, seen.views) if beside is not None else _halves(seen.views, seed)
         enough = min(map(len, halves)) >= FEWEST
         scores["c2st"] = {
             "accuracy": found.accuracy,
             "kid": found.kid,
-            "real": two_sample_test(*halves, seed=seed).accuracy if enough else None,
+            "real": two_sample_test(*halves, seed=seed, device=device).accuracy if enough else None,
             "kid_real": found.kid_beside,
             "views": made.views.shape[1],
             "pictures_of": "files" if fitted is None else "fits",

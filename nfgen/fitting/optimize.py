@@ -22,6 +22,9 @@ from .config import FitConfig
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation
 FIELDS_IN_CACHE = 8  # on a processor: at 1,024 points of 32 neurons one layer of 8 fields is 1 MB
 
+OnStep = Callable[[int, Tensor, Tensor], None]
+"""Called with the step, the weights and the losses."""
+
 
 class Fit(NamedTuple):
     """What fitting gives."""
@@ -59,7 +62,7 @@ def fit_batch(
     start: Float[Tensor, "fields weights"],
     config: FitConfig,
     base: Float[Tensor, "weights"] | None = None,
-    on_step: Callable[[int, Tensor, Tensor], None] | None = None,
+    on_step: OnStep | None = None,
 ) -> Fit:
     """Fit N fields, each to its own points, on the device that all tensors lie on.
 

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.io.files import read_tensors, write_tensors
+from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import progress
 
 from .clouds import as_clouds
@@ -47,7 +48,7 @@ class CloudClassifier(nn.Module):
 
     def embed(self, clouds: Tensor) -> Tensor:
         """[clouds, points, 3] to features [clouds, 64]; the order of points does not matter."""
-        features: Tensor = self.features(self.points(clouds).amax(dim=1))
+        features: Tensor = self.features(self.points(clouds.to(self.head.weight.device)).amax(dim=1))
         return features
 
     def forward(self, clouds: Tensor) -> Tensor:
@@ -56,7 +57,9 @@ class CloudClassifier(nn.Module):
         return logits
 
 
-def train_classifier(clouds: npt.ArrayLike, labels: npt.ArrayLike, epochs: int = 30, seed: int = 0) -> CloudClassifier:
+def train_classifier(
+    clouds: npt.ArrayLike, labels: npt.ArrayLike, epochs: int = 30, seed: int = 0, device: torch.device = CPU
+) -> CloudClassifier:
     """Train the classifier whose features are compared, on labelled reference shapes.
 
     Args:
@@ -64,6 +67,7 @@ def train_classifier(clouds: npt.ArrayLike, labels: npt.ArrayLike, epochs: int =
         labels: int [N], 0 to classes - 1.
         epochs: passes over the clouds.
         seed: of the init, the order and the scaling; the global generator of torch is left alone.
+        device: of the classifier.
 
     Raises:
         NfgenError: labels that are not one class number a cloud, or fewer than two classes.
@@ -81,15 +85,15 @@ def train_classifier(clouds: npt.ArrayLike, labels: npt.ArrayLike, epochs: int =
         )
     if epochs < 1:
         raise ConfigError(f"{epochs} epochs", "train for one at least")
-    y = torch.from_numpy(classes.astype(np.int64))
+    x, y = x.to(device), torch.from_numpy(classes.astype(np.int64)).to(device)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model = CloudClassifier(int(y.max()) + 1)
+        model = CloudClassifier(int(classes.max()) + 1).to(device)
         optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE)
         with progress(epochs, "train classifier", "epoch") as bar:
             for _ in range(epochs):
-                for batch in torch.randperm(len(x)).split(BATCH):
-                    scale = torch.empty(len(batch), 1, 3).uniform_(*SCALES)
+                for batch in torch.randperm(len(x)).to(device).split(BATCH):
+                    scale = torch.empty(len(batch), 1, 3).uniform_(*SCALES).to(device)
                     loss = nn.functional.cross_entropy(model(x[batch] * scale), y[batch])
                     optimizer.zero_grad()
                     loss.backward()
@@ -121,7 +125,8 @@ def load_classifier(path: str | Path) -> CloudClassifier:
 def accuracy(classifier: CloudClassifier, clouds: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     """Share of clouds [N, points, 3] whose class, of labels [N], the classifier tells."""
     with torch.inference_mode():
-        told = torch.cat([classifier(part).argmax(1) for part in torch.from_numpy(as_clouds(clouds)).split(BATCH)])
+        parts = torch.from_numpy(as_clouds(clouds)).split(BATCH)
+        told = torch.cat([classifier(part).argmax(1).cpu() for part in parts])
     return float((told.numpy() == np.asarray(labels)).mean())
 
 
@@ -164,4 +169,4 @@ def frechet_distance(first: npt.ArrayLike, second: npt.ArrayLike) -> float:
 def _features(clouds: npt.ArrayLike, classifier: Embedder) -> npt.NDArray[np.float32]:
     x = torch.from_numpy(as_clouds(clouds))
     with torch.inference_mode():
-        return torch.cat([classifier.embed(part) for part in x.split(BATCH)]).numpy()
+        return torch.cat([classifier.embed(part).cpu() for part in x.split(BATCH)]).numpy()

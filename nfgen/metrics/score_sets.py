@@ -6,8 +6,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import torch
 
 from nfgen.errors import NfgenError
+from nfgen.runtime.device import CPU
 
 from .chamfer import chamfer_matrix
 from .clouds import Floats, as_clouds
@@ -36,6 +38,7 @@ def evaluate_clouds(
     emd_points: int | None = None,
     noised: Mapping[str, npt.ArrayLike] | None = None,
     classifier: Embedder | None = None,
+    device: torch.device = CPU,
 ) -> dict[str, Any]:
     """Score generated shapes against reference shapes.
 
@@ -49,6 +52,7 @@ def evaluate_clouds(
         noised: label (such as "0.02", the standard deviation) to clouds [N, points, 3] of training fields whose weights
             got Gaussian noise: copies by construction, whose novelty stands beside (Zeng et al. use 0.02 and 0.04).
         classifier: compare its features of the clouds too; see `nfgen.metrics.frechet`.
+        device: of the Chamfer distances.
 
     Returns:
         Plain values, ready for JSON: `mmd`, `cov`, `1_nna` by Chamfer distance, `jsd` and `jsd_pointflow` (see
@@ -84,16 +88,17 @@ def evaluate_clouds(
         "noise": chosen.prepare(rng.uniform(*box, fake.shape).astype(np.float32), "noise", seed),
     }
 
-    to_real, real_real = chamfer_matrix(fake, real), chamfer_matrix(real)
-    by_cd = _distances(chamfer_matrix, sets, real, to_real, repeated)
+    chamfer = partial(chamfer_matrix, device=device)
+    to_real, real_real = chamfer(fake, real), chamfer(real)
+    by_cd = _distances(chamfer, sets, real, to_real, repeated)
     novelty = copying = duplicates = None
     if known is not None:
         drawn = np.random.default_rng(seed).permutation(len(known))[: len(real)]
         sets["ceiling"] = known[drawn]
-        real_known, known_known = chamfer_matrix(real, known), chamfer_matrix(known)
+        real_known, known_known = chamfer(real, known), chamfer(known)
         by_cd["ceiling"] = known_known[np.ix_(drawn, drawn)], real_known[:, drawn].T
         beside = real_known, real_real, known_known, seed
-        to_known = chamfer_matrix(fake, known)
+        to_known = chamfer(fake, known)
         novelty = {**novelty_scores(to_known, to_real, *beside), "noise": {}}
         twins = near_duplicates(real_known, sampling_noise(real, seed), sampling_noise(known, seed))
         duplicates = _without(twins, chosen, by_cd["generated"], real_real, seed)
@@ -102,8 +107,8 @@ def evaluate_clouds(
         copying = {"generated": copying_scores(to_known, unseen)}
         for label, made in (noised or {}).items():
             clouds = chosen.prepare(as_clouds(made), "noised", seed)
-            copy_known = chamfer_matrix(clouds, known)
-            novelty["noise"][label] = novelty_scores(copy_known, chamfer_matrix(clouds, real), *beside)
+            copy_known = chamfer(clouds, known)
+            novelty["noise"][label] = novelty_scores(copy_known, chamfer(clouds, real), *beside)
             copying[f"weights + {label}"] = copying_scores(copy_known, unseen)
     rows: dict[str, dict[str, Any]] = {}
     for name, clouds in sets.items():

@@ -18,6 +18,7 @@ from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits
 from nfgen.errors import NfgenError
 from nfgen.metrics.copying import share_with_interval
 from nfgen.metrics.mmd_cov_nna import ENOUGH, Score
+from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import progress
 
 FOLDS = 5
@@ -86,7 +87,12 @@ def local_contrast(
 
 
 def two_sample_test(
-    generated: Pictures, real: Pictures, beside: Pictures | None = None, seed: int = 0, steps: int | None = None
+    generated: Pictures,
+    real: Pictures,
+    beside: Pictures | None = None,
+    seed: int = 0,
+    steps: int | None = None,
+    device: torch.device = CPU,
 ) -> TwoSample:
     """Train a network to tell generated from real shapes by their pictures, and test it on others, in five folds.
 
@@ -96,6 +102,7 @@ def two_sample_test(
         beside: other real shapes, whose KID shall stand beside.
         seed: of folds, networks and training; the same seed gives the same result on the same machine.
         steps: of training a fold; by default 300, and 150 of fewer than 100 shapes of a kind.
+        device: of the networks.
 
     Raises:
         NfgenError: fewer than ten shapes of a kind, or pictures of different sizes.
@@ -107,9 +114,9 @@ def two_sample_test(
             f"{len(generated)} generated and {len(real)} real shapes are too few to learn from and to test with",
             f"give {FEWEST} of each at least",
         )
-    pictures = local_contrast(torch.from_numpy(np.concatenate([generated, real])))
+    pictures = local_contrast(torch.from_numpy(np.concatenate([generated, real])).to(device))
     made = torch.arange(len(pictures)) < len(generated)
-    other = None if beside is None else local_contrast(torch.from_numpy(beside))
+    other = None if beside is None else local_contrast(torch.from_numpy(beside).to(device))
     steps = steps or (STEPS if min(len(generated), len(real)) >= ENOUGH else STEPS // 2)
     evidence = torch.zeros(0)
     kids: list[float] = []
@@ -118,15 +125,15 @@ def two_sample_test(
         torch.manual_seed(seed)
         fold = _folds(made)
         for number in range(FOLDS):
-            network = ViewClassifier()
+            network = ViewClassifier().to(device)
             for _ in _train(network, pictures, made, fold != number, steps):
                 bar.update()
             held = (fold == number).nonzero()[:, 0]
-            found, features = _judge(network, pictures[held])
+            found, features = _judge(network, pictures[held.to(device)])
             if number == 0:
                 evidence = torch.zeros(len(pictures), *found.shape[1:])
             evidence[held] = found
-            _, known = _judge(network, pictures[(fold != number).nonzero()[:, 0]])
+            _, known = _judge(network, pictures[(fold != number).nonzero()[:, 0].to(device)])
             middle, spread = known.mean(0), known.std(0) + 1e-6
             features = _scaled((features - middle) / spread)
             kids.append(kernel_distance(features[made[held]], features[~made[held]]))
@@ -180,13 +187,14 @@ def _train(
     kinds = [(known & made).nonzero()[:, 0], (known & ~made).nonzero()[:, 0]]
     optimizer = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, RATE, total_steps=steps)
-    wanted = torch.tensor([1.0, 0.0]).repeat_interleave(SHAPES * PICTURES)
+    device = pictures.device
+    wanted = torch.tensor([1.0, 0.0], device=device).repeat_interleave(SHAPES * PICTURES)
     network.train()
     for _ in range(steps):
         chosen = torch.cat([kind[torch.randint(len(kind), (SHAPES,))] for kind in kinds]).repeat_interleave(PICTURES)
         view = torch.randint(pictures.shape[1], (len(chosen),))
         down, across = torch.randint(-SHIFT, SHIFT + 1, (2,)).tolist()
-        evidence, _ = network(pictures[chosen, view].roll((down, across), (2, 3)))
+        evidence, _ = network(pictures[chosen.to(device), view.to(device)].roll((down, across), (2, 3)))
         loss = binary_cross_entropy_with_logits(evidence.mean((1, 2)), wanted)
         optimizer.zero_grad()
         loss.backward()
@@ -198,11 +206,11 @@ def _train(
 
 @torch.no_grad()
 def _judge(network: ViewClassifier, pictures: Tensor) -> tuple[Tensor, Tensor]:
-    """Evidence [shapes, views, places, places] and features [shapes, features], the mean over views."""
+    """Evidence [shapes, views, places, places] and features [shapes, features], the mean over views; on the CPU."""
     shapes, views = pictures.shape[:2]
     parts = [network(part) for part in pictures.flatten(0, 1).split(AT_ONCE)]
     evidence = torch.cat([part[0] for part in parts]).unflatten(0, (shapes, views))
-    return evidence, torch.cat([part[1] for part in parts]).unflatten(0, (shapes, views)).mean(1)
+    return evidence.cpu(), torch.cat([part[1] for part in parts]).unflatten(0, (shapes, views)).mean(1).cpu()
 
 
 def _mean_of(values: list[float]) -> Score:

@@ -1,7 +1,7 @@
 """Shapes to a field set: sample, choose where fits start, fit batch by batch, keep every finished shard."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -16,10 +16,11 @@ from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard, write_sources
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fitting.config import FitConfig
+from nfgen.fitting.halving import fit_in_memory
 from nfgen.fitting.init import INITS, find_base
 from nfgen.fitting.job import FitJob
 from nfgen.fitting.merge import PARTS, pack
-from nfgen.fitting.optimize import fit_batch
+from nfgen.fitting.optimize import OnStep
 from nfgen.fitting.snapshots import SnapshotRecorder
 from nfgen.io import artifact, files
 from nfgen.runtime.device import COMPUTED_ON, choose_device, describe, find_device, without_device
@@ -32,7 +33,6 @@ from nfgen.shapes.sample_many import Sampled
 
 FINGERPRINT = 16  # letters: enough to tell two files of a name apart
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
-OnStep = Callable[[int, Tensor, Tensor], None]
 
 
 def fit_fields(
@@ -186,7 +186,7 @@ def _fitted(job: FitJob, sampled: list[Sampled], base: Tensor | None, on_step: O
     device = find_device(job.config.device)
     start = job.start([one.ref for one in sampled], base).to(device)
     pulled = None if base is None else base.to(device)
-    fit = fit_batch(spec, points.points.to(device), points.values.to(device), start, job.config, pulled, on_step)
+    fit = fit_in_memory(spec, points.points.to(device), points.values.to(device), start, job.config, pulled, on_step)
     placed = torch.tensor([one.transform.to_row() for one in sampled], dtype=torch.float64)
     fields = replace(
         empty,

@@ -14,6 +14,7 @@ ON_THE_CPU = {
     "nfgen/fields/field_set.py": "field sets are files, mapped to the CPU's memory",
     "nfgen/fields/symmetry.py": "reorders neurons of field sets by scipy",
     "nfgen/fields/meshing": "bounds and marching cubes work on the CPU; accelerators take the full grid",
+    "nfgen/fields/spline_layers.py": "fixed layers are made once, then moved",
     "nfgen/fitting/job.py": "samples of shapes come from numpy",
     "nfgen/fitting/snapshots.py": "steps of a file",
     "nfgen/tokens/token_set.py": "token sets are files",
