@@ -24,6 +24,7 @@ from .export import export
 from .fit import fit
 from .generate import generate
 from .info import info
+from .make import make
 from .options import say_notes
 from .plain_output import plain_output
 from .push import push
@@ -145,6 +146,7 @@ for command in (
     export,
     push,
     info,
+    make,
     demo,
     doctor,
     completion,

@@ -10,6 +10,7 @@ from typing import Any
 __version__ = "0.2.0"
 
 _HOMES = {
+    "make": "workflow",
     "make_shapes": "shapes.synthetic",
     "write_shapes": "pipeline.make_shapes",
     "find_shapes": "shapes",
@@ -28,6 +29,7 @@ _HOMES = {
     "TokenSet": "tokens.token_set",
     "Vocabulary": "tokens.vocabulary",
     "TrainConfig": "pipeline.config",
+    "MakeConfig": "pipeline.config",
     "ShapesConfig": "pipeline.config",
     "GenerateConfig": "pipeline.config",
     "EvaluateConfig": "evaluation.config",

@@ -22,6 +22,7 @@ FLOORS = (
     ("tokenizers", "models"),
     ("pipeline",),
     ("evaluation", "report"),
+    ("workflow",),
     ("demo",),
     ("cli", "__main__"),
 )

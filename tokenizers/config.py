@@ -27,8 +27,9 @@ class TokenizeConfig(Configuration):
     """Settings of the tokenizer."""
     heldout: Annotated[float, Field(ge=0, lt=1)] = 0.1
     """Share of the fields that neither the tokenizer nor a model learns from."""
-    views: NonNegativeInt = 0
-    """Token sequences of augmented copies to store for each field (vq, graph)."""
+    views: NonNegativeInt | None = None
+    """Token sequences of augmented copies to store for each field (vq, graph); none = 32, of more than 5,000 fields no
+    copies."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
     device: str = "auto"

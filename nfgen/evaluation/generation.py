@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from nfgen.errors import ConfigError
+from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
@@ -19,7 +19,7 @@ from .classifier import find_classifier
 from .config import OF_PAIRS, EvaluateConfig
 from .pictures import field_meshes, looks_of, picture_scores, sample_meshes, shape_meshes
 from .point_clouds import sample_clouds, shape_clouds, shape_validity
-from .weight_space import noised_clouds, training_fields, weight_neighbours
+from .weight_space import learned_ids, noised_clouds, training_fields, weight_neighbours
 
 SCORES_FILE, PLOT_FILE, CLASSIFIER_FILE = "evaluation.json", "novelty.svg", "classifier.safetensors"
 SHEET_FILE = "giveaways.png"
@@ -48,7 +48,8 @@ def evaluate(
         reference: real shapes that were not trained on.
         config: by which protocol, of how many points, and more; `settings` are single ones of it, such as
             `points=1024, emd=256`.
-        train: real shapes that were; adds novelty and the ceiling.
+        train: real shapes that were; adds novelty and the ceiling. The same as `reference`: shapes that the run of the
+            samples learned from are training shapes, the others the reference.
         fields: the field set that was trained on; adds the novelty of its weights plus noise and, for samples, the
             nearest in weight space. Of a run that is still where `generated` says, only the fields it learned from.
         classifier: adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.
@@ -81,10 +82,18 @@ def evaluate(
         raise ConfigError("the novelty of noised fields needs the training shapes", "give --train as well")
     # Find everything before the long work starts: a wrong path should not cost a minute.
     made_refs = [] if ours else find_shapes(generated, reading=reading)
-    real_refs, known_refs = (
-        find_shapes(reference, reading=reading)[: config.limit],
-        ([] if train is None else find_shapes(train, reading=reading)),
-    )
+    real_refs = find_shapes(reference, reading=reading)
+    known_refs = [] if train is None else find_shapes(train, reading=reading)
+    if ours and train is not None and str(train) == str(reference):
+        learned = learned_ids(Path(generated))
+        known_refs = [ref for ref in real_refs if ref.id in learned]
+        real_refs = [ref for ref in real_refs if ref.id not in learned]
+        if not known_refs or not real_refs:
+            raise NfgenError(
+                f"of {reference} the run learned from {len(known_refs)} shapes, and not from {len(real_refs)}",
+                "give shapes to compare with as --reference, others as --train",
+            )
+    real_refs = real_refs[: config.limit]
     known_fields = None if fields is None else training_fields(fields, Path(generated) if ours else None)
     fitted = None if fits is None else FieldSet.load(fits)
     if fitted is not None and fitted.spec.dims != 3:

@@ -30,14 +30,19 @@ def training_fields(path: str | Path, samples: Path | None) -> FieldSet:
     fields = FieldSet.load(path)
     if fields.spec.dims != 3:
         raise ConfigError(f"{path} holds 2-D fields: surfaces are compared in 3-D", "give 3-D fields")
-    run = None if samples is None else _run_of(samples)
-    if run is None:
+    learned = set[str]() if samples is None else learned_ids(samples)
+    if not learned:
         return fields
-    learned = set(artifact.read_config(run, "run")["train_ids"])
     chosen = [i for i, id in enumerate(fields.ids) if id in learned]
     if not chosen:
-        raise NfgenError(f"the run {run} learned from none of the fields of {path}", "give the fields it learned from")
+        raise NfgenError(f"the samples' run learned from none of the fields of {path}", "give what it learned from")
     return fields.select(torch.tensor(chosen))
+
+
+def learned_ids(samples: Path) -> set[str]:
+    """Ids of the shapes that the samples' run learned from; none if the run is no longer where it was."""
+    run = _run_of(samples)
+    return set() if run is None else set(artifact.read_config(run, "run")["train_ids"])
 
 
 def noised_clouds(fields: FieldSet, count: int, points: int, seed: int, in_file_frame: bool) -> dict[str, Floats]:

@@ -43,9 +43,9 @@ class FitConfig(Configuration):
     """Where fits start: `random` (unconditioned: each its own), `first` (conditioned: all from the first shape's field,
     the talk's method), `shared` (all from one field fitted to the pooled points of many shapes), or the path of a field
     or field set whose weights or base to start from."""
-    steps: PositiveInt = 600
+    steps: PositiveInt = 2400
     """Adam steps."""
-    points: PositiveInt = 1024
+    points: PositiveInt = 512
     """Points of each shape in one step."""
     learning_rate: PositiveFloat = 2e-2
     """Peak of the one-cycle schedule."""

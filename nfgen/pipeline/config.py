@@ -11,7 +11,10 @@ from nfgen.io.mesh_formats import MeshFormat
 from nfgen.models.config import Share, settings_of
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.training.config import TrainerConfig
+from nfgen.shapes.reading import ReadingConfig
 from nfgen.tokenizers.config import TokenizeConfig
+
+Effort = Literal["quick", "standard", "best"]
 
 
 class ShapesConfig(Configuration):
@@ -125,6 +128,25 @@ class ExportConfig(Configuration):
     """Number of fields of a folder, from the first; none = all."""
 
 
+class MakeConfig(Configuration):
+    """How long to learn from shapes, and how many to make."""
+
+    effort: Effort = "standard"
+    """How long to train: quick, standard or best; steps, so that a slow machine takes longer for the same quality."""
+    minutes: PositiveFloat | None = None
+    """Ends the trainings so that all of it takes about so long, whatever the quality; none = as the effort takes."""
+    n: PositiveInt = 24
+    """Number of samples."""
+    format: MeshFormat = "glb"
+    """Of the samples' files."""
+    heldout: Share = 0.1
+    """Share of the shapes that nothing is learned from: what the samples are compared with."""
+    seed: NonNegativeInt = 0
+    """Of all random numbers."""
+    reading: ReadingConfig = ReadingConfig()
+    """How files are read where they do not say it themselves."""
+
+
 class DemoConfig(Configuration):
     """How large the demo is."""
 
@@ -132,7 +154,9 @@ class DemoConfig(Configuration):
     """Family of shapes: airplane, chair, mug, table or vase."""
     n: Annotated[int, Field(ge=8)] = 200
     """Number of shapes to learn from."""
-    minutes: PositiveFloat = 8.0
-    """About how long all of it may take on two cores."""
+    effort: Effort = "quick"
+    """How long to train: quick, standard or best; steps, so that a slow machine takes longer for the same quality."""
+    minutes: PositiveFloat | None = None
+    """Ends the trainings so that all of it takes about so long, whatever the quality; none = as the effort takes."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""

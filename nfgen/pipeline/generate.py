@@ -24,6 +24,7 @@ from .meshed_sample import AcceptanceRules, MeshedSample, make_sample
 from .run import Run, read_prefix
 from .sample_journal import ALIKE, EMPTY, IN_PIECES, JOURNAL, Journal
 from .sample_set import KIND, Sample, write_list
+from .sampling_choice import open_run
 
 DRAWN = "drawn-{}.safetensors"
 """Tokens that are not yet all meshed, from the index of the first."""
@@ -57,8 +58,7 @@ def generate(
     """
     config, engine = GenerateConfig.given(config, settings), create_engine(engine)
     run_path = "" if isinstance(run, Run) else str(run)
-    run = run if isinstance(run, Run) else Run.load(run, config.checkpoint, config.device)
-    config = run.require_checkpoint(config)
+    run, config = open_run(run, config)
     prefix = None if config.prefix is None else read_prefix(run, config.prefix, config.prefix_length)
     require_possible(run, config)
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=[JOURNAL]) as folder:
@@ -139,7 +139,7 @@ def _write_samples(
                     journal.remove()  # more of the same would not help
                     raise NfgenError(
                         f"only {len(journal.samples)} of {index + 1} samples {rules}",
-                        "ask for fewer, train for longer, or change --temperature",
+                        "ask for fewer, train for longer, or accept others: --no-distinct --require-body 0",
                     )
                 continue
             nearest[known_by] += 1

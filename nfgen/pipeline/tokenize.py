@@ -32,6 +32,8 @@ FIT_BYTES = 1 << 28
 copies."""
 ENCODED_AT_ONCE = 256
 """Fields of a part, which is encoded by one task and kept for a resumed call."""
+USUAL_VIEWS, MANY = 32, 5000
+"""Views a field, of sets of up to so many fields."""
 DIGEST = "tokenizer_digest"
 """Setting of tokens: a fingerprint of the file of the tokenizer that wrote them."""
 PART = "part-{:05d}.safetensors"
@@ -72,7 +74,7 @@ def tokenize(
     if "seed" in found.Config.model_fields:
         given = {"seed": config.seed} | given
     chosen = registry.create(config.tokenizer, **given)
-    config = config.replace(tokenizer_settings=chosen.config.to_json())
+    config = config.replace(tokenizer_settings=chosen.config.to_json(), views=chosen_views(config, len(fields)))
     if config.views and found.views is Tokenizer.views:
         # Says that it has none, before an hour of fitting.
         chosen.views(fields.weights[:1], fields.spec, config.views, config.seed)
@@ -105,6 +107,13 @@ def tokenize(
             shutil.rmtree(folder / name, ignore_errors=True)
         (folder / artifact.PLAN).unlink()
     return tokens
+
+
+def chosen_views(config: TokenizeConfig, fields: int) -> int:
+    """How many augmented copies of each of so many fields are stored: few fields need them most."""
+    if config.views is not None:
+        return config.views
+    return USUAL_VIEWS if registry.find(config.tokenizer).views is not Tokenizer.views and fields <= MANY else 0
 
 
 def _tokenize_into(

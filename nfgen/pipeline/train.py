@@ -31,6 +31,7 @@ from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
+from .sampling_choice import SAMPLING, choose_sampling
 from .tokenize import DIGEST, tokenize
 from .training_monitor import watching
 
@@ -191,6 +192,7 @@ def _train_into(
             "frame": None if tokens.frame is None else tokens.frame.to_json(),
             "up": tokens.up,
             "train_ids": [tokens.ids[i] for i in known.tolist()],
+            SAMPLING: choose_sampling(folder, model, tokenizer, tokens.tokens[known]),
         },
     )
 

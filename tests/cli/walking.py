@@ -26,6 +26,7 @@ WORDS: dict[str, list[str]] = {
     "push": ["RUN", "--samples", "SAMPLES", "-o", "OUT"],
     "info": ["RUN"],
     "demo": ["-o", "TAKEN"],
+    "make": ["SHAPES", "-o", "TAKEN"],
     "doctor": [],
     "completion": ["bash"],
 }

@@ -184,7 +184,7 @@ def make_fields(folder: Path) -> FieldSet:
     return fields
 
 
-def make_samples(folder: Path, fields: FieldSet) -> None:
+def make_samples(folder: Path, fields: FieldSet, run: str = "gone") -> None:
     """Copies of the second field, the last of which lost its surface."""
     with artifact.writing(folder, "samples") as path:
         samples = []
@@ -194,7 +194,7 @@ def make_samples(folder: Path, fields: FieldSet) -> None:
             save_png(path / f"{i}.png", np.zeros((4, 4, 3), np.uint8))
             samples.append(Sample(f"{i}.glb", f"{i}.safetensors", f"{i}.png", [1], 0, i, None, False, None))
         samples.append(Sample(None, "0.safetensors", "0.png", [1], 0, 3, None, True, None))
-        write_list(path, samples, {"frame": None, "run": "gone"})
+        write_list(path, samples, {"frame": None, "run": run})
 
 
 def test_copies_are_found_out_by_weights_and_beside_noised_training_fields(
@@ -220,6 +220,26 @@ def test_copies_are_found_out_by_weights_and_beside_noised_training_fields(
     assert (tmp_path / "samples" / "evaluation.json").is_file(), "the scores of samples are kept with them"
     with pytest.raises(ConfigError, match="needs the training shapes"):
         evaluate(tmp_path / "samples", reference, fields=tmp_path / "fields")
+
+
+def test_one_set_of_shapes_is_split_by_what_the_run_learned_from(tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "fields")
+    shapes = boxes(tmp_path / "shapes", 9, 3)
+    with artifact.writing(tmp_path / "run", "run") as folder:
+        artifact.write_config(folder, "run", {"train_ids": [f"box-{i}.off" for i in range(6)]})
+    make_samples(tmp_path / "samples", fields, str(tmp_path / "run"))
+    one = evaluate(tmp_path / "samples", shapes, train=shapes, points=64, pictures=False)
+    for name, ids in (("learned", range(6)), ("unseen", range(6, 9))):
+        (tmp_path / name).mkdir()
+        for i in ids:
+            shutil.copy(shapes / f"box-{i}.off", tmp_path / name)
+    two = evaluate(tmp_path / "samples", tmp_path / "unseen", train=tmp_path / "learned", points=64, pictures=False)
+    assert one["reference"] == two["reference"] == 3
+    assert one["mmd"] == two["mmd"]
+    assert one["novelty"] == two["novelty"]
+    make_samples(tmp_path / "orphans", fields)
+    with pytest.raises(NfgenError, match="learned from 0 shapes"):
+        evaluate(tmp_path / "orphans", shapes, train=shapes, points=64, pictures=False)
 
 
 def test_pairs_of_files_by_hand(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nfgen import demo
+from nfgen import demo, workflow
 from nfgen.errors import ArtifactError
 from nfgen.io import artifact, files
 from nfgen.report import write_report
@@ -210,11 +210,11 @@ def test_files_that_are_not_whole_have_names_that_nobody_has(tmp_path: Path) -> 
 
 
 def demo_of(folder: Path) -> None:
-    for part in demo.PARTS:
+    for part in workflow.PARTS:
         write(folder / part)
     for place in (folder / "samples", folder):
-        (place / demo.SHEET).write_bytes(b"picture")
-    write_report([folder], folder / demo.PAGE)
+        (place / workflow.SHEET).write_bytes(b"picture")
+    write_report([folder], folder / workflow.PAGE)
 
 
 def thesis_beside(folder: Path) -> None:
@@ -240,12 +240,12 @@ def linked_shapes(folder: Path) -> None:
 
 def own_page(folder: Path) -> None:
     demo_of(folder)
-    (folder / demo.PAGE).write_text("<!doctype html><title>thesis</title>")
+    (folder / workflow.PAGE).write_text("<!doctype html><title>thesis</title>")
 
 
 def own_picture(folder: Path) -> None:
     demo_of(folder)
-    (folder / demo.SHEET).write_text("years of work")
+    (folder / workflow.SHEET).write_text("years of work")
 
 
 @pytest.mark.parametrize(
@@ -257,7 +257,7 @@ def test_the_demo_refuses_a_folder_that_is_not_all_its_own_and_leaves_it(
 ) -> None:
     make(tmp_path / "p")
     before = snapshot(tmp_path)
-    with pytest.raises(ArtifactError, match=r"there already|exists already|not that of a demo"):
+    with pytest.raises(ArtifactError, match=r"there already|exists already|not that of the samples"):
         demo.run_demo(tmp_path / "p", overwrite=overwrite)
     assert snapshot(tmp_path) == before
 

@@ -2,9 +2,11 @@
 
 import itertools
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -120,12 +122,34 @@ def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: P
         best.model.state_dict().items(), last.reference_model.state_dict().values(), strict=True
     ):
         assert torch.equal(one, other), name
-    (made,) = generate(run, tmp_path / "out", n=1, checkpoint="last", contrastive_weight=0.5, resolution=16)
+    (made,) = generate(
+        run, tmp_path / "out", n=1, checkpoint="last", contrastive_weight=0.5, temperature=1.0, resolution=16
+    )
     drawn = sample(last.model, 1, config, reference_model=last.reference_model)
     assert made.tokens == drawn[0].tolist()
     with pytest.raises(ConfigError, match="contrast"):
         generate(run, tmp_path / "never", n=1, contrastive_weight=0.5, resolution=16)
     assert not (tmp_path / "never").exists()
+
+
+def test_what_is_not_said_of_samples_is_as_the_run_chose_it(run: Path, tmp_path: Path) -> None:
+    chosen = read_config(run)["sampling"]
+    assert (chosen["temperature"], chosen["distinct"]) == (0.9, True)
+    shutil.copytree(run, tmp_path / "run")
+    config = json.loads((tmp_path / "run" / "config.json").read_text())
+    config["sampling"] = {"checkpoint": "last", "temperature": 0.7, "contrastive_weight": 0.25}
+    (tmp_path / "run" / "config.json").write_text(json.dumps(config))
+
+    def settings(name: str, **said: Any) -> tuple[object, ...]:
+        generate(tmp_path / "run", tmp_path / name, n=1, resolution=16, **said)
+        stored = read_config(tmp_path / name)["settings"]
+        return stored["checkpoint"], stored["sampling"]["temperature"], stored["sampling"]["contrastive_weight"]
+
+    assert settings("as-chosen") == ("last", 0.7, 0.25)
+    assert settings("said", temperature=1.0, contrastive_weight=0.0) == ("last", 1.0, 0.0)
+    assert settings("best", checkpoint="best") == ("best", 0.7, 0.0), "there is nothing to contrast the best with"
+    (tmp_path / "run" / "last.safetensors").unlink()
+    assert settings("shared") == ("best", 0.7, 0.0), "a shared run has one checkpoint"
 
 
 def test_samples_without_a_surface_are_counted_or_drawn_again(
@@ -135,12 +159,12 @@ def test_samples_without_a_surface_are_counted_or_drawn_again(
 
     meshes = iter([None, *[trimesh.creation.box()] * 9])
     monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
-    kept = generate(run, tmp_path / "kept", n=2)
+    kept = generate(run, tmp_path / "kept", n=2, distinct=False)
     assert [sample_.empty for sample_ in kept] == [True, False]
     assert kept[0].file is None
     assert read_config(tmp_path / "kept", writer.KIND)["empty"] == 1
     meshes = iter([None, *[trimesh.creation.box()] * 9])
-    again = generate(run, tmp_path / "again", n=2, require_surface=True)
+    again = generate(run, tmp_path / "again", n=2, require_surface=True, distinct=False)
     assert [sample_.index for sample_ in again] == [1, 2]
     meshes = iter([None] * 99)
     with pytest.raises(NfgenError, match="have a surface"):
@@ -196,8 +220,8 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
     assert read_config(tmp_path / "out")["dropped"] == 1
     assert read_config(tmp_path / "out")["draws"]["alike"] == 1
     names = itertools.repeat("a")
-    twice = generate(run, tmp_path / "independent", n=2, resolution=16)
-    assert [sample_.index for sample_ in twice] == [0, 1], "unless asked for, nothing is left out"
+    twice = generate(run, tmp_path / "independent", n=2, distinct=False, resolution=16)
+    assert [sample_.index for sample_ in twice] == [0, 1], "nothing is left out"
     with pytest.raises(NfgenError, match="differ from those before"):
         generate(run, tmp_path / "never", n=3, distinct=True, resolution=16)
     assert not (tmp_path / "never").exists()

@@ -76,11 +76,11 @@ class VQConfig(Configuration):
     """Weight of the error of the gradients near the surface in the loss, for signed distances; 0 = none."""
     learning_rate: PositiveFloat = 3e-3
     """Peak learning rate of Muon; AdamW takes half of it."""
-    augment: WarpStrength = 0.5
+    augment: WarpStrength = 0.75
     """Strength of the random warps of space in training; 0 = none. It decreases in the last third."""
     view_augment: WarpStrength = 0.4
     """The same for the views that a model is trained on; weaker, as a model reproduces them (scale +-6 %)."""
-    mix_planes: Annotated[float, Field(ge=0, le=1)] = 0.3
+    mix_planes: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training shapes that are composed of two, one on each side of a plane; it ends at 0."""
     mirror: bool | None = None
     """Whether shapes may be mirrored along the first axis, and most are symmetric: a cell and its mirror image then

@@ -17,7 +17,8 @@ from nfgen.pipeline.config import GenerateConfig, TrainConfig
 from nfgen.pipeline.generate import require_possible
 from nfgen.pipeline.run import Run, probe_values, read_prefix
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
-from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.sampling_choice import open_run
+from nfgen.pipeline.tokenize import chosen_views, tokenize
 from nfgen.pipeline.train import require_fitting_tokens
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
 from nfgen.runtime.machine import peak_memory
@@ -103,9 +104,7 @@ def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, *
     Raises:
         ConfigError: as `generate` does.
     """
-    config = GenerateConfig.given(config, settings)
-    run = run if isinstance(run, Run) else Run.load(run, config.checkpoint, config.device)
-    config = run.require_checkpoint(config)
+    run, config = open_run(run, GenerateConfig.given(config, settings))
     require_possible(run, config)
     vocabulary, n, sampling = run.model.vocabulary, config.n, config.sampling
     with silent(), tempfile.TemporaryDirectory() as name:
@@ -147,6 +146,7 @@ def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, *
 def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tuple[float, TokenSet]:
     """Seconds that tokenising all fields would take, and the tokens of a few, left in `folder / "tokens"`."""
     chosen = tokenizers.find(config.tokenizer).Config.from_json(config.tokenizer_settings)
+    config = config.replace(views=chosen_views(config, len(fields)))
     few, more = (min(count, len(fields)) for count in FIELDS)
     steps, minutes = getattr(chosen, "steps", None), getattr(chosen, "minutes", None)
     looped = isinstance(steps, int)

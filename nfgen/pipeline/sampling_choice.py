@@ -1,0 +1,86 @@
+"""How a run is sampled where the user does not say it: chosen at the end of its training, kept in its `config.json`."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from nfgen.config import Configuration
+from nfgen.io import artifact
+from nfgen.io.files import parse_json
+from nfgen.metrics import largest_share
+from nfgen.models.registry import weights_file
+from nfgen.models.training.checkpoint import LOG
+from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokens.decoding import decode_fields
+
+from .config import GenerateConfig
+from .run import KIND, Run
+
+SAMPLING = "sampling"
+"""Key of a run's config."""
+OVERFIT = 1.02  # the last held-out loss beside the lowest one: beyond, the last weights know what the best ones do not
+FITS_WELL = {"temperature": 0.9, "distinct": True}
+OVERFITS = {"checkpoint": "last", "contrastive_weight": 0.5}
+BODY, MOSTLY, LOOKED_AT, CELLS, FEWEST = 0.95, 0.9, 16, 48, 50
+
+
+def choose_sampling(folder: Path, model: str, tokenizer: Tokenizer, tokens: Tensor) -> dict[str, Any]:
+    """Settings of `GenerateConfig` by name, for a run whose training ended.
+
+    Measured on 439 chairs, on a split of them (`benchmarks/LOG.md`): a temperature of 0.9 gives cleaner shapes; weights
+    that overfit are best contrasted with those before; shapes of one body are drawn again if they are in pieces.
+
+    Args:
+        folder: of the run, with its log.
+        tokens: [N, length] of the fields that were learned from.
+    """
+    if model != "gpt":
+        return {}
+    chosen = dict[str, Any](FITS_WELL)
+    losses = [entry["val_loss"] for line in (folder / LOG).read_text().splitlines() if (entry := parse_json(line))]
+    known = [loss for loss in losses if loss is not None]
+    if known and known[-1] > OVERFIT * min(known):
+        chosen |= OVERFITS
+    if len(tokens) >= FEWEST and tokenizer.decoded_spec.dims == 3:
+        some = torch.linspace(0, len(tokens) - 1, LOOKED_AT).long()
+        shares = [largest_share(field.mesh(CELLS)) for field in decode_fields(tokenizer, tokens[some])]
+        if sum(share is not None and share >= BODY for share in shares) >= MOSTLY * len(shares):
+            chosen |= {"require_body": BODY}
+    return chosen
+
+
+def open_run(run: Run | str | Path, config: GenerateConfig) -> tuple[Run, GenerateConfig]:
+    """The run with the weights that are asked for, and all settings: what was not set is as the run chose.
+
+    Raises:
+        ArtifactError: if it is no run, or damaged.
+        ConfigError: if a run is given whose other weights are asked for.
+    """
+    if isinstance(run, Run):
+        stored, available = run.config, [run.checkpoint]
+        run.require_checkpoint(config)
+    else:
+        stored, available = (
+            artifact.read_config(run, KIND),
+            [name for name in ("best", "last") if weights_file(Path(run), name).exists()],
+        )
+    said = _said(config)
+    chosen = stored.get(SAMPLING)
+    settings = (chosen if isinstance(chosen, dict) else {}) | said
+    if "checkpoint" not in said and settings.get("checkpoint") not in available:
+        settings["checkpoint"] = available[0]
+    if settings["checkpoint"] == "best" and "contrastive_weight" not in said:
+        settings.pop("contrastive_weight", None)  # with itself there is nothing to contrast
+    full = GenerateConfig().with_settings(settings)
+    return run if isinstance(run, Run) else Run.load(run, full.checkpoint, full.device), full
+
+
+def _said(config: Configuration) -> dict[str, Any]:
+    """What was set, by one name each."""
+    said: dict[str, Any] = {}
+    for name in config.model_fields_set:
+        value = getattr(config, name)
+        said |= _said(value) if isinstance(value, Configuration) else {name: value}
+    return said

@@ -1,0 +1,64 @@
+"""From a folder of shapes to new ones by one call: what is done is not done twice, what differs is not gone on with."""
+
+from pathlib import Path
+
+import pytest
+
+import nfgen
+from nfgen import workflow
+from nfgen.errors import ArtifactError
+from nfgen.io import artifact
+
+SETTINGS = {"effort": "quick", "n": 2, "heldout": 0.25}
+
+
+@pytest.fixture(autouse=True)
+def _short(monkeypatch: pytest.MonkeyPatch) -> None:
+    steps = workflow.Steps(fit_steps=60, tokenizer_steps=2, views=1, model_steps=2)
+    monkeypatch.setattr(workflow, "EFFORTS", {"quick": steps, "best": steps})
+
+
+@pytest.fixture(scope="module")
+def shapes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("shapes") / "chairs"
+    nfgen.write_shapes("chair", folder, n=8, resolution=24)
+    return folder
+
+
+def test_a_folder_of_shapes_becomes_samples_and_a_page_and_goes_on_where_it_stopped(
+    shapes: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, said = tmp_path / "made", list[str]()
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as context:
+        context.setattr(workflow, "train", stop)
+        with pytest.raises(KeyboardInterrupt):
+            workflow.make(shapes, out, say=said.append, **SETTINGS)
+    assert [line.split("nfgen ")[1].split()[0] for line in said] == ["fit", "tokenize", "train"]
+
+    said.clear()
+    page = workflow.make(shapes, out, say=said.append, **SETTINGS)
+    steps = [line.split("nfgen ")[1].split()[0] for line in said if "] nfgen " in line]
+    assert steps == ["train", "generate", "evaluate", "report"]
+    assert page.is_file()
+    assert len(list((out / "samples").glob("sample-*.safetensors"))) == 2
+    assert any(line.startswith("advice: ") for line in said)
+
+    learned = artifact.read_config(out / "run")["train_ids"]
+    assert len(learned) == 6
+
+
+def test_what_was_made_otherwise_is_not_gone_on_with(shapes: Path, tmp_path: Path) -> None:
+    out = tmp_path / "made"
+    artifact.agree_on_plan(_made(out), "making", workflow.plan(shapes, None, nfgen.MakeConfig(**SETTINGS)))
+    with pytest.raises(ArtifactError, match="other heldout") as caught:
+        workflow.make(shapes, out, **SETTINGS | {"heldout": 0.5})
+    assert "--overwrite" in caught.value.remedy
+
+
+def _made(out: Path) -> Path:
+    out.mkdir()
+    return out
