@@ -126,8 +126,8 @@ def make(
     )
     if not artifact.is_artifact(run_at):
         seconds = plan_train(tokens_at, training).total_seconds
-        words = ("--steps", effort.model_steps, "--patience", 0, "--dropout", DROPOUT, "-o", run_at)
-        with step("train", tokens_at, *words, seconds=seconds):
+        options = ("--steps", effort.model_steps, "--patience", 0, "--dropout", DROPOUT, "-o", run_at)
+        with step("train", tokens_at, *options, seconds=seconds):
             train(tokens_at, run_at, training, resume=True)
 
     lines: list[str] = []

@@ -131,7 +131,7 @@ def _tokenize_into(
         tokenizer.fit(fields.select(_fitted_on(~mask, fields.spec, seed)), folder / SCRATCH, device)
         tokenizer.save(folder / TOKENIZER)
     # Other machines have other devices.
-    _encode(folder / PARTS, fields, tokenizer if engine.here else tokenizer.to(CPU), config.views, seed, engine)
+    _encode(folder / PARTS, fields, tokenizer if engine.here else tokenizer.to(CPU), config.views or 0, seed, engine)
     tokenizer.to(device)
     _join(folder, {"labels": fields.labels, "heldout": mask})
     encoded = files.read_tensors(folder / FILE)
