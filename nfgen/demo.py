@@ -40,5 +40,5 @@ def run_demo(
         if not artifact.is_artifact(out / name):
             say(f"nfgen shapes {config.kind} -n {count} --seed {seed} -o {out / name}")
             write_shapes(config.kind, out / name, n=count, seed=seed)
-    making = MakeConfig(effort=config.effort, minutes=config.minutes, seed=config.seed)
+    making = MakeConfig(effort=config.effort, minutes=config.minutes, seed=config.seed, device=config.device)
     return make(out / "shapes", out, making, reference=out / "reference", say=say)

@@ -20,6 +20,7 @@ from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import train
+from nfgen.runtime.device import AUTO, without_device
 from nfgen.runtime.provenance import made_by
 from nfgen.tokenizers.config import TokenizeConfig
 
@@ -86,20 +87,24 @@ def make(
         ArtifactError: if the folder holds something else, or what was made with other settings.
     """
     config, out, started = MakeConfig.given(config, settings), Path(out), time.monotonic()
+    device = config.device
+    on = () if device == AUTO else ("--device", device)
     effort = EFFORTS[config.effort]
     make_room(out, overwrite)
     artifact.agree_on_plan(out, "making", plan(shapes, reference, config))
 
     @contextlib.contextmanager
     def step(*words: object, seconds: float | None = None) -> Iterator[None]:
-        command = ["nfgen", *map(str, words)]
+        command = ["nfgen", *map(str, words), *(() if words[0] == "report" else on)]
         about = "" if seconds is None else f"   # about {duration(seconds)}"
         say(f"[{(time.monotonic() - started) / 60:4.1f} min] {shlex.join(command)}{about}")
         with made_by(command[1:]):
             yield
 
     fields_at, tokens_at, run_at, samples_at = (out / part for part in PARTS[2:])
-    fitting = FitConfig(steps=effort.fit_steps, points=FIT_POINTS, seed=config.seed, reading=config.reading)
+    fitting = FitConfig(
+        steps=effort.fit_steps, points=FIT_POINTS, seed=config.seed, reading=config.reading, device=device
+    )
     if not artifact.is_artifact(fields_at):
         with step("fit", shapes, "--steps", fitting.steps, "--points", fitting.points, "-o", fields_at):
             fit_fields(shapes, fields_at, fitting, snapshots=SNAPSHOTS, resume=True)
@@ -108,7 +113,12 @@ def make(
     limit = config.minutes or NO_LIMIT
     tokenizer = {"steps": effort.tokenizer_steps, "minutes": TOKENIZER_SHARE * limit}
     tokenizing = TokenizeConfig(
-        tokenizer="vq", heldout=config.heldout, views=effort.views, seed=config.seed, tokenizer_settings=tokenizer
+        tokenizer="vq",
+        heldout=config.heldout,
+        views=effort.views,
+        seed=config.seed,
+        device=device,
+        tokenizer_settings=tokenizer,
     )
     if not artifact.is_artifact(tokens_at):
         seconds = min(plan_tokenize(fields, config=tokenizing).total_seconds, 60 * tokenizer["minutes"])
@@ -122,6 +132,7 @@ def make(
         patience=0,
         seed=config.seed,
         sample_every=SAMPLE_EVERY,
+        device=device,
         model_settings={"dropout": DROPOUT},
     )
     if not artifact.is_artifact(run_at):
@@ -131,7 +142,9 @@ def make(
             train(tokens_at, run_at, training, resume=True)
 
     lines: list[str] = []
-    generating = GenerateConfig(n=config.n, seed=config.seed, meshing=MeshingConfig(format=config.format))
+    generating = GenerateConfig(
+        n=config.n, seed=config.seed, device=device, meshing=MeshingConfig(format=config.format)
+    )
     if not artifact.is_artifact(samples_at):
         with step("generate", run_at, "-n", config.n, "--format", config.format, "-o", samples_at):
             try:
@@ -143,7 +156,7 @@ def make(
     lines += advice.of_tokens(files.read_json(tokens_at / "report.json"))
     if fields.spec.dims == 3:
         real = shapes if reference is None else reference
-        judging = EvaluateConfig(points=POINTS, reading=config.reading, pictures=config.n >= ENOUGH)
+        judging = EvaluateConfig(points=POINTS, reading=config.reading, pictures=config.n >= ENOUGH, device=device)
         try:
             with step("evaluate", samples_at, "--reference", real, "--train", shapes, "--fields", fields_at):
                 scores = evaluate(samples_at, real, judging, train=shapes, fields=fields_at)
@@ -164,7 +177,10 @@ def make(
 
 def plan(shapes: str | Path, reference: str | Path | None, config: MakeConfig) -> dict[str, Any]:
     """What two calls must have in common, that the second goes on where the first stopped."""
-    return config.to_json() | {"shapes": str(shapes), "reference": None if reference is None else str(reference)}
+    return without_device(config.to_json()) | {
+        "shapes": str(shapes),
+        "reference": None if reference is None else str(reference),
+    }
 
 
 def make_room(out: Path, overwrite: bool) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from nfgen.errors import NfgenError
 from nfgen.metrics import CloudClassifier, load_classifier, protocol_named, train_classifier
 from nfgen.metrics.frechet import accuracy
+from nfgen.runtime.device import find_device
 from nfgen.shapes import find_shapes
 
 from .config import EvaluateConfig
@@ -50,7 +51,7 @@ def find_classifier(source: str | Path, config: EvaluateConfig, in_file_frame: b
     labels = np.array([classes.index(str(ref.label)) for ref in usable])
     order = np.random.default_rng(config.seed).permutation(len(labels))
     held, known = order[::HELD_OUT], np.setdiff1d(order, order[::HELD_OUT])
-    classifier = train_classifier(clouds[known], labels[known], seed=config.seed)
+    classifier = train_classifier(clouds[known], labels[known], seed=config.seed, device=find_device(config.device))
     share = accuracy(classifier, clouds[held], labels[held])
     about = {"source": str(source), "classes": classes, "shapes": len(known), "accuracy": share}
     return TrainedClassifier(classifier, about, True)

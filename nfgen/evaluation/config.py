@@ -31,6 +31,8 @@ class EvaluateConfig(Configuration):
     """Draw all shapes, for C2ST, KID, light-field distance and ripples; takes most of the time. Of sets."""
     resolution: Resolution = RESOLUTION
     """Marching cubes cells along each axis, of fields. Of pairs."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
     reading: ReadingConfig = ReadingConfig()
     """How files are read where they do not say it themselves; with pairs of fields as when they were fitted."""
 

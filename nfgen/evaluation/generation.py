@@ -10,6 +10,7 @@ from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
 from nfgen.pipeline.config import GenerateConfig
 from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.pipeline.sample_set import frame_of
+from nfgen.runtime.device import COMPUTED_ON, choose_device, describe
 from nfgen.runtime.provenance import command
 from nfgen.shapes import find_shapes
 from nfgen.viz.contact_sheet import save_png
@@ -70,6 +71,7 @@ def evaluate(
     config = EvaluateConfig.given(config, settings)
     config.require_default(OF_PAIRS, "sets of shapes")
     points, seed, reading = config.points, config.seed, config.reading
+    device = choose_device(config.device)
     ours = artifact.kind_of(generated) == SAMPLES
     stored = artifact.read_config(generated, SAMPLES) if ours else {}
     frame = frame_of(stored)
@@ -115,6 +117,7 @@ def evaluate(
         emd_points=config.emd,
         noised=noised,
         classifier=judge and judge.classifier,
+        device=device,
     )
     scores |= {
         "validity": validity,
@@ -123,6 +126,7 @@ def evaluate(
     }
     distinct = GenerateConfig.of_samples(stored).acceptance.distinct if ours else None
     scores |= {"distinct": distinct, "draws": stored.get("draws"), "settings": config.to_json()}
+    scores[COMPUTED_ON] = describe(device)
     scores |= {"c2st": None, "normals": None, "light_field": None}
     sheet = None
     if config.pictures:
@@ -133,6 +137,7 @@ def evaluate(
             None if train is None else looks_of(shape_meshes(known_refs, frame), len(known_refs), "training"),
             None if fitted is None else looks_of(field_meshes(fitted), len(fitted), "fitted"),
             seed,
+            device,
         )
         by_light_field = found.pop("copying")
         if by_light_field is not None:

@@ -17,6 +17,7 @@ from nfgen.fields.slopes import field_gradients
 from nfgen.io import artifact, files
 from nfgen.metrics import compare_meshes, comparison_summary
 from nfgen.metrics.reconstruction import Gradient, Inside, Points
+from nfgen.runtime.device import COMPUTED_ON, choose_device, describe
 from nfgen.runtime.progress import progress
 from nfgen.runtime.provenance import command
 from nfgen.shapes import ShapeRef, Skipped, find_shapes
@@ -87,7 +88,8 @@ def evaluate_pairs(
     if folder is not None:
         files.require_writable(Path(folder))
     reading = None if config.reading == AS_FOUND else config.reading
-    source = _reconstructions(reconstructed, config.resolution, reading)
+    device = choose_device(config.device)
+    source = _reconstructions(reconstructed, config.resolution, reading, device)
     refs = find_shapes(reference, normalize=source.normalize, reading=source.reading)[: config.limit]
     exact = exact_surfaces(reference) if source.reading == AS_FOUND else None  # other readings may change shapes
     ids, figures, reasons = [], [], []
@@ -125,6 +127,7 @@ def evaluate_pairs(
         "parts": _by_part(source.heldout, ids, figures),
         "seed": config.seed,
         "settings": config.to_json(),
+        COMPUTED_ON: describe(device),
     }
     if folder is not None:
         made_by = command()
@@ -133,36 +136,42 @@ def evaluate_pairs(
     return result
 
 
-def _reconstructions(path: str | Path, resolution: int, reading: ReadingConfig | None) -> _Reconstructions:
+def _reconstructions(
+    path: str | Path, resolution: int, reading: ReadingConfig | None, device: torch.device
+) -> _Reconstructions:
     kind = artifact.kind_of(path)
     if kind == FIELDS:
         fields = FieldSet.load(path)
         normalize = fields.settings.get("samples", {}).get("normalize", "each")
         fitted = ReadingConfig.stored(fields.settings.get("reading", {}))
-        solids = _of_fields(fields.ids, [fields[i] for i in range(len(fields))], resolution)
+        solids = _of_fields(fields.ids, [fields[i] for i in range(len(fields))], resolution, device)
         return _Reconstructions(solids, normalize, reading or fitted)
     if kind == TOKENS:
-        tokens, tokenizer = TokenSet.load(path), registry.load(Path(path) / TOKENIZER)
+        tokens, tokenizer = TokenSet.load(path), registry.load(Path(path) / TOKENIZER).to(device)
         decoded = [field for part in tokens.tokens.split(64) for field in decode_fields(tokenizer, part)]
         heldout = dict(zip(tokens.ids, tokens.heldout.tolist(), strict=True))
-        return _Reconstructions(_of_fields(tokens.ids, decoded, resolution), "each", reading or AS_FOUND, heldout)
+        return _Reconstructions(
+            _of_fields(tokens.ids, decoded, resolution, device), "each", reading or AS_FOUND, heldout
+        )
     read = reading or AS_FOUND
     return _Reconstructions({ref.id: _shape_solid(ref) for ref in find_shapes(path, reading=read)}, "each", read)
 
 
-def _of_fields(ids: tuple[str, ...], fields: list[Field], resolution: int) -> dict[str, Callable[[Shape], Solid]]:
+def _of_fields(
+    ids: tuple[str, ...], fields: list[Field], resolution: int, device: torch.device
+) -> dict[str, Callable[[Shape], Solid]]:
     if fields and fields[0].spec.dims != 3:
         raise ConfigError("the fields are 2-D: surfaces are compared in 3-D", "give 3-D fields")
-    return {id: _field_solid(field, resolution) for id, field in zip(ids, fields, strict=True)}
+    return {id: _field_solid(field.to(device), resolution) for id, field in zip(ids, fields, strict=True)}
 
 
 def _field_solid(field: Field, resolution: int) -> Callable[[Shape], Solid]:
     def within(points: Points) -> np.ndarray:
-        return inside(field.spec, field(torch.from_numpy(points).float())).numpy()
+        return inside(field.spec, field(torch.from_numpy(points).float())).cpu().numpy()
 
     def gradient(points: Points) -> Points:
-        at = torch.from_numpy(points).float()[None]
-        found: Points = field_gradients(field.spec, field.weights[None], at)[0].double().numpy()
+        at = torch.from_numpy(points).float()[None].to(field.weights.device)
+        found: Points = field_gradients(field.spec, field.weights[None], at)[0].cpu().double().numpy()
         return found
 
     return lambda shape: Solid(field.mesh(resolution), within, gradient if field.spec.output == "sdf" else None)

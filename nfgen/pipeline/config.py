@@ -97,8 +97,8 @@ class GenerateConfig(Configuration):
     """Samples at once; none = as many as memory allows."""
     seed: NonNegativeInt = 0
     """Of all random numbers; sample i depends on it and on i alone."""
-    device: str = "cpu"
-    """Device to compute on."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
     sampling: SamplingConfig = SamplingConfig()
     """How tokens are drawn."""
     acceptance: AcceptanceConfig = AcceptanceConfig()
@@ -126,6 +126,8 @@ class ExportConfig(Configuration):
     """Marching cubes cells along each axis."""
     limit: PositiveInt | None = None
     """Number of fields of a folder, from the first; none = all."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
 
 
 class MakeConfig(Configuration):
@@ -143,6 +145,8 @@ class MakeConfig(Configuration):
     """Share of the shapes that nothing is learned from: what the samples are compared with."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
     reading: ReadingConfig = ReadingConfig()
     """How files are read where they do not say it themselves."""
 
@@ -160,3 +164,5 @@ class DemoConfig(Configuration):
     """Ends the trainings so that all of it takes about so long, whatever the quality; none = as the effort takes."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
+    device: str = "auto"
+    """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import torch
+
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
@@ -12,6 +14,7 @@ from nfgen.io import artifact
 from nfgen.io.mesh_formats import FORMATS as MESHES
 from nfgen.io.meshes import Up, check_format, write_mesh
 from nfgen.io.names import file_name
+from nfgen.runtime.device import announce, find_device
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 
@@ -32,8 +35,8 @@ class _Item:
     def __init__(self, name: str, field: Field, frame: Transform | None, up: Up) -> None:
         self.name, self.field, self.frame, self.up = name, field, frame, up
 
-    def mesh(self, resolution: int) -> "trimesh.Trimesh":
-        mesh = self.field.mesh(resolution)
+    def mesh(self, resolution: int, device: torch.device) -> "trimesh.Trimesh":
+        mesh = self.field.to(device).mesh(resolution)
         if self.frame is not None:
             mesh.vertices = self.frame.invert(mesh.vertices)
         return mesh
@@ -73,7 +76,10 @@ def export(
         raise ConfigError(f"there is no format {chosen!r}", f"known are: {', '.join(FORMATS)}")
     if chosen != "onnx":
         check_format(chosen)
-    write = _writer(chosen, config.resolution)
+    device = find_device(config.device)
+    if chosen in MESHES:
+        announce(device)
+    write = _writer(chosen, config.resolution, device)
     if single:
         if out.exists() and not overwrite:
             raise ConfigError(f"{out} exists already", "choose another --out, or say --overwrite")
@@ -94,7 +100,7 @@ def export(
     return [out / file for file in files]
 
 
-def _writer(format: str, resolution: int) -> Callable[[_Item, Path], bool]:
+def _writer(format: str, resolution: int, device: torch.device) -> Callable[[_Item, Path], bool]:
     """What writes one field, and says whether there was anything to write."""
 
     def as_onnx(item: _Item, path: Path) -> bool:
@@ -102,7 +108,7 @@ def _writer(format: str, resolution: int) -> Callable[[_Item, Path], bool]:
         return True
 
     def as_mesh(item: _Item, path: Path) -> bool:
-        mesh = item.mesh(resolution)
+        mesh = item.mesh(resolution, device)
         if not len(mesh.faces):
             return False
         write_mesh(mesh, path, format, up=item.up)

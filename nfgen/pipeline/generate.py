@@ -15,7 +15,7 @@ from nfgen.fields.field import Field
 from nfgen.io import artifact, files
 from nfgen.io.meshes import check_format
 from nfgen.models.generation.generate import sample
-from nfgen.runtime.device import without_device
+from nfgen.runtime.device import COMPUTED_ON, announce, describe, without_device
 from nfgen.runtime.executor import Engine, create_engine, in_order
 from nfgen.runtime.progress import progress
 
@@ -59,6 +59,8 @@ def generate(
     config, engine = GenerateConfig.given(config, settings), create_engine(engine)
     run_path = "" if isinstance(run, Run) else str(run)
     run, config = open_run(run, config)
+    device = run.device
+    announce(device)
     prefix = None if config.prefix is None else read_prefix(run, config.prefix, config.prefix_length)
     require_possible(run, config)
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=[JOURNAL]) as folder:
@@ -71,6 +73,7 @@ def generate(
         about = {
             "run": run_path,
             "settings": config.to_json(),
+            COMPUTED_ON: describe(device),
             "frame": None if run.frame is None else run.frame.to_json(),
             "up": run.up,
             "empty": journal.empties,

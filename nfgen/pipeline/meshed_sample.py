@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from torch import Tensor
 
 from nfgen.metrics import largest_share
+from nfgen.runtime.device import CPU
 from nfgen.tokens.decoding import decode_fields
 
 from .config import AcceptanceConfig, MeshingConfig
@@ -59,7 +60,7 @@ class MeshedSample:
 
 def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens: Tensor) -> MeshedSample:
     """Decode, mesh and picture one sample."""
-    (field,) = decode_fields(run.tokenizer, tokens[None])
+    (field,) = decode_fields(run.tokenizer, tokens[None].to(run.device))
     mesh = surface_or_none(field, meshing.resolution) if field.spec.dims == 3 else None
     body = share = None if field.spec.dims == 2 else largest_share(mesh)
     if meshing.offset:
@@ -67,6 +68,7 @@ def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens
         mesh = surface_or_none(field, meshing.resolution)
         share = largest_share(mesh)
     empty = mesh is None and field.spec.dims == 3
+    field = field.to(CPU)
     in_pieces = mesh is not None and share is not None and share < rules.body
     if in_pieces or (empty and rules.surface):
         return MeshedSample(empty, False, body, {}, (None, "", ""), None)

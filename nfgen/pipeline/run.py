@@ -17,6 +17,7 @@ from nfgen.io import artifact, files, hub
 from nfgen.io.meshes import Up
 from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
+from nfgen.runtime.device import AUTO, find_device
 from nfgen.shapes.base import Transform, stored_up
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import Tokenizer
@@ -71,6 +72,11 @@ class Run:
         return config.replace(checkpoint=self.checkpoint)
 
     @property
+    def device(self) -> torch.device:
+        """On which the model and the tokenizer compute."""
+        return self.tokenizer.device
+
+    @property
     def summary(self) -> str:
         """One line on how the training went."""
         loss = "no held-out loss" if self.result["val_loss"] is None else f"held-out loss {self.result['val_loss']:.4g}"
@@ -81,11 +87,12 @@ class Run:
         )
 
     @classmethod
-    def load(cls, path: str | Path, checkpoint: str = "best", device: str = "cpu") -> "Run":
+    def load(cls, path: str | Path, checkpoint: str = "best", device: str = AUTO) -> "Run":
         """Read a run.
 
         Args:
             checkpoint: `best`, the weights of the lowest held-out loss, or `last`.
+            device: on which the model and the tokenizer compute, see `nfgen.runtime.device`.
 
         Raises:
             ArtifactError: if the folder is not a run, or is damaged.
@@ -96,7 +103,7 @@ class Run:
         if checkpoint not in ("best", "last"):
             raise ConfigError(f"there is no checkpoint {checkpoint!r}", "choose best or last")
         best = models.load_model(path, "best", device)
-        tokenizer = tokenizers.load(path / TOKENIZER)
+        tokenizer = tokenizers.load(path / TOKENIZER).to(find_device(device))
         try:
             frame = None if config["frame"] is None else Transform.from_json(config["frame"])
             found = cls(
@@ -128,7 +135,7 @@ class Run:
 
     @classmethod
     def from_pretrained(
-        cls, name: str | Path, *, checkpoint: str = "best", device: str = "cpu", revision: str | None = None
+        cls, name: str | Path, *, checkpoint: str = "best", device: str = AUTO, revision: str | None = None
     ) -> "Run":
         """Read a run from a folder, or from the Hugging Face Hub.
 

@@ -102,7 +102,7 @@ def train(
                 shutil.rmtree(folder / name, ignore_errors=True)
             (folder / artifact.PLAN).unlink(missing_ok=True)
     worker.barrier()
-    return Run.load(out)
+    return Run.load(out, device=config.device)
 
 
 def _tokenizer_plan(name: str, settings: dict[str, Any]) -> dict[str, Any]:

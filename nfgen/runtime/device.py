@@ -57,13 +57,14 @@ def choose_device(name: str | torch.device = AUTO) -> torch.device:
         ConfigError: as `find_device`.
     """
     device = find_device(name)
-    _say(describe(device))
+    announce(device)
     return device
 
 
 @functools.cache
-def _say(description: str) -> None:
-    log.info("computing on %s", description)
+def announce(device: torch.device) -> None:
+    """Say once that this process computes on a device."""
+    log.info("computing on %s", describe(device))
 
 
 def without_device(settings: dict[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import pytest
 import torch
 import trimesh
 
+from nfgen.evaluation import evaluate_pairs
 from nfgen.fields.field_set import FieldSet
 from nfgen.models.training.trainer import Trainer
+from nfgen.pipeline.export import export
 from nfgen.pipeline.fit import fit_fields
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.run import Run
@@ -46,18 +48,23 @@ def same_tokens(one: TokenSet, other: TokenSet, device: torch.device) -> bool:
 
 
 def test_from_shapes_to_samples(device: torch.device, tmp_path: Path) -> None:
+    shapes = tmp_path / "shapes"
+    shapes.mkdir()
     for i in range(4):
-        trimesh.creation.box([1, 1 + i / 4, 0.5 + i / 8]).export(tmp_path / f"{i}.stl")
+        trimesh.creation.box([1, 1 + i / 4, 0.5 + i / 8]).export(shapes / f"{i}.stl")
     for name in ("auto", "cpu"):
         here = tmp_path / name
         here.mkdir()
-        fields = fit_fields(sorted(map(str, tmp_path.glob("*.stl"))), here / "fields", device=name, workers=1, **FIT)
+        fields = fit_fields(shapes, here / "fields", device=name, workers=1, **FIT)
         assert fields.weights.device.type == "cpu"
         tokenize(fields, here / "tokens", "vq", device=name, views=1, **VQ)
         run = train(here / "tokens", here / "run", device=name, **GPT)
         assert run.result["steps"] == 4
         generate(here / "run", here / "samples", n=2, resolution=12, device=name)
-    on = [computed_on(tmp_path / "auto" / part) for part in ("fields", "tokens", "run")]
+        export(here / "samples", here / "stl", format="stl", device=name, resolution=12)
+        pairs = evaluate_pairs(here / "tokens", tmp_path / "shapes", device=name, resolution=12)
+        assert pairs[COMPUTED_ON].startswith("cpu" if name == "cpu" else str(device))
+    on = [computed_on(tmp_path / "auto" / part) for part in ("fields", "tokens", "run", "samples")]
     assert all(one.startswith(str(device)) for one in on)
     assert computed_on(tmp_path / "cpu" / "fields").startswith("cpu")
     there, here = (FieldSet.load(tmp_path / name / "fields") for name in ("auto", "cpu"))
