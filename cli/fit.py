@@ -59,7 +59,7 @@ def fit(
     nfgen fit chairs -o fields
     nfgen fit train-images-idx3-ubyte.gz --spec mnist -n 1000 -o digits
     """
-    from nfgen.pipeline.fit import fit_fields
+    from nfgen.pipeline.fit import fit
     from nfgen.pipeline.fit_notes import fit_notes
     from nfgen.runtime.executor import create_engine
 
@@ -69,7 +69,7 @@ def fit(
 
         click.echo("\n".join(plan_fit(shapes, config, workers=workers).lines()))
         return
-    fields = fit_fields(
+    fields = fit(
         shapes,
         out,
         config,

@@ -16,7 +16,7 @@ from nfgen.pipeline import advice
 from nfgen.pipeline.config import GenerateConfig, MakeConfig, MeshingConfig, TrainConfig
 from nfgen.pipeline.dry_run.estimate import duration
 from nfgen.pipeline.dry_run.stages import plan_tokenize, plan_train
-from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.fit import fit
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import train
@@ -107,7 +107,7 @@ def make(
     )
     if not artifact.is_artifact(fields_at):
         with step("fit", shapes, "--steps", fitting.steps, "--points", fitting.points, "-o", fields_at):
-            fit_fields(shapes, fields_at, fitting, snapshots=SNAPSHOTS, resume=True)
+            fit(shapes, fields_at, fitting, snapshots=SNAPSHOTS, resume=True)
     fields = FieldSet.load(fields_at)
 
     limit = config.minutes or NO_LIMIT

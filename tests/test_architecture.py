@@ -1,6 +1,7 @@
 """Dependencies point one way, floor by floor, without circles; heavy libraries are imported only when needed."""
 
 import ast
+import importlib
 import subprocess
 import sys
 from graphlib import CycleError, TopologicalSorter
@@ -130,9 +131,20 @@ def test_tokenizing_needs_no_library_of_meshes() -> None:
     assert run(f"import sys, nfgen.pipeline.tokenize; print([m for m in {heavy} if m in sys.modules])") == "[]"
 
 
-def test_every_public_name_can_be_imported() -> None:
-    for name in nfgen._HOMES:
-        assert getattr(nfgen, name) is not None
+@pytest.mark.parametrize("package", ["nfgen", "nfgen.shapes", "nfgen.metrics", "nfgen.evaluation"])
+def test_every_public_name_can_be_imported_and_is_typed(package: str) -> None:
+    """Those that are imported when first used are listed by a stub, which type checkers and editors read."""
+    module = importlib.import_module(package)
+    assert module.__all__
+    for name in module.__all__:
+        assert getattr(module, name) is not None
+    stub = ast.parse(Path(str(module.__file__)).with_suffix(".pyi").read_text())
+    (listed,) = (
+        ast.literal_eval(node.value)
+        for node in stub.body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id == "__all__"
+    )
+    assert sorted(listed) == sorted(module.__all__)
 
 
 def test_hugging_face_tokenizers_is_not_shadowed() -> None:

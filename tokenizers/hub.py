@@ -35,7 +35,7 @@ class Shared(ABC):
     def from_pretrained(cls, name: str | Path, *, revision: str | None = None) -> Self:
         """Load a fitted tokenizer from a folder or the Hugging Face Hub, alone or inside a run.
 
-        `nfgen.tokenizers.registry.from_pretrained` finds the class.
+        `nfgen.load_tokenizer` finds the class.
 
         Args:
             name: a folder if it exists, else a repository: `owner/name` or `hf://owner/name`.

@@ -44,7 +44,7 @@ def load(path: str | Path) -> Tokenizer:
     return find(str(artifact.read_config(path, KIND).get("tokenizer"))).load(path)
 
 
-def from_pretrained(name: str | Path, *, revision: str | None = None) -> Tokenizer:
+def load_tokenizer(name: str | Path, *, revision: str | None = None) -> Tokenizer:
     """Load a fitted tokenizer of any kind from a folder or the Hugging Face Hub, alone or inside a run.
 
     Args:

@@ -35,7 +35,7 @@ FINGERPRINT = 16  # letters: enough to tell two files of a name apart
 SAMPLED_AT_ONCE = 512  # shapes whose samples are in memory together: about 130 MB at the defaults
 
 
-def fit_fields(
+def fit(
     sources: str | Path | Sequence[str | Path],
     out: str | Path,
     config: FitConfig | None = None,

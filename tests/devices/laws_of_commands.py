@@ -12,7 +12,7 @@ from nfgen.evaluation import evaluate_pairs
 from nfgen.fields.field_set import FieldSet
 from nfgen.models.training.trainer import Trainer
 from nfgen.pipeline.export import export
-from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.fit import fit
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.run import Run
 from nfgen.pipeline.tokenize import tokenize
@@ -55,7 +55,7 @@ def test_from_shapes_to_samples(device: torch.device, tmp_path: Path) -> None:
     for name in ("auto", "cpu"):
         here = tmp_path / name
         here.mkdir()
-        fields = fit_fields(shapes, here / "fields", device=name, workers=1, **FIT)
+        fields = fit(shapes, here / "fields", device=name, workers=1, **FIT)
         assert fields.weights.device.type == "cpu"
         tokenize(fields, here / "tokens", "vq", device=name, views=1, **VQ)
         run = train(here / "tokens", here / "run", device=name, **GPT)

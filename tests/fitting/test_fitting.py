@@ -9,6 +9,7 @@ import torch
 import trimesh
 from torch import Tensor
 
+import nfgen
 from nfgen.errors import ArtifactError, ConfigError, NfgenError, ShapeError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
@@ -16,7 +17,6 @@ from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.fitting.optimize import fit_batch
-from nfgen.pipeline.fit import fit_fields
 from nfgen.shapes import find_shapes
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
@@ -38,7 +38,7 @@ def solids(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def fit(shapes: Path, out: Path, **arguments: object) -> FieldSet:
-    return fit_fields(shapes, out, **{"spec": SPEC, "config": CONFIG, "samples": SAMPLES, "workers": 1, **arguments})
+    return nfgen.fit(shapes, out, **{"spec": SPEC, "config": CONFIG, "samples": SAMPLES, "workers": 1, **arguments})
 
 
 def test_fields_match_their_shapes_and_remember_them(solids: Path, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.fitting.snapshots import FIELDS, SnapshotRecorder, Snapshots
 from nfgen.io import files
-from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.fit import fit
 
 SPEC = FieldSpec(frequencies=0, hidden=(8,))
 FAST = {
@@ -31,9 +31,9 @@ def balls(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def test_a_fit_keeps_its_first_fields_from_start_to_end_and_is_the_same_fit(balls: Path, tmp_path: Path) -> None:
-    plain = fit_fields(balls, tmp_path / "plain", spec=SPEC, **FAST)
+    plain = fit(balls, tmp_path / "plain", spec=SPEC, **FAST)
     heard: list[torch.Tensor] = []
-    fields = fit_fields(
+    fields = fit(
         balls,
         tmp_path / "fields",
         spec=SPEC,

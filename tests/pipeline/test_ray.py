@@ -17,7 +17,7 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.pipeline import tokenize as tokenizing
 from nfgen.pipeline.config import TrainConfig
-from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.fit import fit
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import train
@@ -76,7 +76,7 @@ def test_artifacts_have_the_bits_of_the_local_engine(cluster: Any, shapes: Path,
     samples = PointSamplingConfig(near=96, uniform=32, near_eval=16, uniform_eval=32)
     settings = {"spec": SPEC, "config": FitConfig(steps=5, points=64, batch_size=2), "samples": samples, "workers": 1}
     for engine in ("local", "ray"):
-        fields = fit_fields(shapes, tmp_path / engine / "fields", engine=engine, **settings)
+        fields = fit(shapes, tmp_path / engine / "fields", engine=engine, **settings)
         assert [entry["id"] for entry in fields.skipped] == ["no.ply"]
         assert [entry["id"] for entry in fields.report] == list(fields.ids)
     assert without_seconds(tmp_path / "local/fields") == without_seconds(tmp_path / "ray/fields")

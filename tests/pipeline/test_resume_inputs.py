@@ -19,7 +19,7 @@ from nfgen.pipeline import generate as generating
 from nfgen.pipeline import tokenize as tokenizing
 from nfgen.pipeline import train as training
 from nfgen.pipeline.config import TrainConfig
-from nfgen.pipeline.fit import fit_fields
+from nfgen.pipeline.fit import fit
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import train
@@ -63,7 +63,7 @@ def begun_fit(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of shapes, and a fit of them that has one of two parts."""
     folder = tmp_path_factory.mktemp("fit")
     write_shapes(folder / "shapes")
-    stopped(fitting, "write_shard", 1, lambda: fit_fields(folder / "shapes", folder / "fields", **FIT))
+    stopped(fitting, "write_shard", 1, lambda: fit(folder / "shapes", folder / "fields", **FIT))
     return folder
 
 
@@ -81,7 +81,7 @@ def test_shapes_that_changed_under_their_names_are_named(
     shutil.copytree(begun_fit, tmp_path / "work")
     change(tmp_path / "work")
     with pytest.raises(ArtifactError, match=f"had other {named}"):
-        fit_fields(tmp_path / "work" / "shapes", tmp_path / "work" / "fields", resume=True, **FIT)
+        fit(tmp_path / "work" / "shapes", tmp_path / "work" / "fields", resume=True, **FIT)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_a_setting_that_changed_is_named_with_both_values(
 ) -> None:
     shutil.copytree(begun_fit, tmp_path / "work")
     with pytest.raises(ArtifactError, match=f"had other {named}"):
-        fit_fields(tmp_path / "work" / "shapes", tmp_path / "work" / "fields", resume=True, **{**FIT, **settings})
+        fit(tmp_path / "work" / "shapes", tmp_path / "work" / "fields", resume=True, **{**FIT, **settings})
 
 
 def test_the_same_shapes_elsewhere_are_the_same(begun_fit: Path, tmp_path: Path) -> None:
     shutil.copytree(begun_fit, tmp_path / "work")
-    assert len(fit_fields(tmp_path / "work" / "shapes", tmp_path / "work" / "fields", resume=True, **FIT)) == 4
+    assert len(fit(tmp_path / "work" / "shapes", tmp_path / "work" / "fields", resume=True, **FIT)) == 4
 
 
 def test_the_field_that_fits_start_from_is_compared_by_its_content(tiny_fields: FieldSet, tmp_path: Path) -> None:
@@ -110,10 +110,10 @@ def test_the_field_that_fits_start_from_is_compared_by_its_content(tiny_fields: 
     start = tmp_path / "start.safetensors"
     arguments = {**FIT, "spec": tiny_fields.spec, "init": start}
     tiny_fields[0].save(start)
-    stopped(fitting, "write_shard", 1, lambda: fit_fields(tmp_path / "shapes", tmp_path / "fields", **arguments))
+    stopped(fitting, "write_shard", 1, lambda: fit(tmp_path / "shapes", tmp_path / "fields", **arguments))
     tiny_fields[1].save(start)
     with pytest.raises(ArtifactError, match=r"had other start$"):
-        fit_fields(tmp_path / "shapes", tmp_path / "fields", resume=True, **arguments)
+        fit(tmp_path / "shapes", tmp_path / "fields", resume=True, **arguments)
 
 
 @pytest.mark.parametrize(

@@ -25,11 +25,11 @@ WORKER_START = 4.0  # seconds until a new process has imported what sampling nee
 
 
 def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | None = None, **settings: Any) -> Plan:
-    """What `fit_fields` with these arguments would take; `tolerance` can only make it shorter.
+    """What `fit` with these arguments would take; `tolerance` can only make it shorter.
 
     Raises:
         NfgenError: if none of the probed shapes is usable.
-        ConfigError: as `fit_fields` does.
+        ConfigError: as `fit` does.
     """
     config = FitConfig.given(config, settings)
     spec, refs = list_shapes(sources, config)
