@@ -155,7 +155,7 @@ def two(tiny_fields: FieldSet, tmp_path_factory: pytest.TempPathFactory) -> Path
         ("tokens-a", "tokens-a", {"size": "small"}, r"size \('tiny', now 'small'\)"),
         ("tokens-a", "fields-a", {"tokenizer": "histogram"}, "fields and"),
         ("fields-a", "fields-b", {}, "fields$"),
-        ("fields-a", "fields-a", {"views": 2}, r"views \(0, now 2\)"),
+        ("fields-a", "fields-a", {"views": 2}, r"views \(None, now 2\)"),
         ("fields-a", "fields-a", {"heldout": 0.5}, r"heldout \(0.1, now 0.5\)"),
         ("fields-a", "fields-a", {"tokenizer_settings": {"bins": 8}}, r"tokenizer settings \(bins \(4, now 8\)\)"),
     ],

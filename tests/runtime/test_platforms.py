@@ -18,6 +18,7 @@ from nfgen.cli.main import main
 from nfgen.models.generation import logits
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.logits import draw, uniforms
+from nfgen.runtime import device
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent.parent
@@ -100,8 +101,8 @@ def test_tokens_are_drawn_alike_on_devices_without_float64(monkeypatch: pytest.M
     numbers = uniforms(logits.generators(0, range(5)), 3)
     expected = draw(scores, numbers[0], SamplingConfig())
     # The meta device computes nothing, and shows by its name what is asked of it.
-    monkeypatch.setattr(logits, "WITHOUT_FLOAT64", ("meta",))
-    kept = uniforms(logits.generators(0, range(5)), 3, "meta")
+    monkeypatch.setattr(device, "WITHOUT_FLOAT64", ("meta",))
+    kept = uniforms(logits.generators(0, range(5)), 3, torch.device("meta"))
     assert kept.device.type == "cpu"
     np.testing.assert_array_equal(kept, numbers)
     moved = scores.to("meta")
