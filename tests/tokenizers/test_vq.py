@@ -237,7 +237,7 @@ def test_cells_are_as_many_as_there_are_tokens_for_and_nearly_cubes(tokenizer: V
     assert max(cells.across(1)) <= 4  # the boxes are about cubes
     given = VQTokenizer(**{**QUICK, "cells": (1, 1, 3), "steps": 1}).fit(fields)
     assert given.networks.encoder.cells.counts == (1, 1, 3)
-    with pytest.raises(ConfigError, match="codes must leave a token for a cell"):
+    with pytest.raises(ConfigError, match="max_tokens must leave a token for a cell"):
         VQTokenizer(**{**QUICK, "max_tokens": 3}).fit(fields)
     with pytest.raises(ConfigError, match="cells must be one number for each of 3 axes"):
         VQTokenizer(**{**QUICK, "cells": (2, 2)}).fit(fields)
@@ -281,7 +281,7 @@ def test_networks_treat_both_halves_alike() -> None:
     """The mirror image of a symmetric shape is itself, and patches of the far half are read as in a mirror."""
     cells = Cells((2, 2, 2), mirror=True)
     encoder = ProbeEncoder(cells, 3, 16, 1, 2)
-    points = centres(encoder.probe_counts)
+    points = centres(encoder.probe_counts, torch.device("cpu"))
     values = torch.tanh(points[:, 0] ** 2 + 0.3 * points[:, 1] - 0.5 * points[:, 2])
     near, far = encoder.patches(values[None]).unflatten(-1, (-1, 2)).unbind(-1)
     torch.testing.assert_close(near, far)

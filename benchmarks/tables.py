@@ -1,0 +1,96 @@
+"""Tables of the documentation, written from the results of the benchmarks.
+
+    python benchmarks/tables.py            # rewrites what stands between marks in README.md and docs/
+    python benchmarks/tables.py --check    # only names the pages that differ
+
+A table stands between `<!-- table: NAME -->` and `<!-- end -->`. So no figure of a table is copied by hand; a test runs
+the check.
+"""
+
+import json
+import re
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+ROOT = Path(__file__).parent.parent
+RESULTS = ROOT / "benchmarks" / "results"
+MARKED = re.compile(r"(<!-- table: (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+
+sys.path.insert(0, str(ROOT / "benchmarks" / "experiments"))
+
+
+@click.command()
+@click.option("--check", is_flag=True, help="Write nothing; status 1 if a page differs.")
+def main(check: bool) -> None:
+    """Write the tables of README.md and docs/."""
+    stale = [page for page in pages() if (text := page.read_text()) != renewed(text)]
+    for page in stale:
+        click.echo(f"{page.relative_to(ROOT)} {'differs' if check else 'renewed'}")
+        if not check:
+            page.write_text(renewed(page.read_text()))
+    if check and stale:
+        raise SystemExit(1)
+
+
+def pages() -> list[Path]:
+    """Pages that may hold tables."""
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+
+
+def renewed(text: str) -> str:
+    """A page with its tables as the results have them."""
+    return MARKED.sub(lambda found: found[1] + "\n".join(TABLES[found[2]]()) + "\n" + found[3], text)
+
+
+def result(name: str) -> dict[str, Any]:
+    """What a benchmark wrote."""
+    found: dict[str, Any] = json.loads((RESULTS / name).read_text())
+    return found
+
+
+def grid(head: list[str], rows: list[list[str]]) -> list[str]:
+    """A table in Markdown."""
+    return [f"| {' | '.join(cells)} |" for cells in (head, ["---"] * len(head), *rows)]
+
+
+def interval(score: dict[str, Any] | None, factor: float = 100.0, digits: int = 1) -> str:
+    """A score with its 95 % interval."""
+    if score is None:
+        return "-"
+    value = f"{factor * score['value']:.{digits}f}"
+    if score.get("low") is None:
+        return value
+    return f"{value} [{factor * score['low']:.{digits}f}, {factor * score['high']:.{digits}f}]"
+
+
+def chairs() -> list[str]:
+    """Samples and real shapes of `quality.py`."""
+    scores = result("quality_chairs.json")["scores"]
+    c2st, normals = scores["c2st"], scores["normals"]
+    rows = [
+        [name, *(interval(of[key], digits=digits) for key, digits in (("mmd", 2), ("cov", 1), ("1_nna", 1))), *more]
+        for name, of, more in (
+            ("generated", scores, [interval(c2st["accuracy"]), f"{normals['ripple']:.1f}"]),
+            ("real training chairs", scores["ceiling"], [interval(c2st["real"]), f"{normals['ripple_real']:.1f}"]),
+        )
+    ]
+    return grid(["", "MMD x100", "COV %", "1-NNA %", "C2ST %", "ripple of normals, degrees"], rows)
+
+
+def systems() -> list[str]:
+    """The systems that `systems.py` compared."""
+    from systems import table  # type: ignore[import-not-found]
+
+    found = result("experiments/systems.json")
+    lines: list[str] = table(found["systems"], found["real"])
+    return lines
+
+
+TABLES: dict[str, Callable[[], list[str]]] = {"chairs": chairs, "systems": systems}
+
+if __name__ == "__main__":
+    main()
