@@ -60,9 +60,11 @@ def fuzz() -> Iterator[ModuleType]:
 
 
 SHAPES = ("npy", "npz", "binvox", "idx", "idx.gz", "png", "jpeg", "obj", "off", "stl", "stl-text", "ply", "ply-text")
-SCENES = ("glb", "gltf", "3mf", "dae", "zae")
+SCENES = ("glb", "glb-draco", "gltf", "3mf", "dae", "zae")
+PICTURES = ("bmp", "gif", "tiff", "webp")
+VOLUMES = ("mat", "nifti", "nifti.gz", "nrrd", "zip")
 ARTIFACTS = ("field", "fields", "identity", "histogram", "codebook", "vq", "run", "config")
-READERS = (*SHAPES, *SCENES, *ARTIFACTS)
+READERS = (*SHAPES, *SCENES, *PICTURES, *VOLUMES, *ARTIFACTS)
 
 
 def test_every_reader_is_fuzzed(fuzz: ModuleType) -> None:

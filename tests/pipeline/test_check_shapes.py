@@ -97,7 +97,7 @@ def test_how_files_are_read_is_passed_on(folder: Path) -> None:
     assert "shell must be" in wrong.output
     wrong = CliRunner().invoke(main, ["check", str(folder), "--shell", "thick"])
     assert wrong.exit_code == 2
-    assert "'thick' is no thickness of walls" in wrong.output
+    assert "shell must be a valid number, not 'thick'" in wrong.output
 
 
 def test_pictures_are_checked_as_shapes(tmp_path: Path) -> None:
