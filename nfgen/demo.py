@@ -8,7 +8,7 @@ from nfgen.io import artifact
 from nfgen.pipeline.config import DemoConfig, MakeConfig
 from nfgen.pipeline.make_shapes import write_shapes
 
-from .workflow import make, make_room
+from .workflow import make, make_room, plan
 
 REFERENCES = 64  # shapes made with another seed, to compare with
 
@@ -35,10 +35,13 @@ def run_demo(
         ArtifactError: if the folder holds something else, or what was made with other settings.
     """
     config, out = DemoConfig.given(config, settings), Path(out)
+    making = MakeConfig(effort=config.effort, minutes=config.minutes, seed=config.seed, device=config.device)
+    shapes, reference = out / "shapes", out / "reference"
     make_room(out, overwrite)
+    # Before the first shape, so that what lies there is known as this demo's when it goes on.
+    artifact.agree_on_plan(out, "making", plan(shapes, reference, making))
     for name, count, seed in (("shapes", config.n, config.seed), ("reference", REFERENCES, config.seed + 1)):
         if not artifact.is_artifact(out / name):
             say(f"nfgen shapes {config.kind} -n {count} --seed {seed} -o {out / name}")
             write_shapes(config.kind, out / name, n=count, seed=seed)
-    making = MakeConfig(effort=config.effort, minutes=config.minutes, seed=config.seed, device=config.device)
-    return make(out / "shapes", out, making, reference=out / "reference", say=say)
+    return make(shapes, out, making, reference=reference, say=say)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 import nfgen
-from nfgen import workflow
+from nfgen import demo, workflow
 from nfgen.errors import ArtifactError
 from nfgen.io import artifact
 
@@ -57,6 +57,25 @@ def test_what_was_made_otherwise_is_not_gone_on_with(shapes: Path, tmp_path: Pat
     with pytest.raises(ArtifactError, match="other heldout") as caught:
         workflow.make(shapes, out, **SETTINGS | {"heldout": 0.5})
     assert "--overwrite" in caught.value.remedy
+
+
+def test_a_demo_goes_on_with_its_own_shapes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(workflow, "fit", stop)
+    monkeypatch.setattr(demo, "REFERENCES", 1)
+    made = list[list[str]]()
+    for _ in range(2):
+        made.append([])
+        with pytest.raises(KeyboardInterrupt):
+            demo.run_demo(tmp_path / "demo", n=8, kind="vase", say=made[-1].append)
+    assert [line.split()[-1].split("/")[-1] for line in made[0][:2]] == ["shapes", "reference"]
+    assert all(" fit " in line for line in made[1]), "the shapes are there already"
+    with pytest.raises(ArtifactError, match="other seed"):
+        demo.run_demo(tmp_path / "demo", n=8, kind="vase", seed=1)
+    with pytest.raises(KeyboardInterrupt):
+        demo.run_demo(tmp_path / "demo", n=8, kind="vase", seed=1, overwrite=True)
 
 
 def _made(out: Path) -> Path:

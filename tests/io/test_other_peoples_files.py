@@ -280,7 +280,9 @@ def test_the_demo_overwrites_its_own_artifacts_and_nothing_else(
     monkeypatch.setattr(demo, "write_shapes", begin)
     with pytest.raises(Begun):
         demo.run_demo(tmp_path / "p", overwrite=True)
-    assert snapshot(tmp_path / "p") == ({"thesis.txt": "years of work"} if make is thesis_beside else {})
+    left = snapshot(tmp_path / "p")
+    del left[artifact.PLAN]  # of the demo that begins
+    assert left == ({"thesis.txt": "years of work"} if make is thesis_beside else {})
 
 
 @pytest.mark.parametrize("text", ["<!doctype html><title>thesis</title>", "years of work", ""])
