@@ -24,7 +24,16 @@ LOWEST_TESTS = [
     "fields/test_field.py",
     "fitting/test_fitting.py",
     "pipeline/test_pipeline.py",
-    "shapes/test_shapes.py",
+    "shapes/formats/test_images.py",
+    "shapes/formats/test_meshes.py",
+    "shapes/formats/test_voxels.py",
+    "shapes/test_discovery.py",
+    "shapes/test_images.py",
+    "shapes/test_meshes.py",
+    "shapes/test_samples.py",
+    "shapes/test_stairs.py",
+    "shapes/test_transforms.py",
+    "shapes/test_voxels.py",
     "tokenizers/test_weight_tokenizers.py",
 ]
 NEWEST_QUICK = ["test_architecture.py", "cli/test_cli.py", "pipeline/test_export.py", "runtime/test_plugins.py"]
