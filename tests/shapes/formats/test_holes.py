@@ -8,7 +8,7 @@ import pytest
 
 from nfgen.shapes.formats.polygons import with_holes
 
-from .boxes import check, refused, rows
+from ..boxes import check, refused, rows
 
 SQUARE = np.array([[0.0, 0], [6, 0], [6, 4], [0, 4]])
 RADII, ANGLES = np.tile([3.0, 1.5], 5), np.arange(10) * np.pi / 5

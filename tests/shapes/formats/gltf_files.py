@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from .boxes import TRIANGLES
+from ..boxes import TRIANGLES
 
 
 class Gltf:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from .boxes import CORNERS, FIRST, SECOND, TRIANGLES, check, refused
+from ..boxes import CORNERS, FIRST, SECOND, TRIANGLES, check, refused
 from .gltf_files import Gltf
 
 DRACO = "KHR_draco_mesh_compression"

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from .boxes import CORNERS, MIXED, SIDES, TRIANGLES, check, listed, refused, rows
+from ..boxes import CORNERS, MIXED, SIDES, TRIANGLES, check, listed, refused, rows
 
 POINTS, FACES = rows(CORNERS), listed(TRIANGLES)
 COLOURED = rows(np.hstack([CORNERS, np.tile([255, 0, 0, 255], (8, 1))]))

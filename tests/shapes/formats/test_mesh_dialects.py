@@ -9,7 +9,7 @@ import pytest
 
 from nfgen.shapes import find_shapes
 
-from .boxes import CORNERS, FIRST, MIXED, SECOND, SIDES, STRIPS, TRIANGLES, check, listed, refused, rows
+from ..boxes import CORNERS, FIRST, MIXED, SECOND, SIDES, STRIPS, TRIANGLES, check, listed, refused, rows
 
 OFF_END = f"8 6 12\n{rows(CORNERS)}{listed(SIDES)}"
 NORMALS, COLOURS = np.ones((8, 3)), np.full((8, 4), 0.5)
