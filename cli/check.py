@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from . import options
-from .config_options import ConfigCommand, words
+from .config_options import ConfigCommand
 
 if TYPE_CHECKING:
     from nfgen.shapes.reading import ReadingConfig
@@ -48,4 +48,4 @@ def check(
         click.echo(line)
     if out is not None:
         click.echo(f"{out} shows them")
-    click.echo(options.next_line("nfgen", "fit", *shapes, *words(config), "-o", "FIELDS"))
+    click.echo(options.next_line("nfgen", "fit", *shapes, *config.as_options(), "-o", "FIELDS"))

@@ -206,12 +206,6 @@ def _today(ctx: click.Context, option: str) -> str | None:
     return ours[0].opts[-1] if ours else None
 
 
-def words(config: "Configuration") -> list[str]:
-    """The options that give a configuration without groups, less those that are as by default."""
-    given = {key: value for key, value in config.to_json().items() if value != getattr(type(config)(), key)}
-    return [word for key, value in given.items() for word in (f"--{key.replace('_', '-')}", str(value))]
-
-
 def _keep(ctx: click.Context, name: str, value: Any, kinds: set[Any]) -> None:
     if value is not None:
         ctx.meta.setdefault(GIVEN, {})[name] = _parsed(value, kinds) if isinstance(value, str) else value

@@ -29,6 +29,6 @@ def make(shapes: Path, config: "MakeConfig", reference: Path | None, overwrite: 
     nfgen make my_meshes -o made
     nfgen make my_meshes --effort best -n 100 --format stl -o made
     """
-    from nfgen.workflow import make
+    from nfgen.workflow.make import make
 
     click.echo(f"open {make(shapes, out, config, reference=reference, overwrite=overwrite, say=click.echo)}")

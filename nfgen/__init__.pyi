@@ -31,7 +31,7 @@ from .tokenizers.weights.histogram import HistogramTokenizer
 from .tokenizers.weights.identity import IdentityTokenizer
 from .tokens.token_set import TokenSet
 from .tokens.vocabulary import Vocabulary
-from .workflow import make
+from .workflow.make import make
 
 __version__: str
 

@@ -84,7 +84,7 @@ class Configuration(BaseModel):
 
     def replace(self, **changes: Any) -> Self:
         """A copy with other values of some fields; what was left at its default stays so."""
-        return type(self)(**{key: getattr(self, key) for key in self.model_fields_set} | changes)
+        return type(self)(**dict(_set_in(self)) | changes)
 
     @classmethod
     def given(cls, config: Self | None, settings: Mapping[str, Any]) -> Self:
@@ -96,6 +96,28 @@ class Configuration(BaseModel):
         require(config is None or isinstance(config, cls), "config", f"must be a {cls.__name__}", config)
         return (config or cls()).with_settings(settings)
 
+    def said(self) -> dict[str, Any]:
+        """What was set, and not left at its default, by the names that `flat` gives: `with_settings` takes it."""
+        found = {}
+        for name, place in flat(type(self), _set_in(self)).items():
+            value: Any = self
+            for field in place.path:
+                value = _set_in(value).get(field, UNSET)
+            if value is not UNSET and name == place.names[0]:
+                found[name] = value
+        return found
+
+    def as_options(self) -> list[str]:
+        """What was set, as options of the command line."""
+        words: list[str] = []
+        for name, value in self.said().items():
+            option = f"-{name}" if len(name) == 1 else f"--{name.replace('_', '-')}"
+            if isinstance(value, bool):
+                words.append(option if value else f"--no-{option[2:]}")
+            else:
+                words += [option, ",".join(map(str, value)) if isinstance(value, tuple) else str(value)]
+        return words
+
     def with_settings(self, settings: Mapping[str, Any]) -> Self:
         """A copy with other values of some settings, by the names that `flat` gives or by field.
 
@@ -106,7 +128,7 @@ class Configuration(BaseModel):
         """
         today = self.old_names()
         renamed = {today.get(key, key): value for key, value in settings.items()}
-        known = {key: getattr(self, key) for key in self.model_fields_set}
+        known = dict(_set_in(self))
         for field in {field for field, _ in self.components(known | renamed)}:
             chosen = field.removesuffix(COMPONENT)
             if renamed.get(chosen) is not None and renamed[chosen] != getattr(self, chosen):
@@ -127,6 +149,7 @@ class Configuration(BaseModel):
         return type(self)(**known)
 
 
+UNSET = object()
 COMPONENT = "_settings"
 """Ending of a field that holds a component's settings; before it stands the field of the component's name."""
 
@@ -174,6 +197,13 @@ def unknown(what: str, name: str, known: Iterable[str]) -> ConfigError:
     near = difflib.get_close_matches(name, known, n=2, cutoff=0.6)
     remedy = f"did you mean {' or '.join(near)}?" if near else f"known are: {', '.join(known)}"
     return ConfigError(f"there is no {what} {name!r}", remedy)
+
+
+def _set_in(holder: object) -> Mapping[str, Any]:
+    """What was set in a configuration, or in the dict of a component's settings."""
+    if isinstance(holder, Configuration):
+        return {key: getattr(holder, key) for key in holder.model_fields_set}
+    return holder if isinstance(holder, Mapping) else {}
 
 
 def _is_group(before: object, value: object) -> bool:

@@ -8,7 +8,8 @@ from nfgen.io import artifact
 from nfgen.pipeline.config import DemoConfig, MakeConfig
 from nfgen.pipeline.make_shapes import write_shapes
 
-from .workflow import make, make_room, plan
+from .workflow.folder import make_room
+from .workflow.make import make, plan
 
 REFERENCES = 64  # shapes made with another seed, to compare with
 

@@ -58,18 +58,17 @@ class Run:
         """Which weights `model` has."""
         return "best" if self.reference_model is None else "last"
 
-    def require_checkpoint(self, config: GenerateConfig) -> GenerateConfig:
-        """The settings with the checkpoint of this run.
+    def require_checkpoint(self, config: GenerateConfig) -> None:
+        """Refuse settings that ask for the other checkpoint.
 
         Raises:
-            ConfigError: they ask for the other one.
+            ConfigError: they do.
         """
         if "checkpoint" in config.model_fields_set and config.checkpoint != self.checkpoint:
             raise ConfigError(
                 f"the run was loaded with its {self.checkpoint} weights, not the {config.checkpoint} ones",
                 f'load it by Run.load(path, checkpoint="{config.checkpoint}")',
             )
-        return config.replace(checkpoint=self.checkpoint)
 
     @property
     def device(self) -> torch.device:

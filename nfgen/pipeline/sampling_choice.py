@@ -6,7 +6,6 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen.config import Configuration
 from nfgen.io import artifact
 from nfgen.io.files import parse_json
 from nfgen.metrics import largest_share
@@ -62,11 +61,9 @@ def open_run(run: Run | str | Path, config: GenerateConfig) -> tuple[Run, Genera
         stored, available = run.config, [run.checkpoint]
         run.require_checkpoint(config)
     else:
-        stored, available = (
-            artifact.read_config(run, KIND),
-            [name for name in ("best", "last") if weights_file(Path(run), name).exists()],
-        )
-    said = _said(config)
+        stored = artifact.read_config(run, KIND)
+        available = [name for name in ("best", "last") if weights_file(Path(run), name).exists()]
+    said = config.said()
     chosen = stored.get(SAMPLING)
     settings = (chosen if isinstance(chosen, dict) else {}) | said
     if "checkpoint" not in said and settings.get("checkpoint") not in available:
@@ -75,12 +72,3 @@ def open_run(run: Run | str | Path, config: GenerateConfig) -> tuple[Run, Genera
         settings.pop("contrastive_weight", None)  # with itself there is nothing to contrast
     full = GenerateConfig().with_settings(settings)
     return run if isinstance(run, Run) else Run.load(run, full.checkpoint, full.device), full
-
-
-def _said(config: Configuration) -> dict[str, Any]:
-    """What was set, by one name each."""
-    said: dict[str, Any] = {}
-    for name in config.model_fields_set:
-        value = getattr(config, name)
-        said |= _said(value) if isinstance(value, Configuration) else {name: value}
-    return said

@@ -2,12 +2,13 @@
 
 from typing import TYPE_CHECKING, ClassVar, Literal
 
-import igl
 import numpy as np
 from numpy.typing import NDArray
 
 from nfgen.errors import ShapeError
 from nfgen.shapes.base import MARGIN_SCALE, Floats, Shape, Transform, sample_simplices
+from nfgen.shapes.mesh_distance import signed_distance
+from nfgen.shapes.stairs import without_stairs
 
 if TYPE_CHECKING:
     import trimesh
@@ -25,6 +26,7 @@ class LevelSetShape(Shape):
 
     Args:
         level: negative inside.
+        smooth: go through the stairs of levels of one size, see `stairs`.
         spacing: sides of a voxel, in any unit.
         world: center and longest side of the grid in the file's own frame, if it states one.
 
@@ -40,6 +42,7 @@ class LevelSetShape(Shape):
         *,
         id: str = "voxels",
         label: str | None = None,
+        smooth: bool = False,
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
         world: tuple[tuple[float, ...], float] = ((0.0, 0.0, 0.0), 2.0),
     ) -> None:
@@ -56,20 +59,13 @@ class LevelSetShape(Shape):
         size, sides = np.array(level.shape), np.asarray(spacing, np.float64)
         voxel = sides * MARGIN_SCALE * 2 / (size * sides).max()
         vertices, faces, _, _ = marching_cubes(padded, 0.0, gradient_direction="descent")
-        faces = faces.astype(np.int64)
-        vertices = self._placed(vertices.astype(np.float64), faces)
-        self._vertices = np.ascontiguousarray((vertices - (size + 1) / 2) * voxel)
-        self._faces = faces
-
-    def _placed(self, vertices: Floats, faces: NDArray[np.int64]) -> Floats:
-        """Where the vertices [v, 3] of the surface are to be, in voxels."""
-        return vertices
+        faces, vertices = faces.astype(np.int64), vertices.astype(np.float64)
+        if smooth:
+            vertices = without_stairs(vertices, faces, padded < 0)
+        self._vertices, self._faces = np.ascontiguousarray((vertices - (size + 1) / 2) * voxel), faces
 
     def value(self, points: Floats) -> Floats:
-        points = np.ascontiguousarray(points, np.float64)
-        squared, _, _ = igl.point_mesh_squared_distance(points, self._vertices, self._faces)
-        inside = igl.fast_winding_number(self._vertices, self._faces, points) > 0.5
-        return np.where(inside, -1.0, 1.0) * np.sqrt(squared)
+        return signed_distance(points, self._vertices, self._faces)
 
     def surface(self, n: int, rng: np.random.Generator) -> Floats:
         return sample_simplices(self._vertices, self._faces, n, rng)

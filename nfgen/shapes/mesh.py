@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-import igl
 import numpy as np
 from numpy.typing import NDArray
 
@@ -11,6 +10,7 @@ from nfgen.errors import ShapeError
 from .base import MARGIN_SCALE, Floats, Normalize, Shape, Transform, sample_simplices, simplex_measure
 from .doubled_faces import without_doubles
 from .inner_sheets import without_inner_sheets
+from .mesh_distance import signed_distance
 from .mesh_repair import exposed_triangles, orient_outwards, weld
 from .reading import WALL, Shell
 from .sheets import lost_share, with_walls
@@ -25,8 +25,8 @@ OUTSIDE = 1e-6  # how far beyond [-1, 1] rounding may carry a coordinate that is
 class MeshShape(Shape):
     """A triangle mesh, not necessarily closed, consistently wound or of one body.
 
-    A point is inside where the generalised winding number of the outward mesh exceeds 1/2 (Jacobson et al. 2013;
-    evaluated as in Barill et al. 2018). The distance is exact, to those triangles that are not hidden inside the solid.
+    A point is inside where the generalised winding number of the outward mesh exceeds 1/2. The distance is exact, to
+    those triangles that are not hidden inside the solid.
     The file's axes are kept: whatever is up in the file is up in the field.
 
     Args:
@@ -81,11 +81,8 @@ class MeshShape(Shape):
         self._exposed_faces = np.arange(3 * len(self._exposed)).reshape(-1, 3)
 
     def value(self, points: Floats) -> Floats:
-        points = np.ascontiguousarray(points, np.float64)
-        squared, _, _ = igl.point_mesh_squared_distance(points, self._exposed_vertices, self._exposed_faces)
-        inside = igl.fast_winding_number(self._vertices, self._faces, points) > 0.5
-        distance = np.sqrt(squared)
-        return np.where(inside, -distance, distance)
+        solid = self._vertices, self._faces
+        return signed_distance(points, self._exposed_vertices, self._exposed_faces, solid)
 
     def surface(self, n: int, rng: np.random.Generator) -> Floats:
         return sample_simplices(self._exposed_vertices, self._exposed_faces, n, rng)

@@ -1,11 +1,11 @@
 """The stairs of voxels: a smooth surface through them, on which what is thin stays as thick as it was."""
 
-import igl
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from .base import Floats
+from .mesh_distance import signed_distance
 
 SHRINK, PASS_BAND, ROUNDS = 0.5, 0.1, 40  # of Taubin's filter: a slope of one voxel in four becomes flat
 MOST_MOVED = 0.5  # voxels along each axis
@@ -45,9 +45,7 @@ def _lost_radius(vertices: Floats, faces: NDArray[np.int64], solid: NDArray[np.b
     before = np.where(solid, ndimage.distance_transform_edt(solid) - 0.5, -1.0)
     near = solid & (before < THIN)
     centres = np.argwhere(near).astype(np.float64)
-    squared, _, _ = igl.point_mesh_squared_distance(centres, vertices, faces)
-    inside = igl.fast_winding_number(vertices, faces, centres) > 0.5
     after = before.copy()
-    after[near] = np.where(inside, 1.0, -1.0) * np.sqrt(squared)
+    after[near] = -signed_distance(centres, vertices, faces)
     lost: Floats = ndimage.maximum_filter(before, 3) - ndimage.maximum_filter(after, 3)
     return lost.clip(min=0)

@@ -8,10 +8,8 @@ from scipy import ndimage
 
 from nfgen.errors import ShapeError
 
-from .base import Floats
 from .grid_values import understand
 from .level_set import LevelSetShape
-from .stairs import without_stairs
 
 MAX_VOXELS = 256**3
 
@@ -45,14 +43,10 @@ class VoxelShape(LevelSetShape):
         check_grid(occupancy.shape, occupancy.dtype, id)
         understood = understand(occupancy, "occupancy", id)
         assert understood.occupied is not None
-        self._solid = filled(np.pad(understood.occupied, 1))
-        self._smooth = smooth
-        level = (0.5 - self._solid[1:-1, 1:-1, 1:-1]).astype(np.float32)
-        super().__init__(level, id=id, label=label, spacing=spacing, world=world)
+        solid = filled(np.pad(understood.occupied, 1))[1:-1, 1:-1, 1:-1]
+        level = (0.5 - solid).astype(np.float32)
+        super().__init__(level, id=id, label=label, smooth=smooth, spacing=spacing, world=world)
         self.notes = understood.notes
-
-    def _placed(self, vertices: Floats, faces: NDArray[np.int64]) -> Floats:
-        return without_stairs(vertices, faces, self._solid) if self._smooth else vertices
 
 
 def check_grid(shape: tuple[int, ...], dtype: np.dtype[Any], id: str) -> None:

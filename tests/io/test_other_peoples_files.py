@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from nfgen import demo, workflow
+from nfgen import demo
 from nfgen.errors import ArtifactError
 from nfgen.io import artifact, files
 from nfgen.report import write_report
+from nfgen.workflow import folder as made_folder
 
 
 def write(path: Path, **arguments: bool) -> None:
@@ -210,11 +211,11 @@ def test_files_that_are_not_whole_have_names_that_nobody_has(tmp_path: Path) -> 
 
 
 def demo_of(folder: Path) -> None:
-    for part in workflow.PARTS:
+    for part in made_folder.PARTS:
         write(folder / part)
     for place in (folder / "samples", folder):
-        (place / workflow.SHEET).write_bytes(b"picture")
-    write_report([folder], folder / workflow.PAGE)
+        (place / made_folder.SHEET).write_bytes(b"picture")
+    write_report([folder], folder / made_folder.PAGE)
 
 
 def thesis_beside(folder: Path) -> None:
@@ -240,12 +241,12 @@ def linked_shapes(folder: Path) -> None:
 
 def own_page(folder: Path) -> None:
     demo_of(folder)
-    (folder / workflow.PAGE).write_text("<!doctype html><title>thesis</title>")
+    (folder / made_folder.PAGE).write_text("<!doctype html><title>thesis</title>")
 
 
 def own_picture(folder: Path) -> None:
     demo_of(folder)
-    (folder / workflow.SHEET).write_text("years of work")
+    (folder / made_folder.SHEET).write_text("years of work")
 
 
 @pytest.mark.parametrize(

@@ -64,8 +64,9 @@ class VQConfig(Configuration):
     """Residual blocks of the decoder."""
     steps: PositiveInt = 8000
     """Training steps."""
-    minutes: PositiveFloat = 30.0
-    """Time limit of the training; the learning rate decays by then, even if not all steps are reached."""
+    minutes: PositiveFloat | None = 30.0
+    """Time limit of the training; the learning rate decays by then, even if not all steps are reached; none = no limit.
+    """
     save_every: PositiveInt = 250
     """Steps between two checkpoints, from which an interrupted training resumes."""
     batch_size: PositiveInt = 32

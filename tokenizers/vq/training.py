@@ -68,7 +68,7 @@ def train(
     with progress(100, f"train {name}", "%") as bar:
         try:
             for step in range(first, config.steps):
-                late = (time.monotonic() - started) / (60 * config.minutes)
+                late = (time.monotonic() - started) / (60 * config.minutes) if config.minutes else 0.0
                 done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
                 if done >= 1:
                     break

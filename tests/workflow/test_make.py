@@ -5,17 +5,19 @@ from pathlib import Path
 import pytest
 
 import nfgen
-from nfgen import demo, workflow
+from nfgen import demo
 from nfgen.errors import ArtifactError
 from nfgen.io import artifact
+from nfgen.workflow import efforts
+from nfgen.workflow import make as making
 
 SETTINGS = {"effort": "quick", "n": 2, "heldout": 0.25}
 
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = workflow.Steps(fit_steps=60, tokenizer_steps=2, views=1, model_steps=2)
-    monkeypatch.setattr(workflow, "EFFORTS", {"quick": steps, "best": steps})
+    steps = efforts.Steps(fit_steps=60, tokenizer_steps=2, views=1, model_steps=2)
+    monkeypatch.setattr(efforts, "EFFORTS", {"quick": steps, "best": steps})
 
 
 @pytest.fixture(scope="module")
@@ -34,13 +36,13 @@ def test_a_folder_of_shapes_becomes_samples_and_a_page_and_goes_on_where_it_stop
         raise KeyboardInterrupt
 
     with monkeypatch.context() as context:
-        context.setattr(workflow, "train", stop)
+        context.setattr(making, "train", stop)
         with pytest.raises(KeyboardInterrupt):
-            workflow.make(shapes, out, say=said.append, **SETTINGS)
+            making.make(shapes, out, say=said.append, **SETTINGS)
     assert [line.split("nfgen ")[1].split()[0] for line in said] == ["fit", "tokenize", "train"]
 
     said.clear()
-    page = workflow.make(shapes, out, say=said.append, **SETTINGS)
+    page = making.make(shapes, out, say=said.append, **SETTINGS)
     steps = [line.split("nfgen ")[1].split()[0] for line in said if "] nfgen " in line]
     assert steps == ["train", "generate", "evaluate", "report"]
     assert page.is_file()
@@ -53,9 +55,9 @@ def test_a_folder_of_shapes_becomes_samples_and_a_page_and_goes_on_where_it_stop
 
 def test_what_was_made_otherwise_is_not_gone_on_with(shapes: Path, tmp_path: Path) -> None:
     out = tmp_path / "made"
-    artifact.agree_on_plan(_made(out), "making", workflow.plan(shapes, None, nfgen.MakeConfig(**SETTINGS)))
+    artifact.agree_on_plan(_made(out), "making", making.plan(shapes, None, nfgen.MakeConfig(**SETTINGS)))
     with pytest.raises(ArtifactError, match="other heldout") as caught:
-        workflow.make(shapes, out, **SETTINGS | {"heldout": 0.5})
+        making.make(shapes, out, **SETTINGS | {"heldout": 0.5})
     assert "--overwrite" in caught.value.remedy
 
 
@@ -63,7 +65,7 @@ def test_a_demo_goes_on_with_its_own_shapes(tmp_path: Path, monkeypatch: pytest.
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(workflow, "fit", stop)
+    monkeypatch.setattr(making, "fit", stop)
     monkeypatch.setattr(demo, "REFERENCES", 1)
     made = list[list[str]]()
     for _ in range(2):

@@ -1,0 +1,1 @@
+"""From a folder of shapes to new ones by one call."""
