@@ -201,9 +201,12 @@ def nearest_option(error: click.NoSuchOption) -> ConfigError:
 def _today(ctx: click.Context, option: str) -> str | None:
     """What an option of earlier versions is called now, if its setting has another name."""
     base, name = ctx.meta.get(BASE), option.removeprefix("--").replace("-", "_")
-    today = None if base is None else base.old_names().get(name)
-    ours = [p for p in ctx.command.get_params(ctx) if p.name == f"setting_{today}"]
-    return ours[0].opts[-1] if ours else None
+    if base is None:
+        return None
+    old = [base.old_names(), *(component.old_names() for _, component in base.components(base.said()))]
+    settings = {f"setting_{names[name]}" for names in old if name in names}
+    options = [word for p in ctx.command.get_params(ctx) if p.name in settings for word in p.opts]
+    return min(options, key=lambda word: (not word.startswith("--"), len(word)), default=None)
 
 
 def _keep(ctx: click.Context, name: str, value: Any, kinds: set[Any]) -> None:

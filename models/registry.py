@@ -6,7 +6,7 @@ from typing import Any, Literal
 from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import files
-from nfgen.io.state_dict import check_claims
+from nfgen.io.state_dict import check_state_dict
 from nfgen.runtime import plugins
 from nfgen.runtime.device import AUTO, find_device
 from nfgen.tokens.vocabulary import Vocabulary
@@ -88,7 +88,7 @@ def load_model(run: str | Path, checkpoint: Literal["best", "last"] = "best", de
         vocabulary = Vocabulary.from_json(described["vocabulary"])
         found = find(described["model"])
         config = found.Config.from_json(described["settings"])
-        check_claims(lambda: found(vocabulary, config), tensors)
+        check_state_dict(lambda: found(vocabulary, config), tensors)
         model = found(vocabulary, config)
         model.load_state_dict(tensors)
     except (KeyError, TypeError, ValueError, RuntimeError, ConfigError) as error:

@@ -86,7 +86,7 @@ def evaluate(
     made_refs = [] if ours else find_shapes(generated, reading=reading)
     real_refs = find_shapes(reference, reading=reading)
     known_refs = [] if train is None else find_shapes(train, reading=reading)
-    if ours and train is not None and str(train) == str(reference):
+    if ours and train is not None and Path(train).resolve() == Path(reference).resolve():
         learned = learned_ids(Path(generated))
         known_refs = [ref for ref in real_refs if ref.id in learned]
         real_refs = [ref for ref in real_refs if ref.id not in learned]

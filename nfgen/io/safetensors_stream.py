@@ -25,20 +25,20 @@ NAMES = {
 """What the format calls the types, in the order of its own library: wide ones first, so that all begin at a multiple of
 their width."""
 
-Claims = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
+TensorLayout = Mapping[str, tuple[torch.dtype, tuple[int, ...]]]
 """Type and shape of each tensor."""
 
 
 class TensorWriter:
     """Takes the rows of each tensor in their order; made by `writing_tensors`."""
 
-    def __init__(self, file: BinaryIO, claims: Claims) -> None:
+    def __init__(self, file: BinaryIO, layout: TensorLayout) -> None:
         order = list(NAMES)
-        self._file, self._claims = file, dict(claims)
+        self._file, self._layout = file, dict(layout)
         self._places: dict[str, int] = {}
         header, end = {}, 0
-        for key in sorted(claims, key=lambda key: (order.index(claims[key][0]), key)):
-            dtype, shape = claims[key]
+        for key in sorted(layout, key=lambda key: (order.index(layout[key][0]), key)):
+            dtype, shape = layout[key]
             self._places[key], start = end, end
             end += dtype.itemsize * math.prod(shape)
             header[key] = {"dtype": NAMES[dtype], "shape": list(shape), "data_offsets": [start, end]}
@@ -46,7 +46,7 @@ class TensorWriter:
         text += b" " * (-len(text) % 8)
         file.write(len(text).to_bytes(8, "little") + text)
         self._begin = 8 + len(text)
-        self._rows = dict.fromkeys(claims, 0)
+        self._rows = dict.fromkeys(layout, 0)
         file.truncate(self._begin + end)
 
     def append(self, key: str, rows: Tensor) -> None:
@@ -55,7 +55,7 @@ class TensorWriter:
         Raises:
             ValueError: if they are of another type or width than was claimed, or too many.
         """
-        dtype, shape = self._claims[key]
+        dtype, shape = self._layout[key]
         if rows.dtype != dtype or tuple(rows.shape[1:]) != shape[1:] or self._rows[key] + len(rows) > shape[0]:
             raise ValueError(f"rows of {rows.dtype} {tuple(rows.shape)} do not go on {key}, {dtype} {shape}")
         content = rows.detach().contiguous().flatten().view(torch.uint8).numpy()
@@ -70,13 +70,13 @@ class TensorWriter:
         Raises:
             ValueError: if one is missing.
         """
-        short = [key for key, (_, shape) in self._claims.items() if self._rows[key] != shape[0]]
+        short = [key for key, (_, shape) in self._layout.items() if self._rows[key] != shape[0]]
         if short:
-            raise ValueError(f"{short[0]} has {self._rows[short[0]]} of {self._claims[short[0]][1][0]} rows")
+            raise ValueError(f"{short[0]} has {self._rows[short[0]]} of {self._layout[short[0]][1][0]} rows")
 
 
 @contextlib.contextmanager
-def writing_tensors(path: Path, claims: Claims) -> Iterator[TensorWriter]:
+def writing_tensors(path: Path, layout: TensorLayout) -> Iterator[TensorWriter]:
     """Write a safetensors file, whole or not at all: the body appends the rows.
 
     Raises:
@@ -85,7 +85,7 @@ def writing_tensors(path: Path, claims: Claims) -> Iterator[TensorWriter]:
     """
     try:
         with files.replacing(path) as file:
-            writer = TensorWriter(file, claims)
+            writer = TensorWriter(file, layout)
             yield writer
             writer.check_whole()
     except OSError as error:
@@ -106,8 +106,8 @@ def join_tensors(path: Path, paths: Sequence[Path], count: int, whole: Mapping[s
         ValueError: if they do not go together.
     """
     first = files.read_tensors(paths[0]) | dict(whole or {})
-    claims = {key: (tensor.dtype, (count, *tensor.shape[1:])) for key, tensor in first.items()}
-    with writing_tensors(path, claims) as writer:
+    layout = {key: (tensor.dtype, (count, *tensor.shape[1:])) for key, tensor in first.items()}
+    with writing_tensors(path, layout) as writer:
         for key, tensor in (whole or {}).items():
             writer.append(key, tensor)
         for file in paths:

@@ -216,8 +216,8 @@ def view_drawer(tokens: TokenSet, known: Tensor, seed: int) -> Callable[[int], T
 
 def _write_probes(path: Path, tokenizer: Tokenizer, tokens: Tensor, known: Tensor) -> None:
     """Values of the decoded training fields, by which a new field's nearest one is found."""
-    claims = {"values": (torch.float16, (len(known), PROBES))}
-    with writing_tensors(path, claims) as writer, progress(len(known), "training fields", "field") as bar:
+    layout = {"values": (torch.float16, (len(known), PROBES))}
+    with writing_tensors(path, layout) as writer, progress(len(known), "training fields", "field") as bar:
         for some in known.split(FIELDS_AT_ONCE):
             writer.append("values", probe_values(decode_fields(tokenizer, tokens[some])).half())
             bar.update(len(some))

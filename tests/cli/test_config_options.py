@@ -79,6 +79,7 @@ def test_help_lists_every_setting_with_its_description_and_default(
         (["shapes", "chair", "--resolutoin", "9"], "--resolution"),
         # Names of earlier versions.
         (["generate", "x", "--thicken", "0.01"], "--offset"),
+        (["tokenize", "x", "--codes", "64"], "--max-tokens"),
         (["generate", "x", "--contrast", "0.5"], "--contrastive-weight"),
         (["generate", "x", "--weights", "last"], "--checkpoint"),
         (["generate", "x", "--batch", "3"], "--batch-size"),

@@ -36,8 +36,8 @@ def test_a_file_written_by_rows_is_that_of_the_whole(tmp_path: Path) -> None:
         "small": torch.arange(6, dtype=torch.int32).reshape(3, 2),
         "weights": torch.rand(3, 7),
     }
-    claims = {key: (tensor.dtype, tuple(tensor.shape)) for key, tensor in tensors.items()}
-    with writing_tensors(tmp_path / "rows", claims) as writer:
+    layout = {key: (tensor.dtype, tuple(tensor.shape)) for key, tensor in tensors.items()}
+    with writing_tensors(tmp_path / "rows", layout) as writer:
         for some in (slice(0, 2), slice(2, 3)):
             for key, tensor in tensors.items():
                 writer.append(key, tensor[some])

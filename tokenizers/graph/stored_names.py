@@ -1,9 +1,5 @@
 """Names of the graph encoder's weights before version 0.2, and what they are called now."""
 
-from torch import Tensor
-
-from nfgen.io.tensor_names import rename
-
 BLOCK, POOLING = r"^(networks\.encoder\.blocks\.\d+)", r"^(networks\.encoder\.poolings\.\d+)"
 RENAMED = (
     (BLOCK + r"\.ask_norm\.", r"\1.end_norm."),
@@ -17,8 +13,4 @@ RENAMED = (
     (r"^(networks\.encoder\.(?:blocks|poolings)\.\d+)\.think\.", r"\1.mlp."),
     (r"^networks\.encoder\.excitation\.", "networks.encoder.pre_activation."),
 )
-
-
-def with_current_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The stored state of a graph tokenizer by its current names."""
-    return rename(tensors, RENAMED)
+"""As `nfgen.io.tensor_names.rename` takes them."""

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
+from nfgen.io.tensor_names import rename
 from nfgen.tokenizers.vq.bounding_box import Box
 from nfgen.tokenizers.vq.dataset import WarpedFields
 from nfgen.tokenizers.vq.networks import Cells, Encoder
@@ -21,7 +22,7 @@ from nfgen.tokenizers.vq.warps import Warp
 
 from .config import GraphConfig
 from .networks import GraphEncoder
-from .stored_names import with_current_names
+from .stored_names import RENAMED
 from .weight_transforms import sample_transforms, transform_weights
 
 
@@ -49,7 +50,7 @@ class GraphTokenizer(VQTokenizer):
         return transform_weights(spec, weights, warp), find_box(spec, make_grid_query(spec, weights, warp))
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        super()._restore(with_current_names(tensors))
+        super()._restore(rename(tensors, RENAMED))
 
     def _check_function(self, weights: Tensor, spec: FieldSpec) -> None:
         self._check_weights(weights, spec)

@@ -1,9 +1,5 @@
 """Names of weights in tokenizers that were stored before version 0.2, and what they are called now."""
 
-from torch import Tensor
-
-from nfgen.io.tensor_names import rename
-
 NETWORK, BLOCK = r"^(networks\.(?:encoder|decoder))", r"^(networks\.(?:encoder|decoder)\.(?:blocks\.\d+|neighbours))"
 RENAMED = (
     (r"^networks\.bottleneck\.quantizer\.", "networks.quantizer.wrapped."),
@@ -15,8 +11,4 @@ RENAMED = (
     (BLOCK + r"\.think_norm\.", r"\1.mlp_norm."),
     (BLOCK + r"\.think\.", r"\1.mlp."),
 )
-
-
-def with_current_names(tensors: dict[str, Tensor]) -> dict[str, Tensor]:
-    """The stored state of a tokenizer by its current names."""
-    return rename(tensors, RENAMED)
+"""As `nfgen.io.tensor_names.rename` takes them."""

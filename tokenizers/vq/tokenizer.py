@@ -28,7 +28,8 @@ from nfgen.errors import CollapsedCodebookWarning, ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
-from nfgen.io.state_dict import check_claims
+from nfgen.io.state_dict import check_state_dict
+from nfgen.io.tensor_names import rename
 from nfgen.runtime.device import is_cpu
 from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
@@ -43,7 +44,7 @@ from .latent_optimization import refine
 from .networks import Cells, Decoder, Encoder, ProbeEncoder
 from .probes import find_box, make_grid_query, probe
 from .quantizers import create_quantizer, usage
-from .stored_names import with_current_names
+from .stored_names import RENAMED
 from .training import VQNetworks, train
 from .warps import Warp
 
@@ -123,7 +124,7 @@ class VQTokenizer(Tokenizer):
         cells = Cells(self._counts, config.mirrors(dims))
         number = cells.number * cells.sides
         probes = config.probes or max(1, round((PROBES[dims] / number) ** (1 / dims)))
-        # Always on a real device, also within `check_claims`: its constructor computes with values.
+        # Always on a real device, also within `check_state_dict`: its constructor computes with values.
         with torch.device("cpu"):
             quantizer = create_quantizer(config.quantizer, config.slots, config.levels, config.codebook)
         sizes = (cells, quantizer.width, config.channels)
@@ -293,10 +294,10 @@ class VQTokenizer(Tokenizer):
         return {"basis": "octahedral", **settings}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
-        tensors = with_current_names(tensors)
+        tensors = rename(tensors, RENAMED)
         self._counts = tuple(tensors["cells"].tolist())
         state = {key.removeprefix("networks."): value for key, value in tensors.items() if key.startswith("networks.")}
-        check_claims(self._build, state)
+        check_state_dict(self._build, state)
         with torch.random.fork_rng(devices=[]):
             networks = self._build()
         networks.load_state_dict(state)
