@@ -48,16 +48,7 @@ TESTS = [
     "test_laws.py",
     "test_artifacts.py",
     "io/test_hub.py",
-    *(
-        f"pipeline/test_interruption.py::test_{name}"
-        for name in (
-            "a_tokenizer_goes_on_from_its_check_point_to_the_same_bits",
-            "ctrl_c_keeps_the_step_that_it_came_in",
-            "a_tokenizer_is_resumed_only_as_it_was",
-            "a_loss_that_is_not_finite_keeps_the_last_check_point_and_goes_on_from_it",
-            "weights_that_are_not_finite_never_replace_a_checkpoint",
-        )
-    ),
+    "pipeline/test_resumed_tokenizers.py",
     "io/test_untrusted.py::test_a_tokenizer_that_claims_other_networks_claims_no_memory",
 ]
 """What is to notice."""
