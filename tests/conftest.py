@@ -1,5 +1,7 @@
 """Real objects that many tests share."""
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import Tensor
@@ -77,3 +79,10 @@ def tiny_fields() -> FieldSet:
         eval_values=distances(checks),
         uniform_eval=UNIFORM_CHECKS,
     )
+
+
+@pytest.fixture
+def fields(tiny_fields: FieldSet, tmp_path: Path) -> Path:
+    """The tiny fields as an artifact."""
+    tiny_fields.save(tmp_path / "fields")
+    return tmp_path / "fields"

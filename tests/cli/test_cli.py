@@ -10,23 +10,18 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from click.testing import CliRunner, Result
 
 from nfgen.cli.main import main
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
+
+from ..commands import run
 
 FAST_FIT = ["--steps", "150", "--points", "512", "--near", "1536", "--uniform", "512", "--workers", "1", "--quiet"]
 FAST_VQ = ["--max-tokens", "11", "--levels", "8,5", "--probes", "4", "--width", "16", "--channels", "16",
            "--decoder-blocks", "1", "--batch-size", "8", "--points", "128"]  # fmt: skip
 
 SMALL_MODEL = ["--layers", "1", "--width", "32", "--heads", "1"]
-
-
-def run(*words: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == status, result.output
-    return result
 
 
 @pytest.fixture(scope="module")

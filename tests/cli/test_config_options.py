@@ -5,10 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 import nfgen
-from nfgen.cli.main import main
 from nfgen.config import Configuration, flat
 from nfgen.errors import ConfigError
 from nfgen.evaluation.config import EvaluateConfig
@@ -18,23 +16,13 @@ from nfgen.pipeline.config import DemoConfig, ExportConfig, GenerateConfig, Shap
 from nfgen.shapes.reading import ReadingConfig
 from nfgen.tokenizers.config import CONFIGS, TokenizeConfig
 
+from ..commands import run
+
 SMALL = ["--layers", 1, "--width", 16, "--heads", 1, "--steps", 2, "--batch-size", 4, "--sample-every", 0]
 SHORTER = {"n": "-n", "label": "--class"}
 """Options that are not called by their setting's name."""
 
 STORED = Path(__file__).parent.parent / "fixtures" / "v0.1"
-
-
-def run(*words: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == status, result.output
-    return result
-
-
-@pytest.fixture
-def fields(tiny_fields: FieldSet, tmp_path: Path) -> Path:
-    tiny_fields.save(tmp_path / "fields")
-    return tmp_path / "fields"
 
 
 @pytest.mark.parametrize(

@@ -9,10 +9,8 @@ import numpy as np
 import pytest
 import torch
 import trimesh
-from click.testing import CliRunner, Result
 from PIL import Image
 
-from nfgen.cli.main import main
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, weight_space
 from nfgen.fields.field_set import FieldSet
@@ -23,6 +21,8 @@ from nfgen.metrics.surfaces import ripple
 from nfgen.pipeline.make_shapes import write_shapes
 from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.viz.contact_sheet import save_png
+
+from ..commands import run
 
 SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
 WIDTHS = ((0.3, 0.6, 0.9), (0.9, 0.4, 0.5), (0.6, 0.9, 0.3))
@@ -58,12 +58,6 @@ def sets(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for seed, (name, count) in enumerate((("made", 5), ("reference", 6), ("train", 8))):
         boxes(folder / name, count, seed)
     return folder
-
-
-def run(*words: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == status, result.output
-    return result
 
 
 def test_the_scores_of_files_are_printed_beside_all_that_they_depend_on(sets: Path, tmp_path: Path) -> None:

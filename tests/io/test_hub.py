@@ -8,15 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
 import nfgen
-from nfgen.cli.main import main
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import files
 from nfgen.models.generation.generate import sample
 
+from ..commands import run as command
 from . import stub_hub
 
 # The Hub's library uploads in a way that its own network library wants to drop.
@@ -56,12 +55,6 @@ def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[stub_hub.St
         monkeypatch.setenv("HF_ENDPOINT", server.address)
         monkeypatch.setenv("HF_TOKEN", "a-token-of-the-stub")
         yield server
-
-
-def command(*words: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == status, result.output
-    return result
 
 
 def samples_of(run: nfgen.Run) -> list[int]:

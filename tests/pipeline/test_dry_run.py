@@ -4,30 +4,17 @@ import json
 from pathlib import Path
 
 import pytest
-from click.testing import CliRunner, Result
 
 import nfgen
-from nfgen.cli.main import main
 from nfgen.errors import ConfigError
-from nfgen.fields.field_set import FieldSet
 from nfgen.pipeline.config import TrainConfig
 from nfgen.pipeline.dry_run import estimate
 from nfgen.pipeline.dry_run.stages import plan_generate, plan_tokenize, plan_train
 from nfgen.pipeline.run import Run
 
+from ..commands import run as command
+
 MODEL = {"layers": 1, "width": 16, "heads": 1}
-
-
-def command(*words: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == status, result.output
-    return result
-
-
-@pytest.fixture
-def fields(tiny_fields: FieldSet, tmp_path: Path) -> Path:
-    tiny_fields.save(tmp_path / "fields")
-    return tmp_path / "fields"
 
 
 def test_of_a_training_from_fields_and_of_a_generation(fields: Path, tmp_path: Path) -> None:

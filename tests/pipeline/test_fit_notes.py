@@ -7,23 +7,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 import trimesh
-from click.testing import CliRunner, Result
 
 import nfgen
-from nfgen.cli.main import main
 from nfgen.fields.field_set import FieldSet
 from nfgen.pipeline.fit_notes import fit_notes
+
+from ..commands import run
 
 SMALL = ["--steps", "5", "--points", "64", "--near", "96", "--uniform", "64", "--near-eval", "16"]
 SMALL += ["--uniform-eval", "64", "--workers", "1"]
 BOX = trimesh.creation.box((1, 2, 3))
 SAIL = trimesh.Trimesh([[2, 0, 0], [5, 0, 0], [5, 3, 0], [2, 3, 0]], [[0, 1, 2], [0, 2, 3]], process=False)
-
-
-def run(*words: object) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == 0, result.output
-    return result
 
 
 @pytest.fixture

@@ -8,9 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from click.testing import CliRunner
 
-from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import PRESETS, FieldSpec
@@ -23,6 +21,8 @@ from nfgen.pipeline.recipes import RECIPES, options_of, recipe
 from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokenizers.weights.config import CodebookConfig
 from nfgen.tokens.vocabulary import Vocabulary
+
+from ..commands import run
 
 
 def parts(name: str) -> tuple[FieldSpec, FitConfig, CodebookConfig, Any, TrainConfig]:
@@ -93,10 +93,6 @@ def test_occupancy_is_learned_by_the_squared_error_of_tanh() -> None:
 
 
 def test_commands_read_the_recipe(tmp_path: Path) -> None:
-    def run(*words: object) -> None:
-        result = CliRunner().invoke(main, [str(word) for word in words])
-        assert result.exit_code == 0, result.output
-
     rows = np.linspace(-1, 1, 12)
     radii = [0.4, 0.6, 0.8, 0.5]
     discs = [(255 * ((rows[:, None] ** 2 + rows**2) < radius**2)).astype(np.uint8) for radius in radii]

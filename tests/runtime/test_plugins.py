@@ -7,20 +7,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from click.testing import CliRunner, Result
 
-from nfgen.cli.main import main
 from nfgen.errors import ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.tokenizers import registry
 
+from ..commands import run as command
+
 EXAMPLE = Path(__file__).parent / "example_plugin"
-
-
-def command(*words: object, status: int = 0) -> Result:
-    result = CliRunner().invoke(main, [str(word) for word in words])
-    assert result.exit_code == status, result.output
-    return result
 
 
 @pytest.fixture(scope="module")
