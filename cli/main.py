@@ -11,6 +11,7 @@ import click
 from nfgen import __version__
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.runtime.launcher import count, is_first_to_end, is_main
+from nfgen.runtime.machine import slowed_threads
 from nfgen.runtime.malloc import keep_freed_memory
 from nfgen.runtime.provenance import made_by
 
@@ -37,6 +38,12 @@ INTERRUPTED = 130  # what shells give for SIGINT
 MISTAKE = 2
 NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
 """Words of torch's errors."""
+
+
+COMPUTING = ("fit", "tokenize", "train", "make", "demo")
+"""Commands that compute in several threads for long."""
+GOING_ON = ("make", "demo")
+"""Commands that go on where they stopped when they are called again."""
 
 
 class Group(click.Group):
@@ -77,18 +84,20 @@ class Group(click.Group):
 
     def invoke(self, ctx: click.Context) -> Any:
         keep_freed_memory()
+        named = next((word for word in self._words if word in self.commands), "")
+        if named in COMPUTING and count() == 1 and (slowed := slowed_threads()) is not None:
+            click.echo(f"warning: {slowed}", err=True)
         try:
             return super().invoke(ctx)
         except click.NoSuchOption as error:
             raise nearest_option(error) from None
         except KeyboardInterrupt:  # here and not in `main`, where click has already made an "Aborted!" of it
-            words = self._words
-            named = next((self.commands[word] for word in words if word in self.commands), None)
-            remedy = None
-            if named is not None and any(parameter.name == "resume" for parameter in named.params):
-                again = [word for word in words if word != "--resume"]
+            again, remedy = ["nfgen", *(word for word in self._words if word not in ("--resume", "--overwrite"))], None
+            if named in GOING_ON:
+                remedy = f"go on with: {shlex.join(again)}"
+            elif named and any(parameter.name == "resume" for parameter in self.commands[named].params):
                 launched = ", by as many processes as you like" if count() > 1 else ""
-                remedy = f"go on with{launched}: {shlex.join(['nfgen', *again, '--resume'])}"
+                remedy = f"go on with{launched}: {shlex.join([*again, '--resume'])}"
             _end(INTERRUPTED, "interrupted", remedy)
 
 

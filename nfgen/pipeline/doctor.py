@@ -58,6 +58,8 @@ def examine() -> dict[str, Any]:
         warnings.append(
             f"torch has {threads['torch']} threads for {threads['processors']} processors: set OMP_NUM_THREADS"
         )
+    if (slowed := machine.slowed_threads()) is not None:
+        warnings.append(slowed)
     memory = dict(zip(("total", "available"), machine.memory(), strict=True))
     disk = {name: shutil.disk_usage(path).free for name, path in _places().items()}
     if memory["available"] < LITTLE_MEMORY:

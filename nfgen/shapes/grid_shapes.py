@@ -5,7 +5,7 @@ from nfgen.shapes.base import Shape
 from nfgen.shapes.formats.volumes import Volume
 from nfgen.shapes.formats.voxels import World
 from nfgen.shapes.grid_values import understand
-from nfgen.shapes.level_set import LevelSetShape
+from nfgen.shapes.level_set import CUBE, LevelSetShape
 from nfgen.shapes.reading import ReadingConfig
 from nfgen.shapes.voxels import VoxelShape
 
@@ -33,14 +33,13 @@ def voxel_shape(volume: Volume, world: World | None, reading: ReadingConfig, *, 
         if world is not None:
             (x, y, z), side = world
             world = ((x, -z, y), side)
-    placed = {} if world is None else {"world": world}
     shape: Shape
     if occupied is not None:
         smooth = reading.voxels == "smooth"
-        shape = VoxelShape(occupied, id=id, label=label, smooth=smooth, spacing=spacing, **placed)
+        shape = VoxelShape(occupied, id=id, label=label, smooth=smooth, spacing=spacing, world=world or CUBE)
     else:
         assert level is not None
-        shape = LevelSetShape(level, id=id, label=label, spacing=spacing, **placed)
+        shape = LevelSetShape(level, id=id, label=label, spacing=spacing, world=world or CUBE)
     shape.notes = solid.notes + volume.notes
     shape.transform = shape.transform.of_axis(up)
     return shape

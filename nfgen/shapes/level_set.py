@@ -13,6 +13,8 @@ from nfgen.shapes.stairs import without_stairs
 if TYPE_CHECKING:
     import trimesh
 
+CUBE = (0.0, 0.0, 0.0), 2.0
+"""Center and longest side of grids that do not say where they lie."""
 LEAST = np.float32(1e-6)  # of the largest level: a border of 0 is outside, too
 
 
@@ -44,7 +46,7 @@ class LevelSetShape(Shape):
         label: str | None = None,
         smooth: bool = False,
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
-        world: tuple[tuple[float, ...], float] = ((0.0, 0.0, 0.0), 2.0),
+        world: tuple[tuple[float, ...], float] = CUBE,
     ) -> None:
         from skimage.measure import marching_cubes
 

@@ -9,7 +9,7 @@ from scipy import ndimage
 from nfgen.errors import ShapeError
 
 from .grid_values import understand
-from .level_set import LevelSetShape
+from .level_set import CUBE, LevelSetShape
 
 MAX_VOXELS = 256**3
 
@@ -38,7 +38,7 @@ class VoxelShape(LevelSetShape):
         label: str | None = None,
         smooth: bool = True,
         spacing: tuple[float, float, float] = (1.0, 1.0, 1.0),
-        world: tuple[tuple[float, ...], float] = ((0.0, 0.0, 0.0), 2.0),
+        world: tuple[tuple[float, ...], float] = CUBE,
     ) -> None:
         check_grid(occupancy.shape, occupancy.dtype, id)
         understood = understand(occupancy, "occupancy", id)

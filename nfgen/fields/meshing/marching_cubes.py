@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from nfgen.errors import ConfigError
+from nfgen.fields.resolution import RESOLUTION
 from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.device import is_cpu
 
@@ -30,7 +31,7 @@ def grid_points(resolution: int, dims: int = 3) -> Float[Tensor, "points dims"]:
     return torch.stack(torch.meshgrid(*[line] * dims, indexing="ij"), dim=-1).reshape(-1, dims)
 
 
-def extract_mesh(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int = 128) -> "trimesh.Trimesh":
+def extract_mesh(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int = RESOLUTION) -> "trimesh.Trimesh":
     """The zero level of a 3-D field by marching cubes (Lorensen and Cline 1987).
 
     The field is evaluated only where proven bounds do not exclude its surface, or everywhere on an accelerator. The
