@@ -36,7 +36,8 @@ def run_demo(
         ArtifactError: if the folder holds something else, or what was made with other settings.
     """
     config, out = DemoConfig.given(config, settings), Path(out)
-    making = MakeConfig(effort=config.effort, minutes=config.minutes, seed=config.seed, device=config.device)
+    shared = {key: value for key, value in config.said().items() if key not in ("kind", "n")}
+    making = MakeConfig(effort=config.effort).with_settings(shared)
     shapes, reference = out / "shapes", out / "reference"
     make_room(out, overwrite)
     # Before the first shape, so that what lies there is known as this demo's when it goes on.

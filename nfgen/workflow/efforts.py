@@ -1,6 +1,6 @@
 """What an effort means: the configuration of each verb."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from nfgen.evaluation.config import EvaluateConfig
 from nfgen.fitting.config import FitConfig
@@ -44,7 +44,9 @@ class Verbs(NamedTuple):
 def verbs_of(config: MakeConfig) -> Verbs:
     """How `make` calls the verbs; what is not set here is as each verb has it by default."""
     steps, minutes = EFFORTS[config.effort], config.minutes
-    shared: dict[str, Any] = {"seed": config.seed, "device": config.device}
+    said = config.said()
+    # All verbs have the same defaults of these: what was not said need not be said to each.
+    shared = {key: said[key] for key in ("seed", "device") if key in said}
     return Verbs(
         fit=FitConfig(steps=steps.fit_steps, reading=config.reading, **shared),
         tokenize=TokenizeConfig(
