@@ -7,6 +7,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from nfgen.models.config import TransformerConfig
+from nfgen.models.nn.orders import Places
 from nfgen.models.nn.transformer import Transformer
 from nfgen.tokens.vocabulary import Vocabulary
 
@@ -22,24 +23,25 @@ class CausalModel(SequenceModel):
 
     config: TransformerConfig
 
-    def __init__(self, vocabulary: Vocabulary, config: TransformerConfig) -> None:
+    def __init__(self, vocabulary: Vocabulary, config: TransformerConfig, *, any_order: bool = False) -> None:
         super().__init__(vocabulary, config)
         self.start_embedding = nn.Embedding(1 + len(vocabulary.classes), config.width)
         nn.init.normal_(self.start_embedding.weight, std=0.02)
-        self.transformer = Transformer(config, vocabulary.length)
+        self.transformer = Transformer(config, vocabulary.length, any_order=any_order)
 
     @abstractmethod
     def embed(self, tokens: Tensor) -> Float[Tensor, "b t c"]:
         """Embed tokens [b, t (, width)]."""
 
-    def hidden(self, tokens: Tensor, labels: Int[Tensor, "b"]) -> Float[Tensor, "b t c"]:
-        """Hidden states that predict each of the tokens [b, length (, width)] from those before it."""
+    def hidden(self, tokens: Tensor, labels: Int[Tensor, "b"], places: Places | None = None) -> Float[Tensor, "b t c"]:
+        """Hidden states that predict each of the tokens [b, length (, width)] from those before it; `places` if the
+        tokens are not in raster order."""
         if self.training and self.vocabulary.classes and self.config.class_dropout:
             dropped = torch.rand(labels.shape, device=labels.device) < self.config.class_dropout
             labels = torch.where(dropped, -1, labels)
         first = self.start_embedding(labels + 1)[:, None]
         inputs = first if tokens.shape[1] == 1 else torch.cat([first, self.embed(tokens[:, :-1])], dim=1)
-        hidden: Tensor = self.transformer(inputs)
+        hidden: Tensor = self.transformer(inputs, places=places)
         return hidden
 
     def opening(self, labels: Int[Tensor, "b"], prefix: Tensor | None) -> Float[Tensor, "b t c"]:

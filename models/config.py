@@ -50,6 +50,9 @@ class GPTConfig(TransformerConfig):
     per token after 300 steps on 64 codes of 1,000 of a chair: 2.14 untied, 2.23 tied, 2.31 digits."""
     label_smoothing: ProperShare = 0.0
     """Share of each target's probability that goes evenly to all codes allowed there."""
+    random_order: Share = 0.0
+    """Share of training sequences whose tokens are predicted in a random order of their positions, the others in raster
+    order (https://arxiv.org/abs/2404.09562); 0 = none. Only with it can chosen tokens be kept and the rest drawn."""
 
 
 class RegressionConfig(TransformerConfig):

@@ -11,6 +11,7 @@ from nfgen.errors import ConfigError
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.logits import draw, uniforms
 from nfgen.models.nn.heads import OWN_VECTORS_UP_TO, CodeEmbedding, DigitHead, Head, TableHead
+from nfgen.models.nn.orders import Places, eval_orders, raster, sampling_orders, training_orders
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .autoregressive import CausalModel
@@ -21,7 +22,8 @@ from .config import GPTConfig
 class GPT(CausalModel):
     """p(token_i | token_1 … token_{i-1}, class) over the codes allowed at position i.
 
-    Logits of other codes are never computed: they get no probability, and every sample decodes.
+    Logits of other codes are never computed: they get no probability, and every sample decodes. With `random_order` the
+    tokens before it are those at any other positions, in any order.
     """
 
     name = "gpt"
@@ -29,7 +31,7 @@ class GPT(CausalModel):
     config: GPTConfig
 
     def __init__(self, vocabulary: Vocabulary, config: GPTConfig) -> None:
-        super().__init__(vocabulary, config)
+        super().__init__(vocabulary, config, any_order=config.random_order > 0)
         self.embedding = CodeEmbedding(vocabulary, config.width)
         self.head = _head(vocabulary, config, self.embedding)
         self.ranges = allowed_ranges(vocabulary)
@@ -37,12 +39,13 @@ class GPT(CausalModel):
         """Number of positions of each range of codes."""
         groups = list(self.groups)
         grouped = sorted(range(len(self.ranges)), key=lambda position: groups.index(self.ranges[position]))
-        order = sorted(range(len(grouped)), key=grouped.__getitem__)
+        ungrouped = sorted(range(len(grouped)), key=grouped.__getitem__)
         # Buffers, as lists would be copied to the device in each pass.
         self.register_buffer("grouped", torch.tensor(grouped), persistent=False)
-        self.register_buffer("order", torch.tensor(order), persistent=False)
+        self.register_buffer("ungrouped", torch.tensor(ungrouped), persistent=False)
         self.grouped: Tensor
-        self.order: Tensor
+        self.ungrouped: Tensor
+        self.group_of = torch.tensor([groups.index(one) for one in self.ranges], device="cpu")
 
     @classmethod
     def accepts(cls, vocabulary: Vocabulary) -> bool:
@@ -58,9 +61,31 @@ class GPT(CausalModel):
         embedded: Tensor = self.embedding(tokens)
         return embedded
 
-    def token_losses(self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"]) -> Float[Tensor, "b t"]:
-        """Cross-entropy in nats of each token given those before it; with label smoothing in training."""
-        hidden = self.hidden(tokens, labels)
+    @property
+    def any_order(self) -> bool:
+        """Whether it predicts tokens in any order of their positions."""
+        return self.config.random_order > 0
+
+    def states(
+        self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"], orders: Int[Tensor, "b t"] | None
+    ) -> Float[Tensor, "b t c"]:
+        """Hidden states that predict the token of each position from those before it in its order; None = raster."""
+        if orders is None:
+            if not self.any_order:
+                return self.hidden(tokens, labels)
+            orders = raster(len(tokens), tokens.shape[1], tokens.device)
+        hidden = self.hidden(tokens.gather(1, orders), labels, Places.of(orders))
+        return hidden.take_along_dim(orders.argsort(dim=1)[..., None], dim=1)
+
+    def token_losses(
+        self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"], orders: Int[Tensor, "b t"] | None = None
+    ) -> Float[Tensor, "b t"]:
+        """Cross-entropy in nats of each token given those before it; with label smoothing in training.
+
+        Args:
+            orders: of the positions, for each sequence; None = raster.
+        """
+        hidden = self.states(tokens, labels, orders)
         smoothing = self.config.label_smoothing if self.training else 0.0
         parts = []
         every = len(self.groups) == 1
@@ -68,15 +93,27 @@ class GPT(CausalModel):
             inputs, targets = (hidden, tokens) if every else (hidden[:, positions], tokens[:, positions])
             losses = self.head.losses(inputs.flatten(0, 1), targets.flatten(), low, high, smoothing)
             parts.append(losses.view(targets.shape))
-        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)[:, self.order]
+        return parts[0] if len(parts) == 1 else torch.cat(parts, dim=1)[:, self.ungrouped]
 
     def loss(self, tokens: Tensor, labels: Int[Tensor, "b"]) -> Float[Tensor, ""]:
-        """Mean cross-entropy in nats per token."""
-        return self.token_losses(tokens, labels).mean()
+        """Mean cross-entropy in nats per token. With `random_order`, of an order for each sequence in training; in eval
+        mode of the same few for all, so that parts of a batch have the loss of the whole."""
+        share, (count, length) = self.config.random_order, tokens.shape
+        if not share:
+            return self.token_losses(tokens, labels).mean()
+        if self.training:
+            return self.token_losses(tokens, labels, training_orders(count, length, share, tokens.device)).mean()
+        losses = [
+            weight * self.token_losses(tokens, labels, order.to(tokens.device).expand(count, -1)).mean()
+            for order, weight in eval_orders(length, share)
+        ]
+        return torch.stack(losses).sum()
 
-    def logits(self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"]) -> list[Float[Tensor, "b codes"]]:
+    def logits(
+        self, tokens: Int[Tensor, "b t"], labels: Int[Tensor, "b"], orders: Int[Tensor, "b t"] | None = None
+    ) -> list[Float[Tensor, "b codes"]]:
         """For each position, logits of the codes allowed there given all tokens before it; computed without a cache."""
-        hidden, logits = self.hidden(tokens, labels), self.head.logits_fn()
+        hidden, logits = self.states(tokens, labels, orders), self.head.logits_fn()
         return [logits(hidden[:, i], low, high) for i, (low, high) in enumerate(self.ranges)]
 
     @torch.inference_mode()
@@ -88,42 +125,75 @@ class GPT(CausalModel):
         prefix: Tensor | None = None,
         advance: Callable[[], None] | None = None,
         reference_model: "GPT | None" = None,
+        given: Int[Tensor, "fields tokens"] | None = None,
     ) -> Int[Tensor, "fields tokens"]:
-        """As in `SequenceModel.generate`; `settings.contrastive_weight` contrasts this model with `reference_model`."""
-        count, given = len(labels), 0 if prefix is None else prefix.shape[1]
-        numbers = uniforms(randoms, self.vocabulary.length, labels.device)
-        tokens = labels.new_empty(count, self.vocabulary.length)
+        """As in `SequenceModel.generate`; `settings.contrastive_weight` contrasts this model with `reference_model`.
+
+        Args:
+            given: tokens of any positions, -1 where one is to be drawn; instead of a prefix, with `random_order`.
+        """
+        (count,), length = labels.shape, self.vocabulary.length
+        numbers = uniforms(randoms, length, labels.device)
+        tokens = labels.new_full((count, length), -1) if given is None else given.clone()
+        if prefix is not None:
+            tokens[:, : prefix.shape[1]] = prefix
+        orders = sampling_orders(randoms, tokens, self.any_order and settings.order != "raster")
+        places = Places.of(orders) if self.any_order else None
+        groups = self.group_of[orders.cpu()]
+        first = int((tokens >= 0).sum(dim=1).amin()) if count else 0
+        start = tokens.gather(1, orders[:, :first])
         # A weighted sum of logits. The weights sum to 1, so the normalisation of each softmax cancels.
         models = ((self, 1 + settings.contrastive_weight), (reference_model, -settings.contrastive_weight))
         classes = ((labels, settings.guidance), (torch.full_like(labels, -1), 1 - settings.guidance))
         decoders = [
-            (CachedDecoder(model, of, prefix), share * weight)
+            (CachedDecoder(model, of, start, places), share * weight)
             for model, share in models
             for of, weight in classes
             if model is not None and share * weight != 0
         ]
-        if prefix is not None:
-            tokens[:, :given] = prefix
-        for position in range(given, self.vocabulary.length):
-            low, high = self.ranges[position]
-            logits = torch.stack([weight * decoder.logits(low, high) for decoder, weight in decoders]).sum(0)
-            tokens[:, position] = low + draw(logits, numbers[position], settings)
+        for step in range(first, length):
+            hidden = [(decoder.hidden(), decoder.logits_fn, weight) for decoder, weight in decoders]
+            here = orders[:, step : step + 1]
+            uniform, drawn = numbers.T.gather(1, here.to(numbers.device))[:, 0], torch.empty_like(labels)
+            for group in groups[:, step].unique().tolist():
+                rows = (groups[:, step] == group).nonzero()[:, 0].to(labels.device)
+                low, high = list(self.groups)[group]
+                logits = torch.stack([weight * logits_fn(h[rows], low, high) for h, logits_fn, weight in hidden]).sum(0)
+                drawn[rows] = low + draw(logits, uniform[rows.to(uniform.device)], settings)
+            kept = tokens.gather(1, here)
+            now = torch.where(kept >= 0, kept, drawn[:, None])
+            tokens.scatter_(1, here, now)
             for decoder, _ in decoders:
-                decoder.append(tokens[:, position : position + 1])
+                decoder.append(now)
             if advance is not None:
                 advance()
         return tokens
 
 
 class CachedDecoder:
-    """Decodes token by token; the keys and values of earlier tokens are in its cache."""
+    """Decodes token by token; the keys and values of earlier tokens are in its cache.
 
-    def __init__(self, model: GPT, labels: Int[Tensor, "fields"], prefix: Tensor | None) -> None:
-        self.model, self.next = model, model.opening(labels, prefix)
+    Args:
+        start: the first tokens in order.
+        places: of all inputs, if they are not in raster order.
+    """
+
+    def __init__(
+        self,
+        model: GPT,
+        labels: Int[Tensor, "fields"],
+        start: Int[Tensor, "fields given"],
+        places: Places | None,
+    ) -> None:
+        self.model, self.next, self.places = model, model.opening(labels, start), places
         self.cache, self.logits_fn = model.transformer.cache(len(labels)), model.head.logits_fn()
 
-    def logits(self, low: int, high: int) -> Float[Tensor, "fields codes"]:
-        return self.logits_fn(self.model.transformer(self.next, self.cache)[:, -1], low, high)
+    def hidden(self) -> Float[Tensor, "fields c"]:
+        """The hidden state that predicts the next token."""
+        start = self.cache.length
+        places = None if self.places is None else self.places.part(start, start + self.next.shape[1])
+        hidden: Tensor = self.model.transformer(self.next, self.cache, places)
+        return hidden[:, -1]
 
     def append(self, tokens: Int[Tensor, "fields 1"]) -> None:
         self.next = self.model.embed(tokens)

@@ -1,6 +1,6 @@
 """`SamplingConfig`: how tokens are drawn."""
 
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, NonNegativeFloat, PositiveInt
 
@@ -25,6 +25,9 @@ class SamplingConfig(Configuration):
     its last ones + weight x (its last ones - those from back then); 0 = none, 0.5 = usual. What both find likely is
     what any chair has; what only the last ones do makes one (contrastive decoding, https://arxiv.org/abs/2210.15097;
     https://arxiv.org/abs/2406.02507)."""
+    order: Literal["raster", "random"] | None = None
+    """Order in which the positions are drawn: `raster`, or `random`, another one for each sample, which takes a gpt
+    trained with `random_order`; none = random for such a gpt."""
 
     RENAMED: ClassVar = {"contrast": "contrastive_weight"}
 

@@ -14,6 +14,7 @@ from nfgen.models.gpt import GPT
 from nfgen.models.training.data import parts
 from nfgen.runtime.device import free_memory
 from nfgen.runtime.progress import progress
+from nfgen.tokens.vocabulary import Vocabulary
 
 from .logits import generators
 
@@ -32,6 +33,7 @@ def sample(
     first: int = 0,
     label: int | Int[Tensor, "samples"] | None = None,
     prefix: Tensor | None = None,
+    given: Int[Tensor, "samples tokens"] | None = None,
     batch_size: int | None = None,
     reference_model: SequenceModel | None = None,
 ) -> Tensor:
@@ -47,6 +49,7 @@ def sample(
         first: index of the first sample, to continue an earlier call.
         label: class of all samples, or of each [n]; None = any class (BOS).
         prefix: first tokens [m (, width)] of all samples, or of each [n, m (, width)].
+        given: tokens [n, length] of any positions, -1 where one is to be drawn; for a gpt trained with `random_order`.
         batch_size: samples per batch; None = as many as fit in 1 GiB of cache.
         reference_model: the same model with the weights of its lowest held-out loss, for `settings.contrastive_weight`.
 
@@ -54,8 +57,8 @@ def sample(
         Tokens [n, length], int64, or [n, length, width], float32, if the vocabulary is continuous.
 
     Raises:
-        ConfigError: on a wrong label, prefix or number, guidance without a class, or contrast without a GPT
-            and its reference model.
+        ConfigError: on a wrong label, prefix or number, guidance without a class, contrast without a GPT
+            and its reference model, or another order than the raster one of a model that knows no other.
     """
     settings = settings or SamplingConfig()
     require(n >= 0, "n", "must not be negative", n)
@@ -63,7 +66,11 @@ def sample(
     require(batch_size is None or batch_size > 0, "batch_size", "must be positive", batch_size)
     if settings.guidance != 1 and label is None:
         raise ConfigError("guidance needs a class to guide towards", "give a class, or guidance 1")
-    labels, given = _conditions(model, n, label, prefix)
+    labels, prefix = _conditions(model, n, label, prefix)
+    if given is not None or settings.order == "random":
+        require_any_order(model)
+    if given is not None:
+        check_given(model.vocabulary, given, n)
     generate = model.generate
     if settings.contrastive_weight:
         if not (isinstance(model, GPT) and isinstance(reference_model, GPT)):
@@ -82,8 +89,10 @@ def sample(
             for start in starts:
                 end = min(start + size, n)
                 randoms = generators(seed, range(first + start, first + end))
-                part = None if given is None else given[start:end]
-                batches.append(generate(labels[start:end], randoms, settings, part, bar.update).cpu())
+                some = labels[start:end]
+                more = {} if given is None else {"given": given[start:end].to(some.device)}
+                begun = None if prefix is None else prefix[start:end]
+                batches.append(generate(some, randoms, settings, begun, bar.update, **more).cpu())
     finally:
         model.train(was_training)
     if batches:
@@ -127,24 +136,59 @@ def _conditions(
     return labels.to(device), None if prefix is None else prefix.to(device)
 
 
+def require_any_order(model: SequenceModel) -> None:
+    """Raise a `ConfigError` unless the model predicts tokens in any order."""
+    if not (isinstance(model, GPT) and model.any_order):
+        raise ConfigError(
+            "the model predicts tokens in raster order alone", "train a gpt with --random-order 1 for any order"
+        )
+
+
+def check_given(vocabulary: Vocabulary, given: Tensor, n: int) -> None:
+    """Raise a `ConfigError` unless these are n sequences, each token -1 or one that is allowed at its position."""
+    require(
+        given.shape == (n, vocabulary.length), "given", f"must be {n} x {vocabulary.length} ids", tuple(given.shape)
+    )
+    low, _ = vocabulary.bounds()
+    check_tokens(vocabulary, torch.where(given == -1, low.to(given.device), given), torch.full((n,), -1))
+
+
 @torch.inference_mode()
 def log_likelihood(
-    model: SequenceModel, tokens: Tensor, labels: Int[Tensor, "fields"], batch_size: int = 64
+    model: SequenceModel,
+    tokens: Tensor,
+    labels: Int[Tensor, "fields"],
+    batch_size: int = 64,
+    order: Int[Tensor, "tokens"] | None = None,
 ) -> Float[Tensor, "fields"]:
     """Log-probability of each field's tokens given its label, in nats, summed over its tokens; float64.
 
+    Args:
+        order: of the positions, for a model trained with `random_order`: the sum over them is exact in every order,
+            but the model gives another probability in each; None = raster.
+
     Raises:
-        ConfigError: if the model is not a GPT, or the tokens are not those of its vocabulary.
+        ConfigError: if the model is not a GPT, or knows only the raster order, or the tokens are not those of its
+            vocabulary.
     """
     if not isinstance(model, GPT):
         raise ConfigError("only gpt has probabilities of tokens", "use a run that was trained on discrete tokens")
     check_tokens(model.vocabulary, tokens, labels)
+    if order is not None:
+        require_any_order(model)
+        whole = order.sort().values.tolist() == list(range(tokens.shape[1]))
+        require(whole, "order", "must hold each position once", order.tolist())
     device = next(model.parameters()).device
     was_training = model.training
     model.eval()
     try:
         sums = [
-            -model.token_losses(some.to(device), of.to(device)).cpu().double().sum(dim=1)
+            -model.token_losses(
+                some.to(device), of.to(device), None if order is None else order.to(device).expand(len(some), -1)
+            )
+            .cpu()
+            .double()
+            .sum(dim=1)
             for some, of in parts(tokens, labels, batch_size)
         ]
     finally:

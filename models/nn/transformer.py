@@ -15,6 +15,10 @@ from nfgen.models.config import TransformerConfig
 from nfgen.runtime.device import is_cpu
 
 from .cpu_attention import attend
+from .orders import Places
+
+Rotary = tuple[Float[Tensor, "two *b t half"], Float[Tensor, "two *b t half"]]
+"""Cosines and sines of the rotation of each query and of each key."""
 
 
 def learning_rate_at(width: int) -> float:
@@ -41,15 +45,15 @@ class KVCache:
 
 @functools.cache
 @torch.inference_mode(mode=False)  # cached inference tensors could not be used in training
-def rotary_table(length: int, half: int, device: torch.device) -> Float[Tensor, "two t half"]:
-    """Cosines and sines of the rotation angles of each position. The first pair rotates by one radian per token, the
-    last one makes a full turn in about 6 x length tokens."""
-    angles = torch.arange(length)[:, None] * length ** -(torch.arange(half) / half)
+def rotary_table(length: int, half: int, device: torch.device) -> Float[Tensor, "two places half"]:
+    """Cosines and sines of the rotation angles of the places 0 … length. The first pair rotates by one radian per
+    token, the last one makes a full turn in about 6 x length tokens."""
+    angles = torch.arange(length + 1)[:, None] * length ** -(torch.arange(half) / half)
     return torch.stack([angles.cos(), angles.sin()]).to(device)
 
 
-def rotate(x: Float[Tensor, "b h t d"], rotary: Float[Tensor, "two t half"]) -> Float[Tensor, "b h t d"]:
-    """Rotate each pair (i, i + d/2) of every token by the angle of its position; `rotary` holds cosines and sines."""
+def rotate(x: Float[Tensor, "b h t d"], rotary: Float[Tensor, "two *b t half"]) -> Float[Tensor, "b h t d"]:
+    """Rotate each pair (i, i + d/2) of every token by the angle of its place; `rotary` holds cosines and sines."""
     cosine, sine = rotary.to(x.dtype)
     first, second = x.chunk(2, dim=-1)
     return torch.cat([first * cosine - second * sine, first * sine + second * cosine], dim=-1)
@@ -64,10 +68,10 @@ class Attention(nn.Module):
         self.qkv = nn.Linear(config.width, 3 * config.width, bias=False)
         self.proj = nn.Linear(config.width, config.width, bias=False)
 
-    def forward(self, x: Tensor, rotary: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, rotary: Rotary | None, cache: KVCache | None, layer: int) -> Tensor:
         queries, keys, values = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4).unbind(0)
         if rotary is not None:
-            queries, keys = rotate(queries, rotary), rotate(keys, rotary)
+            queries, keys = rotate(queries, rotary[0]), rotate(keys, rotary[1])
         first = cache is None or cache.length == 0
         if cache is not None:
             keys, values = cache.extend(layer, keys, values)
@@ -116,7 +120,7 @@ class Block(nn.Module):
         self.feedforward = FeedForward(config)
         self.dropout = nn.Dropout(config.dropout)
 
-    def forward(self, x: Tensor, rotary: Tensor | None, cache: KVCache | None, layer: int) -> Tensor:
+    def forward(self, x: Tensor, rotary: Rotary | None, cache: KVCache | None, layer: int) -> Tensor:
         x = x + self.dropout(self.attention(self.before_attention(x), rotary, cache, layer))
         added: Tensor = self.dropout(self.feedforward(self.before_feedforward(x)))
         return x + added
@@ -129,12 +133,15 @@ class Transformer(nn.Module):
         config: size and parts.
         length: maximum sequence length.
         causal: token i attends to tokens 0 … i; otherwise to all of them, and no cache can be used.
+        any_order: inputs come with their places, as they are not in raster order.
     """
 
-    def __init__(self, config: TransformerConfig, length: int, *, causal: bool = True) -> None:
+    def __init__(self, config: TransformerConfig, length: int, *, causal: bool = True, any_order: bool = False) -> None:
         super().__init__()
         self.config, self.length = config, length
-        self.position_embedding = nn.Embedding(length, config.width) if config.positions != "rotary" else None
+        learned = config.positions != "rotary"
+        self.position_embedding = nn.Embedding(length, config.width) if learned else None
+        self.place_embedding = nn.Embedding(length + 1, config.width) if learned and any_order else None
         self.dropout = nn.Dropout(config.dropout)
         self.blocks = nn.ModuleList(Block(config, causal) for _ in range(config.layers))
         self.norm = nn.LayerNorm(config.width, bias=False)
@@ -144,16 +151,28 @@ class Transformer(nn.Module):
                 # GPT-2: the sum of 2 x layers outputs has the variance of one.
                 nn.init.normal_(weight, std=0.02 / math.sqrt(2 * config.layers))
 
-    def forward(self, x: Float[Tensor, "b t c"], cache: KVCache | None = None) -> Float[Tensor, "b t c"]:
-        """With a cache, `x` is the next token, or the first tokens if the cache is empty."""
+    def forward(
+        self, x: Float[Tensor, "b t c"], cache: KVCache | None = None, places: Places | None = None
+    ) -> Float[Tensor, "b t c"]:
+        """With a cache, `x` is the next token, or the first tokens if the cache is empty.
+
+        Args:
+            places: of the inputs, if they are not in raster order. Positions to predict rotate queries, places of
+                tokens rotate keys, so that raster order is a special case.
+        """
         start = cache.length if cache is not None else 0
         end = start + x.shape[1]
         if self.position_embedding is not None:
-            x = x + self.position_embedding.weight[start:end]
+            x = x + self.position_embedding.weight[slice(start, end) if places is None else places.target]
+        if self.place_embedding is not None and places is not None:
+            x = x + self.place_embedding(places.own)
         rotary = None
         if self.config.positions != "learned":
             half = self.config.width // self.config.heads // 2
-            rotary = rotary_table(self.length, half, x.device)[:, start:end]
+            table = rotary_table(self.length, half, x.device)
+            rotary = (table[:, start:end],) * 2
+            if places is not None:  # the new dimension is that of heads
+                rotary = table[:, places.target[:, None]], table[:, places.own[:, None]]
         x = self.dropout(x)
         for layer, block in enumerate(self.blocks):
             x = block(x, rotary, cache, layer)
