@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import numpy.typing as npt
 
 from nfgen.errors import NfgenError
 
@@ -43,34 +44,47 @@ def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
     """Examine one mesh; None stands for a field without a surface."""
     if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
         return Validity(False, False, False, 0, 0, 0.0, None, None)
-    surfaces = list(mesh.split(only_watertight=False))
+    body = _bodies(mesh)
+    share = largest_share(mesh)
     if not mesh.is_watertight:
-        return Validity(True, False, False, len(surfaces), 0, largest_share(mesh), None, None)
-    volumes = np.array([surface.volume for surface in surfaces])
+        return Validity(True, False, False, int(body.max()) + 1, 0, share, None, None)
+    volumes = _volumes(mesh, body)
     total = float(volumes.sum())
     outward = bool(mesh.is_winding_consistent and total > 0)
-    # Of a mesh that is inside out as a whole, the bodies are the negative volumes.
-    solids = volumes[volumes > 0] if total > 0 else -volumes[volumes < 0]
-    genus = sum((2 - int(surface.euler_number)) // 2 for surface in surfaces)
-    share = float(solids.max() / solids.sum()) if len(solids) else 0.0
-    return Validity(True, True, outward, len(solids), len(surfaces) - len(solids), share, genus, total)
+    solids = _solids(volumes)
+    # Vertices at which surfaces touch count for each of them. Each face has three edges, and shares each with one other.
+    corners = np.unique(body[:, None].astype(np.int64) * len(mesh.vertices) + mesh.faces)
+    vertices, faces = np.bincount(corners // len(mesh.vertices)), np.bincount(body)
+    genus = int(((2 - vertices + faces // 2) // 2).sum())
+    return Validity(True, True, outward, len(solids), len(volumes) - len(solids), share, genus, total)
 
 
 def largest_share(mesh: "trimesh.Trimesh | None") -> float:
     """`mesh_validity(mesh).largest_share`, without looking at anything else; 0 of None."""
-    import trimesh
-
     if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
         return 0.0
-    body = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
-    if not mesh.is_watertight:
-        areas = np.bincount(body, mesh.area_faces)
-        return float(areas.max() / areas.sum())
+    body = _bodies(mesh)
+    sizes = _solids(_volumes(mesh, body)) if mesh.is_watertight else np.bincount(body, mesh.area_faces)
+    return float(sizes.max() / sizes.sum()) if len(sizes) else 0.0
+
+
+def _bodies(mesh: "trimesh.Trimesh") -> npt.NDArray[np.intp]:
+    """Number of the surface that each face belongs to, [faces]: surfaces share no edge."""
+    import trimesh
+
+    return trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
+
+
+def _volumes(mesh: "trimesh.Trimesh", body: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+    """What each closed surface holds, [surfaces]; below 0 where it is inside out."""
     corners = np.asarray(mesh.triangles)
     tetrahedra = np.einsum("fc,fc->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
-    volumes = np.bincount(body, tetrahedra)
-    solids = volumes[volumes > 0] if volumes.sum() > 0 else -volumes[volumes < 0]
-    return float(solids.max() / solids.sum()) if len(solids) else 0.0
+    return np.bincount(body, tetrahedra)
+
+
+def _solids(volumes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Volumes of bodies, without cavities: of a mesh that is inside out as a whole the bodies are the negative ones."""
+    return volumes[volumes > 0] if volumes.sum() > 0 else -volumes[volumes < 0]
 
 
 def validity_summary(meshes: "Sequence[trimesh.Trimesh | None]") -> dict[str, Any]:

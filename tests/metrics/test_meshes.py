@@ -43,12 +43,21 @@ def test_validity_of_known_solids() -> None:
     assert (one.watertight, one.outward, one.bodies, one.cavities, one.genus) == (True, True, 1, 0, 0)
     assert one.volume == pytest.approx(1)
     assert mesh_validity(trimesh.creation.torus(1, 0.3)).genus == 1
+    assert mesh_validity(trimesh.util.concatenate([trimesh.creation.torus(1, 0.3), box(1, (5, 0, 0))])).genus == 1
     two = mesh_validity(trimesh.util.concatenate([box(), box(2, (5, 0, 0))]))
     assert (two.bodies, two.single) == (2, False)
     assert two.largest_share == pytest.approx(8 / 9)
     hollow = mesh_validity(trimesh.util.concatenate([box(2), turned(box(1))]))
     assert (hollow.bodies, hollow.cavities, hollow.single) == (1, 1, True)
     assert hollow.volume == pytest.approx(7)
+
+
+def test_solids_that_touch_at_a_vertex_are_two() -> None:
+    pair = trimesh.util.concatenate([box(1), box(1, (1, 1, 1))])
+    pair.merge_vertices()
+    assert len(pair.vertices) == 15
+    touching = mesh_validity(pair)
+    assert (touching.bodies, touching.genus, touching.volume) == (2, 0, pytest.approx(2))
 
 
 def test_validity_of_broken_meshes() -> None:
