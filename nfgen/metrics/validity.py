@@ -52,7 +52,7 @@ def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
     total = float(volumes.sum())
     outward = bool(mesh.is_winding_consistent and total > 0)
     solids = _solids(volumes)
-    # Vertices at which surfaces touch count for each of them. Each face has three edges, and shares each with one other.
+    # Vertices at which surfaces touch count for each of them; a face has three edges, each shared with one other.
     corners = np.unique(body[:, None].astype(np.int64) * len(mesh.vertices) + mesh.faces)
     vertices, faces = np.bincount(corners // len(mesh.vertices)), np.bincount(body)
     genus = int(((2 - vertices + faces // 2) // 2).sum())
@@ -68,18 +68,18 @@ def largest_share(mesh: "trimesh.Trimesh | None") -> float:
     return float(sizes.max() / sizes.sum()) if len(sizes) else 0.0
 
 
-def _bodies(mesh: "trimesh.Trimesh") -> npt.NDArray[np.intp]:
+def _bodies(mesh: "trimesh.Trimesh") -> npt.NDArray[np.integer]:
     """Number of the surface that each face belongs to, [faces]: surfaces share no edge."""
     import trimesh
 
     return trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
 
 
-def _volumes(mesh: "trimesh.Trimesh", body: npt.NDArray[np.intp]) -> npt.NDArray[np.float64]:
+def _volumes(mesh: "trimesh.Trimesh", body: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
     """What each closed surface holds, [surfaces]; below 0 where it is inside out."""
     corners = np.asarray(mesh.triangles)
     tetrahedra = np.einsum("fc,fc->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
-    return np.bincount(body, tetrahedra)
+    return np.bincount(body, tetrahedra).astype(np.float64, copy=False)
 
 
 def _solids(volumes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -34,11 +34,6 @@ class Volume(NamedTuple):
     """Of the grid in the file's frame, if it states one."""
     notes: tuple[str, ...] = ()
 
-    @property
-    def is_even(self) -> bool:
-        """Whether voxels are cubes."""
-        return max(self.spacing) - min(self.spacing) <= UNEVEN * max(self.spacing)
-
 
 def is_volume(name: str) -> bool:
     """Whether a name is that of a volume."""
