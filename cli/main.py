@@ -20,6 +20,7 @@ from .completion import completion
 from .config_options import nearest_option
 from .demo import demo
 from .doctor import doctor
+from .edit import edit
 from .evaluate import evaluate
 from .export import export
 from .fit import fit
@@ -150,6 +151,7 @@ for command in (
     tokenize,
     train,
     generate,
+    edit,
     evaluate,
     report,
     export,

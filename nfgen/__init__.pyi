@@ -7,7 +7,8 @@ from .fields.spec import FieldSpec
 from .fitting.config import FitConfig, PointSamplingConfig
 from .models.generation.config import SamplingConfig
 from .pipeline.check_shapes import check_shapes
-from .pipeline.config import GenerateConfig, MakeConfig, ShapesConfig, TrainConfig
+from .pipeline.config import EditConfig, GenerateConfig, MakeConfig, ShapesConfig, TrainConfig
+from .pipeline.edit import edit
 from .pipeline.fit import fit
 from .pipeline.generate import generate
 from .pipeline.make_shapes import write_shapes
@@ -39,6 +40,7 @@ __all__ = [
     "ArtifactError",
     "CodebookTokenizer",
     "ConfigError",
+    "EditConfig",
     "EvaluateConfig",
     "Field",
     "FieldSet",
@@ -63,6 +65,7 @@ __all__ = [
     "VQTokenizer",
     "Vocabulary",
     "check_shapes",
+    "edit",
     "evaluate",
     "find_shapes",
     "fit",

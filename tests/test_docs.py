@@ -34,6 +34,7 @@ SMALL = {
     "tokenize": "--heldout 0.2",
     "train": "--heldout 0.2 --steps 3 --batch-size 4 --layers 1 --width 16 --heads 1 --sample-every 0",
     "generate": "-n 2 --resolution 12",
+    "edit": "-n 2 --resolution 12 --fit-steps 20",
     "evaluate": "--points 32",
     "export": "--resolution 12",
 }
@@ -130,7 +131,7 @@ def test_mnist(folder: Path) -> None:
     assert (folder / "sevens" / "samples.json").is_file()
 
 
-@pytest.mark.parametrize("page", ["tokenizers.md", "add-a-tokenizer.md", "sharing.md"])
+@pytest.mark.parametrize("page", ["tokenizers.md", "add-a-tokenizer.md", "sharing.md", "editing.md"])
 def test_pages_about_a_run(page: str) -> None:
     make_run()
     run_page(page)

@@ -80,17 +80,13 @@ class MeshingConfig(Configuration):
     RENAMED: ClassVar = {"thicken": "offset"}
 
 
-class GenerateConfig(Configuration):
-    """Which fields are generated."""
+class SamplesConfig(Configuration):
+    """How samples of a run are drawn and meshed."""
 
     n: PositiveInt = 16
     """Number of samples."""
     label: str | None = None
     """Name of the class to generate; none = any."""
-    prefix: str | None = None
-    """First tokens of every sample: ids by comma, or a field's file whose first tokens are taken; none = free."""
-    prefix_length: PositiveInt | None = None
-    """Number of the prefix's tokens; none = all ids, half of the field."""
     checkpoint: Literal["best", "last"] = "best"
     """Weights of the run: those of the lowest held-out loss, or the last ones."""
     batch_size: PositiveInt | None = None
@@ -101,12 +97,21 @@ class GenerateConfig(Configuration):
     """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
     sampling: SamplingConfig = SamplingConfig()
     """How tokens are drawn."""
-    acceptance: AcceptanceConfig = AcceptanceConfig()
-    """Which samples are drawn again."""
     meshing: MeshingConfig = MeshingConfig()
     """How samples become meshes."""
 
     RENAMED: ClassVar = {"class": "label", "which": "checkpoint", "weights": "checkpoint", "batch": "batch_size"}
+
+
+class GenerateConfig(SamplesConfig):
+    """Which fields are generated."""
+
+    prefix: str | None = None
+    """First tokens of every sample: ids by comma, or a field's file whose first tokens are taken; none = free."""
+    prefix_length: PositiveInt | None = None
+    """Number of the prefix's tokens; none = all ids, half of the field."""
+    acceptance: AcceptanceConfig = AcceptanceConfig()
+    """Which samples are drawn again."""
 
     @classmethod
     def of_samples(cls, config: Mapping[str, Any]) -> Self:
@@ -115,6 +120,44 @@ class GenerateConfig(Configuration):
         early = ("n", "seed", "class", "sampling", "resolution", "thicken", "distinct")
         found = stored if isinstance(stored, dict) else {key: config[key] for key in early if key in config}
         return cls().with_settings(found)
+
+
+How = Literal["vary", "complete", "interpolate", "mix"]
+OF_EDITS: dict[How, tuple[str, ...]] = {
+    "vary": ("share", "keep_box"),
+    "complete": ("region", "cells", "keep_box"),
+    "interpolate": (),
+    "mix": ("axis", "plane"),
+}
+"""Settings that one way of editing has alone."""
+
+
+class EditConfig(SamplesConfig):
+    """How shapes are edited. Coordinates are those of fields: [-1, 1]^3, z up."""
+
+    n: PositiveInt = 8
+    """Number of samples; of interpolate the steps with both ends, of mix the planes, evenly spread."""
+    share: Annotated[float, Field(gt=0, le=1)] = 0.3
+    """Of vary: share of the cells that are drawn again, other ones in each sample."""
+    region: tuple[float, ...] | None = None
+    """Of complete: a box in space, as its lowest and its highest corner (-1,-1,-1,1,1,0 is the lower half); cells whose
+    centres lie in it are kept, the others drawn."""
+    cells: tuple[NonNegativeInt, ...] | None = None
+    """Of complete: numbers of the cells to keep, in raster order from the ground up, instead of a region."""
+    keep_box: bool = True
+    """Of vary and complete: keep the shape's bounding box; otherwise it is drawn, too."""
+    axis: Literal["x", "y", "z"] = "z"
+    """Of mix: the axis on which the plane stands; the first shape is on the side of its smaller coordinates."""
+    plane: float | None = None
+    """Of mix: where the plane crosses the axis; none = n planes, evenly spread through the first shape."""
+    fit_steps: PositiveInt = 2400
+    """Adam steps of the field that is fitted to a file of a shape."""
+
+    @property
+    def of_generation(self) -> GenerateConfig:
+        """The part that generation knows, as far as it was set."""
+        own = {name for names in OF_EDITS.values() for name in names} | {"fit_steps"}
+        return GenerateConfig().with_settings({k: v for k, v in self.said().items() if k not in own})
 
 
 class ExportConfig(Configuration):

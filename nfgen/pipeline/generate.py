@@ -146,14 +146,8 @@ def _write_samples(
                     )
                 continue
             nearest[known_by] += 1
-            name = f"sample-{len(journal.samples):04d}"
-            for rest, content in one.contents.items():
-                files.write_atomically(folder / f"{name}{rest}", content)
-            file, stored, picture = (None if rest is None else f"{name}{rest}" for rest in one.names)
             sample_ = Sample(
-                file,
-                str(stored),
-                str(picture),
+                *one.write(folder, len(journal.samples)),
                 tokens.tolist(),
                 config.seed,
                 index,

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from torch import Tensor
 
+from nfgen.io import files
 from nfgen.metrics import largest_share
 from nfgen.runtime.device import CPU
 from nfgen.tokens.decoding import decode_fields
@@ -56,6 +57,14 @@ class MeshedSample:
     """What follows the sample's name in those of the mesh (or image), the field and its picture."""
     nearest: dict[str, Any] | None
     """The training field of most similar values."""
+
+    def write(self, folder: Path, number: int) -> tuple[str | None, str, str]:
+        """Write the files of the sample of a number; returns the names of mesh (or image), field and picture."""
+        name = f"{NAME}-{number:04d}"
+        for rest, content in self.contents.items():
+            files.write_atomically(folder / f"{name}{rest}", content)
+        file, stored, picture = (None if rest is None else f"{name}{rest}" for rest in self.names)
+        return file, str(stored), str(picture)
 
 
 def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens: Tensor) -> MeshedSample:

@@ -20,6 +20,7 @@ WORDS: dict[str, list[str]] = {
     "tokenize": ["FIELDS", "--tokenizer", "identity", "-o", "OUT"],
     "train": ["TOKENS", "--steps", "1", "--layers", "1", "--width", "8", "--heads", "1", "-o", "OUT"],
     "generate": ["RUN", "-n", "1", "--resolution", "8", "-o", "OUT"],
+    "edit": ["interpolate", "RUN", "SAMPLES#0", "SAMPLES#1", "-n", "2", "--resolution", "8", "-o", "OUT"],
     "evaluate": ["SAMPLES", "--reference", "SHAPES", "--points", "16", "--no-pictures", "-o", "OUT"],
     "report": ["SAMPLES", "-o", "OUT"],
     "export": ["FIELDS", "-n", "1", "--resolution", "8", "-o", "OUT"],

@@ -62,6 +62,12 @@ class Quantizer(nn.Module):
         """The quantised latents of indices."""
         raise NotImplementedError
 
+    def nearest(self, latents: Float[Tensor, "fields cells latent"]) -> Int[Tensor, "fields cells slots"]:
+        """The indices whose quantised latents are nearest to some latents, as an interpolation has them."""
+        by_slot = rearrange(latents, "n c (s w) -> n (c s) w", s=self.slots)
+        found: Tensor = torch.cdist(by_slot, self.vectors()[None]).argmin(dim=-1)
+        return rearrange(found, "n (c s) -> n c s", s=self.slots)
+
     def vectors(self) -> Float[Tensor, "codes width"]:
         """The vector of each code."""
         cells = -(-self.codes // self.slots)
@@ -149,6 +155,10 @@ class RVQ(Quantizer):
     def lookup(self, indices: Tensor) -> Tensor:
         codes: Tensor = self.wrapped.get_output_from_indices(indices - self.offsets)
         return codes
+
+    def nearest(self, latents: Tensor) -> Tensor:
+        """Slot by slot, each what the slots before it left."""
+        return self(latents).indices
 
     def vectors(self) -> Tensor:
         books: Tensor = self.wrapped.codebooks

@@ -31,6 +31,10 @@ def test_a_quantizer_looks_up_what_it_quantised(kind: str) -> None:
     quantised = quantizer.eval()(latents)
     assert quantised.indices.shape == (8, 4, 2)
     torch.testing.assert_close(quantizer.lookup(quantised.indices), quantised.latents)
+    nearest = quantizer.nearest(quantised.latents)
+    if kind != "rvq":  # which goes slot by slot, and may find others
+        torch.testing.assert_close(quantizer.lookup(nearest), quantised.latents)
+    assert nearest.shape == quantised.indices.shape
     assert 0 <= quantised.indices.min() <= quantised.indices.max() < quantizer.codes
 
 
