@@ -20,7 +20,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from nfgen.evaluation.point_clouds import shape_clouds
+from nfgen.evaluation.measure import measure_shapes
 from nfgen.metrics import chamfer_matrix
 from nfgen.metrics.mmd_cov_nna import one_nna, score
 from nfgen.pipeline.generate import SPARE
@@ -102,7 +102,7 @@ def drawn(rng: np.random.Generator, pool: int, count: int, distinct: bool) -> ND
 
 
 def repeated(shapes: str, count: int, pools: list[int], repeats: int, points: int, seed: int) -> None:
-    clouds, _ = shape_clouds(find_shapes(shapes), points, seed, False, "real")
+    clouds = measure_shapes(find_shapes(shapes), points, seed, "real").clouds
     distances = chamfer_matrix(clouds)
     print(f"{len(clouds)} shapes, {points} points; 1-NNA of {count} drawn from a pool against {count} other ones")
     print("| pool | independent | --distinct | different shapes of the independent ones |")

@@ -19,6 +19,8 @@ from typing import Any
 import click
 import numpy as np
 
+from reference_looks import count_look
+
 from nfgen import (
     FieldSet,
     FitConfig,
@@ -33,7 +35,7 @@ from nfgen import (
     tokenize,
     train,
 )
-from nfgen.evaluation.point_clouds import sample_clouds, shape_clouds
+from nfgen.evaluation.measure import measure_samples, measure_shapes
 from nfgen.fields.accuracy import field_accuracy
 from nfgen.io.artifact import kind_of
 from nfgen.io.files import write_json
@@ -113,7 +115,9 @@ def main(
             f"generate{name}", work / f"samples{name}",
             lambda path: generate(run, path, generation, n=count, label=label),
         )  # fmt: skip
-        return evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
+        looks = count_look(real, f"quality.py, {len(find_shapes(known))} known, seed {seed}")
+        scores = evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
+        return scores | {"reference_looks": looks}
 
     figures = {"data": data.name, "seconds": seconds, "round_trip": round_trip(work)}
     figures["scores"] = scored("", samples, unseen, None)
@@ -176,8 +180,8 @@ def round_trip(work: Path) -> dict[str, Any]:
 
 def newness(samples: Path, data: Path, seed: int) -> dict[str, Any]:
     """How far samples are from all shapes of a file, by the median; 1 = as far as these are from each other."""
-    made, _ = sample_clouds(samples, POINTS, seed)
-    known, _ = shape_clouds(find_shapes(data), POINTS, seed + 1, True, "known")
+    made = measure_samples(samples, POINTS, seed).clouds
+    known = measure_shapes(find_shapes(data), POINTS, seed + 1, "known", in_file_frame=True).clouds
     among = chamfer_matrix(known)
     np.fill_diagonal(among, np.inf)
     return {"ratio": float(np.median(chamfer_matrix(made, known).min(1)) / np.median(among.min(1)))}
@@ -197,6 +201,7 @@ def table(figures: dict[str, Any]) -> list[str]:
         "1-NNA %": _pair(scores, "1_nna"),
         "COV %": _pair(scores, "cov"),
         "MMD x100": _pair(scores, "mmd"),
+        "reference looked at, this time included": f"{scores['reference_looks']} times",
         "with a surface / largest body holds 99 %": f"{validity['nonempty']:.1%} / {single:.1%}",
         "novelty (median ratio)": json.dumps(scores["novelty"]["ratio"] if scores["novelty"] else None),
         **{

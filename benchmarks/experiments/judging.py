@@ -8,7 +8,7 @@ import numpy as np
 import trimesh
 from lab import Lab
 
-from nfgen.evaluation.point_clouds import shape_clouds
+from nfgen.evaluation.measure import measure_shapes
 from nfgen.metrics import chamfer_matrix, novelty_scores, score, surface_clouds
 
 Matrix = np.ndarray
@@ -20,8 +20,8 @@ class Judge:
     def __init__(self, lab: Lab) -> None:
         known, unseen = lab.refs
         self.lab, self.points, self.seed = lab, lab.sizes.cloud, lab.seed
-        self.unseen = shape_clouds(unseen, self.points, self.seed, False, "unseen")[0]
-        self.known = shape_clouds(known, self.points, self.seed + 1, False, "known")[0]
+        self.unseen = measure_shapes(unseen, self.points, self.seed, "unseen").clouds
+        self.known = measure_shapes(known, self.points, self.seed + 1, "known").clouds
 
     @functools.cached_property
     def _among(self) -> tuple[Matrix, Matrix, Matrix]:

@@ -12,7 +12,7 @@ from nfgen.runtime.device import find_device
 from nfgen.shapes import find_shapes
 
 from .config import EvaluateConfig
-from .point_clouds import shape_clouds
+from .measure import measure_shapes
 
 HELD_OUT = 5  # every fifth shape tells how well the classifier does
 
@@ -46,9 +46,9 @@ def find_classifier(source: str | Path, config: EvaluateConfig, in_file_frame: b
             f"{source} holds shapes of {len(classes)} classes: a classifier needs two at least",
             "put the shapes of each class into a folder of its own",
         )
-    clouds, usable = shape_clouds(labelled, config.points, config.seed, in_file_frame, "labelled")
-    clouds = protocol_named(config.protocol).prepare(clouds, "labelled", config.seed)
-    labels = np.array([classes.index(str(ref.label)) for ref in usable])
+    found = measure_shapes(labelled, config.points, config.seed, "labelled", in_file_frame=in_file_frame)
+    clouds = protocol_named(config.protocol).prepare(found.clouds, "labelled", config.seed)
+    labels = np.array([classes.index(str(labelled[i].label)) for i in found.kept])
     order = np.random.default_rng(config.seed).permutation(len(labels))
     held, known = order[::HELD_OUT], np.setdiff1d(order, order[::HELD_OUT])
     classifier = train_classifier(clouds[known], labels[known], seed=config.seed, device=find_device(config.device))

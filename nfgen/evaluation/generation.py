@@ -7,6 +7,7 @@ from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
+from nfgen.metrics.validity import summarise
 from nfgen.pipeline.config import GenerateConfig
 from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.pipeline.sample_set import frame_of
@@ -18,8 +19,9 @@ from nfgen.viz.novelty_plot import novelty_svg
 
 from .classifier import find_classifier
 from .config import OF_PAIRS, EvaluateConfig
-from .pictures import field_meshes, looks_of, picture_scores, sample_meshes, shape_meshes
-from .point_clouds import sample_clouds, shape_clouds, shape_validity
+from .look import looks_of
+from .measure import measure_samples, measure_shapes
+from .pictures import field_looks, picture_scores
 from .weight_space import learned_ids, noised_clouds, training_fields, weight_neighbours
 
 SCORES_FILE, PLOT_FILE, CLASSIFIER_FILE = "evaluation.json", "novelty.svg", "classifier.safetensors"
@@ -100,18 +102,21 @@ def evaluate(
     fitted = None if fits is None else FieldSet.load(fits)
     if fitted is not None and fitted.spec.dims != 3:
         raise ConfigError(f"{fits} holds 2-D fields: surfaces are drawn in 3-D", "give 3-D fields")
-    real, _ = shape_clouds(real_refs, points, seed, in_file_frame, "reference")
-    known = None if train is None else shape_clouds(known_refs, points, seed + 1, in_file_frame, "training")[0]
+    how: dict[str, Any] = {"in_file_frame": in_file_frame, "pictures": config.pictures, "frame": frame}
+    real = measure_shapes(real_refs, points, seed, "reference", **how)
+    known = None if train is None else measure_shapes(known_refs, points, seed + 1, "training", **how)
     if ours:
-        made, validity = sample_clouds(Path(generated), points, seed)
+        made = measure_samples(Path(generated), points, seed, pictures=config.pictures)
     else:
-        made, validity = shape_clouds(made_refs, points, seed + 2, False, "generated")[0], shape_validity(made_refs)
+        made = measure_shapes(made_refs, points, seed + 2, "generated", validity=True, pictures=config.pictures)
     judge = None if classifier is None else find_classifier(classifier, config, in_file_frame)
-    noised = None if known_fields is None else noised_clouds(known_fields, len(made), points, seed, in_file_frame)
+    noised = (
+        None if known_fields is None else noised_clouds(known_fields, len(made.clouds), points, seed, in_file_frame)
+    )
     scores = evaluate_clouds(
-        made,
-        real,
-        known,
+        made.clouds,
+        real.clouds,
+        None if known is None else known.clouds,
         config.protocol,
         seed,
         emd_points=config.emd,
@@ -120,7 +125,7 @@ def evaluate(
         device=device,
     )
     scores |= {
-        "validity": validity,
+        "validity": summarise([one for one in made.validity if one is not None]),
         "weights": weight_neighbours(Path(generated), known_fields) if ours and known_fields is not None else None,
         "classifier": None if judge is None else judge.about,
     }
@@ -130,12 +135,11 @@ def evaluate(
     scores |= {"c2st": None, "normals": None, "light_field": None}
     sheet = None
     if config.pictures:
-        meshes = sample_meshes(Path(generated)) if ours else shape_meshes(made_refs, None)
         found, sheet = picture_scores(
-            looks_of(meshes, len(validity["meshes"]), "generated"),
-            looks_of(shape_meshes(real_refs, frame), len(real_refs), "reference"),
-            None if train is None else looks_of(shape_meshes(known_refs, frame), len(known_refs), "training"),
-            None if fitted is None else looks_of(field_meshes(fitted), len(fitted), "fitted"),
+            looks_of(made.looks, "generated"),
+            looks_of(real.looks, "reference"),
+            None if known is None else looks_of(known.looks, "training"),
+            None if fitted is None else field_looks(fitted),
             seed,
             device,
         )

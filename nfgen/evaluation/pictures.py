@@ -1,105 +1,37 @@
 """What pictures of shapes say: C2ST and KID on views from around, light-field distance, and how wavy surfaces are."""
 
-from collections.abc import Iterable, Iterator
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import torch
-import trimesh
 from PIL import Image
 
-from nfgen.errors import ShapeError
 from nfgen.fields.field_set import FieldSet
-from nfgen.io import artifact
 from nfgen.metrics.copying import copying_scores
-from nfgen.metrics.light_field import SIZE, light_field_matrix, light_fields, silhouette_directions
+from nfgen.metrics.light_field import light_field_matrix
 from nfgen.metrics.novelty import novelty_scores
 from nfgen.metrics.protocols import PROTOCOLS
 from nfgen.metrics.score_sets import scored
-from nfgen.metrics.surfaces import ripple
 from nfgen.metrics.two_sample import FEWEST, two_sample_test
-from nfgen.pipeline.sample_set import KIND as SAMPLES
-from nfgen.pipeline.sample_set import frame_of, read_meshes
 from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import progress
-from nfgen.shapes import ShapeRef
-from nfgen.shapes.base import Transform
-from nfgen.shapes.load_many import load_shapes
 from nfgen.viz.contact_sheet import Picture, contact_sheet
-from nfgen.viz.views import silhouettes_of, views_of
+
+from .look import Looks, look_at, looks_of
 
 FIT_RESOLUTION = 96  # cells along each axis of fields that stand for real shapes
 TELLING = 12  # views on the sheet of what gave samples away
 PICTURE = 192  # pixels a side, of each
 
-Meshes = Iterable[trimesh.Trimesh | None]
 
-
-class Looks(NamedTuple):
-    """Pictures of a set; shapes without a surface are left out."""
-
-    views: np.ndarray
-    """[shapes, views, 2, size, size], see `nfgen.viz.views`."""
-    light_fields: np.ndarray
-    """[shapes, 10, 45], see `nfgen.metrics.light_field`."""
-    ripple: float
-    """Median of the set, degrees, see `nfgen.metrics.surfaces`."""
-
-
-def looks_of(meshes: Meshes, count: int, name: str) -> Looks:
-    """Draw the meshes of a set, of which there are so many; they lie within [-1, 1]^3.
-
-    Raises:
-        ShapeError: no mesh has a surface.
-    """
-    directions = silhouette_directions()
-    views, described, ripples = [], [], []
-    with progress(count, f"draw {name} shapes", "shape") as bar:
-        for mesh in meshes:
+def field_looks(fields: FieldSet) -> Looks:
+    """What the fits of shapes look like, in the frame of the fields."""
+    with progress(len(fields), "draw fitted shapes", "shape") as bar:
+        found = []
+        for i in range(len(fields)):
+            found.append(look_at(fields[i].mesh(FIT_RESOLUTION)))
             bar.update()
-            if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
-                continue
-            drawn = silhouettes_of(mesh, directions, SIZE)
-            if not drawn.any(axis=(1, 2)).all():
-                continue  # thinner than a pixel from some side
-            views.append(views_of(mesh))
-            described.append(light_fields(drawn[None])[0])
-            ripples.append(ripple(mesh))
-    if not views:
-        raise ShapeError(f"none of {count} {name} shapes has a surface", "give meshes with faces of positive area")
-    return Looks(np.stack(views), np.stack(described), float(np.median(ripples)))
-
-
-def sample_meshes(folder: Path) -> list[trimesh.Trimesh | None]:
-    """Of samples that `nfgen generate` wrote, in the frame of their fields."""
-    frame = frame_of(artifact.read_config(folder, SAMPLES))
-    return [_placed(mesh, frame) for mesh in read_meshes(folder)]
-
-
-def shape_meshes(refs: list[ShapeRef], frame: Transform | None) -> Iterator[trimesh.Trimesh | None]:
-    """Of files of shapes, each put into [-1, 1]^3, or all by one frame; None of what cannot be read."""
-    for shape in load_shapes(refs):
-        if isinstance(shape, ShapeError):
-            yield None
-            continue
-        mesh = shape.mesh()
-        if frame is not None:
-            mesh.vertices = shape.transform.invert(mesh.vertices)
-        yield _placed(mesh, frame)
-
-
-def field_meshes(fields: FieldSet) -> Iterator[trimesh.Trimesh]:
-    """Of the fits of shapes, in the frame of the fields."""
-    return (fields[i].mesh(FIT_RESOLUTION) for i in range(len(fields)))
-
-
-def _placed(mesh: trimesh.Trimesh | None, frame: Transform | None) -> trimesh.Trimesh | None:
-    if mesh is None or frame is None:
-        return mesh
-    placed = mesh.copy()
-    placed.vertices = frame.apply(placed.vertices)
-    return placed
+    return looks_of(found, "fitted")
 
 
 def picture_scores(

@@ -48,20 +48,27 @@ def surface_clouds(meshes: "Sequence[trimesh.Trimesh | None]", points: int, seed
         ShapeError: no mesh has a surface.
         NfgenError: fewer than one point asked for.
     """
+    clouds = {i: surface_cloud(mesh, points, seed, i) for i, mesh in enumerate(meshes)}
+    kept = {i: cloud for i, cloud in clouds.items() if cloud is not None}
+    if not kept:
+        raise ShapeError(f"none of {len(meshes)} meshes has a surface", "give meshes with faces of positive area")
+    return np.stack(list(kept.values())), list(kept)
+
+
+def surface_cloud(mesh: "trimesh.Trimesh | None", points: int, seed: int, index: int) -> Floats | None:
+    """Points [points, 3] on one mesh of `surface_clouds`, at that place of the list; None if it has no surface.
+
+    Raises:
+        NfgenError: fewer than one point asked for.
+    """
     import trimesh
 
     if points < 1:
         raise NfgenError(f"{points} points a cloud", "ask for one point at least (2048 is the usual count)")
-    clouds, kept = [], []
-    for index, mesh in enumerate(meshes):
-        if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
-            continue
-        sampled, _ = trimesh.sample.sample_surface(mesh, points, seed=np.random.default_rng([seed, index]))
-        clouds.append(np.asarray(sampled, dtype=np.float32))
-        kept.append(index)
-    if not clouds:
-        raise ShapeError(f"none of {len(meshes)} meshes has a surface", "give meshes with faces of positive area")
-    return np.stack(clouds), kept
+    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+        return None
+    sampled, _ = trimesh.sample.sample_surface(mesh, points, seed=np.random.default_rng([seed, index]))
+    return np.asarray(sampled, dtype=np.float32)
 
 
 def thin(clouds: Floats, points: int, seed: int = 0) -> Floats:

@@ -95,9 +95,13 @@ def validity_summary(meshes: "Sequence[trimesh.Trimesh | None]") -> dict[str, An
     Raises:
         NfgenError: no meshes.
     """
-    if not meshes:
+    return summarise([mesh_validity(mesh) for mesh in meshes])
+
+
+def summarise(each: Sequence[Validity]) -> dict[str, Any]:
+    """`validity_summary` of meshes that have been examined."""
+    if not each:
         raise NfgenError("no meshes to examine", "give one mesh at least, None for an empty one")
-    each = [mesh_validity(mesh) for mesh in meshes]
     filled = [v for v in each if v.nonempty]
     closed = [v for v in each if v.watertight]
 

@@ -176,12 +176,20 @@ def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
         ConfigError: the samples are images.
         ArtifactError: a file is missing or broken.
     """
-    path = Path(path)
-    config = artifact.read_config(path, KIND)
-    files = [entry.get("file") for entry in read_list(path)]
+    return read_sample_meshes(mesh_files(path), artifact.read_config(path, KIND))
+
+
+def mesh_files(path: str | Path) -> list[Path | None]:
+    """The mesh file of each sample, None where a field has no surface.
+
+    Raises:
+        ConfigError: the samples are images.
+        ArtifactError: the list is missing or broken.
+    """
+    files = [entry.get("file") for entry in read_list(Path(path))]
     if any(file is not None and file.endswith(".png") for file in files):
         raise ConfigError(f"{path} holds images, not surfaces", "give samples of 3-D fields")
-    return read_sample_meshes([None if file is None else path / file for file in files], config)
+    return [None if file is None else Path(path) / file for file in files]
 
 
 def frame_of(config: dict[str, Any]) -> Transform | None:
@@ -222,11 +230,12 @@ def read_sample_meshes(paths: "list[Path | None]", config: dict[str, Any]) -> "l
     for mesh in found:
         if isinstance(mesh, ShapeError):
             raise ArtifactError(f"cannot read {mesh.problem}", "generate the samples again") from mesh
-    read = iter([_upright(mesh, config) for mesh in found if not isinstance(mesh, ShapeError)])
+    read = iter([upright_mesh(mesh, config) for mesh in found if not isinstance(mesh, ShapeError)])
     return [None if path is None else next(read) for path in paths]
 
 
-def _upright(mesh: FileMesh, config: dict[str, Any]) -> "trimesh.Trimesh":
+def upright_mesh(mesh: FileMesh, config: dict[str, Any]) -> "trimesh.Trimesh":
+    """The mesh of a sample's file with z up; `config` is that of the folder of samples."""
     import trimesh
 
     vertices = mesh.vertices

@@ -23,7 +23,7 @@ SECONDS_A_BYTE, BYTES_A_BYTE = 2e-5, 256
 SECONDS_A_POINT = 2e-4  # that are drawn and measured; honest ones take a tenth
 MOST_UNPACKED = 20  # times a member's packed size that count: meshes shrink 5 to 20 times
 PLAIN_BYTES = 256 << 10  # a mesh file of fewer lines than these costs little, whatever is in it
-PLAIN_GLB_BYTES, PLAIN_GLB_JSON = 1 << 20, 4 << 10  # as those of a few small meshes that nfgen writes
+PLAIN_GLB_JSON = 4 << 10  # as those of a few small meshes that nfgen writes
 UNFOLDING = frozenset({".3mf", ".glb", ".gltf", ".dae", ".zae", ".xaml", ".3dxml"})
 """Suffixes of meshes that a few bytes can make many of: packed, or placed many times."""
 
@@ -42,8 +42,12 @@ class Budget(NamedTuple):
         return f"a file of its size may take {self.seconds:.0f} s and {self.bytes / (1 << 30):.1f} GB"
 
 
-def is_plain(ref: ShapeRef) -> bool:
-    """Whether the size of a shape's file bounds what it costs: such a shape needs no process of its own."""
+def is_plain(ref: ShapeRef, most: int = PLAIN_BYTES) -> bool:
+    """Whether the size of a shape's file bounds what it costs: such a shape needs no process of its own.
+
+    Args:
+        most: bytes of a file that costs little; a GLB may have four times as many.
+    """
     suffix = ref.file.suffix
     if ref.problem is not None or suffix not in mesh_suffixes():
         return True  # pictures and grids have limits of their own, which are small
@@ -52,8 +56,8 @@ def is_plain(ref: ShapeRef) -> bool:
     try:
         size = ref.path.stat().st_size
         if suffix == ".glb":
-            return size <= PLAIN_GLB_BYTES and _places_few(ref)
-        return suffix not in UNFOLDING and size <= PLAIN_BYTES
+            return size <= 4 * most and _places_few(ref)
+        return suffix not in UNFOLDING and size <= most
     except OSError:
         return True  # reading says what is wrong
 
@@ -74,12 +78,12 @@ def memory_limit(processes: int) -> int:
     return max(FREE_BYTES, min(MOST_BYTES, memory()[1] // processes))
 
 
-def budget_of(ref: ShapeRef, most_bytes: int = MOST_BYTES, points: int = 0) -> Budget:
+def budget_of(ref: ShapeRef, most_bytes: int = MOST_BYTES, seconds: float = 0.0) -> Budget:
     """What a shape may take: more for larger files.
 
     Args:
         most_bytes: of memory, whatever the size.
-        points: that are drawn and measured after it has been read.
+        seconds: more of them, for what is done after it has been read.
     """
     try:
         _, size, held = ref.file.state(ref.id)
@@ -88,12 +92,14 @@ def budget_of(ref: ShapeRef, most_bytes: int = MOST_BYTES, points: int = 0) -> B
             size = MOST_BYTES
     except (OSError, ShapeError, ValueError):
         size = 0
-    seconds = FREE_SECONDS + size * SECONDS_A_BYTE + points * SECONDS_A_POINT
-    return Budget(min(MOST_SECONDS, seconds), min(most_bytes, FREE_BYTES + size * BYTES_A_BYTE))
+    return Budget(
+        min(MOST_SECONDS, seconds + FREE_SECONDS + size * SECONDS_A_BYTE),
+        min(most_bytes, FREE_BYTES + size * BYTES_A_BYTE),
+    )
 
 
 def guarded(
-    do: Callable[[ShapeRef], T | ShapeError], refs: list[ShapeRef], most_bytes: int, points: int = 0
+    do: Callable[[ShapeRef], T | ShapeError], refs: list[ShapeRef], most_bytes: int, seconds: float = 0.0
 ) -> list[T | ShapeError]:
     """Do something with shapes, in a worker process: it ends at a shape that takes longer than its budget.
 
@@ -102,7 +108,7 @@ def guarded(
     done: list[T | ShapeError] = []
     with open(os.devnull, "w") as nowhere:  # noqa: PTH123
         for ref in refs:
-            budget = budget_of(ref, most_bytes, points)
+            budget = budget_of(ref, most_bytes, seconds)
             try:
                 with _deadline(budget.seconds, nowhere), _memory_limited(budget.bytes):
                     done.append(do(ref))

@@ -12,7 +12,7 @@ from nfgen.runtime.machine import processors
 from nfgen.runtime.progress import Progress
 from nfgen.runtime.worker_pool import Submit, worker_pool
 
-from .guarded import budget_of, guarded, is_plain, memory_limit
+from .guarded import PLAIN_BYTES, budget_of, guarded, is_plain, memory_limit
 from .shape_ref import ShapeRef
 
 CHUNK = 16  # shapes handed to a process at once: enough to hide the hand-over, few enough to end together
@@ -50,7 +50,9 @@ def do_each(
     outcomes: dict[int, T | ShapeError],
     workers: int | None,
     bar: Progress,
-    points: int = 0,
+    *,
+    seconds: float = 0.0,
+    plain_bytes: int = PLAIN_BYTES,
 ) -> None:
     """Do a job with each shape that has no outcome yet: the first second's worth here, the others over processes.
 
@@ -61,19 +63,21 @@ def do_each(
         outcomes: by the place of the shape in `refs`; filled.
         workers: processes; one for each processor if None, none but this one (and one for files that may cost much)
             if 1.
-        points: that the job draws and measures, of each shape.
+        seconds: what the job may take for each shape, beyond what reading may.
+        plain_bytes: files of so many are done in this process, where their size bounds what they cost.
     """
     missing = [i for i in range(len(refs)) if i not in outcomes]
     processes = processors() if workers is None else max(workers, 1)
     started = time.monotonic()
-    plain, missing = [i for i in missing if is_plain(refs[i])], [i for i in missing if not is_plain(refs[i])]
+    here = {i for i in missing if is_plain(refs[i], plain_bytes)}
+    plain, missing = [i for i in missing if i in here], [i for i in missing if i not in here]
     while plain and (processes == 1 or time.monotonic() - started < ALONE_SECONDS):
         i = plain.pop(0)
         outcomes[i] = job.do(refs[i])
         bar.update()
     missing = sorted(missing + plain)
     if missing:
-        _do_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar, points)
+        _do_over_processes(job, refs, missing, min(processes, len(missing)), outcomes, bar, seconds)
 
 
 def _do_over_processes(
@@ -83,13 +87,13 @@ def _do_over_processes(
     processes: int,
     outcomes: dict[int, T | ShapeError],
     bar: Progress,
-    points: int,
+    seconds: float,
 ) -> None:
     most_bytes = memory_limit(processes)
     size = max(1, min(CHUNK, len(missing) // (4 * processes)))
     chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
     with contextlib.suppress(BrokenProcessPool), worker_pool(processes) as submit:
-        for chunk, results in _finished(submit, job, refs, chunks, most_bytes, points):
+        for chunk, results in _finished(submit, job, refs, chunks, most_bytes, seconds):
             outcomes.update(zip(chunk, results, strict=True))
             bar.update(len(chunk))
     # Only after a process died: each remaining shape in a process of its own, so that the one to blame is found.
@@ -97,16 +101,16 @@ def _do_over_processes(
         if i not in outcomes:
             try:
                 with worker_pool(1) as submit:
-                    (outcomes[i],) = submit(guarded, job.do, [refs[i]], most_bytes, points).result()
+                    (outcomes[i],) = submit(guarded, job.do, [refs[i]], most_bytes, seconds).result()
             except BrokenProcessPool:
-                words = f"{refs[i].id}: ended the process that read it ({budget_of(refs[i], most_bytes, points)})"
+                words = f"{refs[i].id}: ended the process that read it ({budget_of(refs[i], most_bytes, seconds)})"
                 outcomes[i] = ShapeError(words, "decimate the mesh")
             bar.update()
 
 
 def _finished(
-    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]], most_bytes: int, points: int
+    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]], most_bytes: int, seconds: float
 ) -> Iterator[tuple[list[int], list[T | ShapeError]]]:
-    futures = {submit(guarded, job.do, [refs[i] for i in chunk], most_bytes, points): chunk for chunk in chunks}
+    futures = {submit(guarded, job.do, [refs[i] for i in chunk], most_bytes, seconds): chunk for chunk in chunks}
     for future in as_completed(futures):
         yield futures[future], future.result()

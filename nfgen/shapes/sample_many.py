@@ -8,6 +8,7 @@ from nfgen.errors import ShapeError
 from nfgen.runtime.progress import progress
 
 from .base import Samples, Transform, shape_rng
+from .guarded import SECONDS_A_POINT
 from .over_processes import Skipped, do_each
 from .sample_cache import SampleCache
 from .shape_ref import ShapeRef
@@ -68,7 +69,8 @@ def sample_shapes(
                 if found is not None:
                     outcomes[i] = found
             bar.update(len(outcomes))
-        do_each(_Job(near, uniform, seed, strict, kept), refs, outcomes, workers, bar, near + uniform)
+        seconds = (near + uniform) * SECONDS_A_POINT
+        do_each(_Job(near, uniform, seed, strict, kept), refs, outcomes, workers, bar, seconds=seconds)
     done, skipped = [], []
     for i, ref in enumerate(refs):
         outcome = outcomes[i]
