@@ -18,7 +18,6 @@ from typing import Any
 
 import click
 import numpy as np
-
 from reference_looks import count_look
 
 from nfgen import (

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=ConfigCommand, config="nfgen.shapes.reading:ReadingConfig")
 @click.argument("shapes", nargs=-1, required=True)
-@click.option("-n", "limit", type=options.count, help="Look at the first so many shapes only.")
+@click.option("-n", "limit", type=options.count, help="Look at the first N shapes only.")
 @click.option("--workers", type=options.count, help="Processes that read shapes. [default: one a processor]")
 @options.as_json
 @options.quiet

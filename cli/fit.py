@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--snapshots",
     type=click.IntRange(2, options.MOST),
-    help="Keep so many stages of the first fits for `nfgen report`.",
+    help="Keep this many stages of the first fits for `nfgen report`.",
 )
 @options.engine
 @options.dry_run

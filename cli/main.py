@@ -1,4 +1,4 @@
-"""`nfgen`: the group of all commands, and how a mistake is told."""
+"""`nfgen`: the group of all commands, and how a mistake is reported."""
 
 import itertools
 import shlex

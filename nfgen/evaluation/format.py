@@ -195,7 +195,9 @@ def _copying(found: dict[str, dict[str, Any]], distance: str) -> list[str]:
 
 def _duplicates(scores: dict[str, Any]) -> list[str]:
     found = scores["duplicates"]
-    lines = [f"{found['count']} of {scores['reference']} references cannot be told from a training shape"]
+    lines = [
+        f"{found['count']} of {scores['reference']} references are the same as a training shape, within sampling noise"
+    ]
     if found["scores"]:
         figures = ", ".join(f"{name} {_cell(found['scores'][key])}" for name, key in METRICS)
         lines.append(f"without them: {figures}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OPSET, IR_VERSION = 13, 8  # old enough for any runtime of the last years, new enough for every operator used here
 TOLERANCE = 1e-5  # of the runtime's values against the field's, relative to the largest where that is above 1
-CHECK_POINTS = 4096
+COMPARED_POINTS = 4096
 
 ACTIVATIONS: dict[str, list[tuple[str, str]]] = {
     # Each operator's second input is a constant's name, or "x" for the activation's own input.
@@ -97,7 +97,7 @@ def write_onnx(field: Field, path: str | Path) -> float:
     """
     content = onnx_model(field).SerializeToString()
     session = _package("onnxruntime").InferenceSession(content, providers=["CPUExecutionProvider"])
-    points = torch.rand(CHECK_POINTS, field.spec.dims, generator=torch.Generator().manual_seed(0)) * 2 - 1
+    points = torch.rand(COMPARED_POINTS, field.spec.dims, generator=torch.Generator().manual_seed(0)) * 2 - 1
     wanted = field(points).numpy()
     (found,) = session.run(["values"], {"points": points.numpy()})
     difference = float(np.abs(found - wanted).max())

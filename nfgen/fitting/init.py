@@ -19,8 +19,8 @@ from .job import FitJob
 from .optimize import fit_batch
 
 INITS = ("random", "first", "shared")
-SHARED_SHAPES = 200  # the shared base is fitted to the pooled points of so many shapes; more change it little
-SHARED_STEPS_POINTS = 8  # a step of the shared base takes so many times the points of one shape
+SHARED_SHAPES = 200  # whose pooled points the shared base is fitted to; more change it little
+SHARED_STEPS_POINTS = 8  # times the points of one shape in a step of the shared base
 
 
 def find_base(job: FitJob, refs: list[ShapeRef]) -> Tensor | None:

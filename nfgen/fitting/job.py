@@ -1,4 +1,4 @@
-"""What a fit is told: which points of a shape it sees, and how it goes."""
+"""The settings of a fit: which points of a shape it sees, and how it goes."""
 
 import hashlib
 from collections.abc import Sequence

@@ -27,7 +27,7 @@ class Snapshots:
 
     @classmethod
     def load(cls, folder: Path) -> "Snapshots | None":
-        """Those of a field set; None if its fit was not told to keep any.
+        """Those of a field set; None if its fit kept none.
 
         Raises:
             ArtifactError: if the file is damaged.

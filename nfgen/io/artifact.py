@@ -22,7 +22,7 @@ FORMAT = 1
 CONFIG = "config.json"
 MOST_VALUES = 4_000_000  # in it: the ids of a million fields, four times over
 PLAN = "plan.json"
-"""What resumable work was told to do; it goes when the work is done."""
+"""Settings of resumable work; removed when the work is done."""
 
 UNFINISHED = ".nfgen-unfinished"
 """Empty file in a folder that nfgen fills or empties: all that is in the folder is nfgen's to remove."""

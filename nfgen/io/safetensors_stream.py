@@ -99,7 +99,7 @@ def join_tensors(path: Path, paths: Sequence[Path], count: int, whole: Mapping[s
     Args:
         paths: one at least, all with the same names, types and widths.
         count: rows of all of them together.
-        whole: further tensors of so many rows.
+        whole: further tensors with as many rows.
 
     Raises:
         ArtifactError: if a file cannot be read, or the disk refuses.

@@ -43,7 +43,7 @@ def sampling_noise(clouds: Floats, seed: int = 0) -> npt.NDArray[np.float64]:
 def near_duplicates(
     distances: Matrix, noise: npt.NDArray[np.float64], train_noise: npt.NDArray[np.float64]
 ) -> npt.NDArray[np.bool_]:
-    """Which shapes cannot be told from a training shape by their points.
+    """Which shapes are the same as a training shape, within the noise of sampled points.
 
     Args:
         distances: [R, T], Chamfer distances to the training shapes.

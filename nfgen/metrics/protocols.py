@@ -53,11 +53,11 @@ class Protocol:
         return z_score(thinned) if self.z_scored else thinned
 
     def to_generate(self, reference: int) -> int:
-        """Samples to generate for so many reference shapes."""
+        """Samples to generate for a number of reference shapes."""
         return int(np.ceil(self.oversample * reference - 1e-9))  # 1.1 * 10 is a little more than 11
 
     def select(self, generated: Floats, reference: int) -> Floats:
-        """The generated clouds, empty ones already dropped, that are compared with so many references: the first ones.
+        """The generated clouds, empty ones already dropped, that are compared with a number of references: the first ones.
 
         Raises:
             NfgenError: fewer than the protocol compares.

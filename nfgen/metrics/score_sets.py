@@ -48,7 +48,7 @@ def evaluate_clouds(
         train: [T, points, 3], the shapes that were; without them there is neither novelty nor a ceiling.
         protocol: "nfgen", "hyperdiffusion" or "nef-gpt".
         seed: of thinning, intervals, noise and draws.
-        emd_points: score by the exact earth mover's distance of so many points a cloud too, 1,024 at most.
+        emd_points: score by the exact earth mover's distance, too, of this many points a cloud, 1,024 at most.
         noised: label (such as "0.02", the standard deviation) to clouds [N, points, 3] of training fields whose weights
             got Gaussian noise: copies by construction, whose novelty stands beside (Zeng et al. use 0.02 and 0.04).
         classifier: compare its features of the clouds too; see `nfgen.metrics.frechet`.
@@ -59,7 +59,7 @@ def evaluate_clouds(
         `nfgen.metrics.jsd`), `precision` and `recall` (None of fewer than four shapes); each {"value", "low", "high"},
         fractions, not percent. `enough`: whether there are 100 of each kind; of fewer the values say nothing, only the
         intervals do. `emd` (the first three once more, and `points`) and `frechet`, if asked for. `ceiling`
-        (the same of as many random training shapes as there are references, if there are so many; None without
+        (the same of as many random training shapes as there are references, if there are enough; None without
         `train`); `floor` with the same of `repeated` (one generated shape, again and again) and `noise` (uniform points
         in the references' bounding box). `novelty` (see `nfgen.metrics.novelty`, and under `noise` the same of each
         noised set; None without `train`). `copying`: under `cd` what `nfgen.metrics.copying_scores` gives of

@@ -38,7 +38,7 @@ class TwoSample(NamedTuple):
     """What the networks found, each on the shapes that it was not trained on."""
 
     accuracy: Score
-    """Share of right answers, generated and real shapes weighed alike, with the interval of so many answers."""
+    """Share of right answers, generated and real shapes weighed alike, with the interval for this number of answers."""
     kid: Score
     """Squared kernel distance of the features of generated and real shapes, mean of the folds; near 0 if alike."""
     kid_beside: Score | None

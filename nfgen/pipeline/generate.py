@@ -29,7 +29,7 @@ from .sampling_choice import open_run
 DRAWN = "drawn-{}.safetensors"
 """Tokens that are not yet all meshed, from the index of the first."""
 DRAWN_AT_ONCE = 256
-TRIES = 10  # what is required is given up when so many times the wanted number was drawn
+TRIES = 10  # times the wanted number; when these were drawn, what is required is given up
 
 
 def generate(

@@ -32,7 +32,7 @@ class AcceptanceRules(NamedTuple):
 
     @classmethod
     def of(cls, config: AcceptanceConfig, n: int, training_fields: int) -> "AcceptanceRules":
-        """The rules for n samples of a run that learned from so many fields."""
+        """The rules for n samples of a run that learned from a number of fields."""
         alike = math.ceil(SPARE * n / training_fields) if config.distinct else None
         return cls(config.require_surface or config.require_body > 0, config.require_body, alike)
 

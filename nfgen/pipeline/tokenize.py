@@ -33,7 +33,7 @@ copies."""
 ENCODED_AT_ONCE = 256
 """Fields of a part, which is encoded by one task and kept for a resumed call."""
 USUAL_VIEWS, MANY = 32, 5000
-"""Views a field, of sets of up to so many fields."""
+"""Views a field, by the largest number of fields that gets them."""
 DIGEST = "tokenizer_digest"
 """Setting of tokens: a fingerprint of the file of the tokenizer that wrote them."""
 PART = "part-{:05d}.safetensors"
@@ -110,7 +110,7 @@ def tokenize(
 
 
 def chosen_views(config: TokenizeConfig, fields: int) -> int:
-    """How many augmented copies of each of so many fields are stored: few fields need them most."""
+    """How many augmented copies of each field are stored: few fields need them most."""
     if config.views is not None:
         return config.views
     return USUAL_VIEWS if registry.find(config.tokenizer).views is not Tokenizer.views and fields <= MANY else 0

@@ -21,7 +21,7 @@ SAMPLES = 4
 CELLS = 64  # marching cubes cells of their meshes
 
 
-class Watcher:
+class TrainingMonitor:
     """Takes the lines of the log and, now and then, the model."""
 
     def __init__(self, folder: Path, tokenizer: Tokenizer, board: TensorBoard | None) -> None:
@@ -51,8 +51,8 @@ class Watcher:
 
 
 @contextlib.contextmanager
-def watching(folder: Path, tokenizer: Tokenizer, tensorboard: bool) -> Iterator[Watcher]:
-    """A watcher of the training in a folder, which may be one that goes on.
+def watching(folder: Path, tokenizer: Tokenizer, tensorboard: bool) -> Iterator[TrainingMonitor]:
+    """A monitor of the training in a folder, which may be one that goes on.
 
     Raises:
         ConfigError: if TensorBoard is asked for and missing.
@@ -61,7 +61,7 @@ def watching(folder: Path, tokenizer: Tokenizer, tensorboard: bool) -> Iterator[
     step = files.read_json(state)["state"]["step"] + 1 if state.exists() else 0
     board = TensorBoard(folder / FOLDER, step) if tensorboard else None
     try:
-        yield Watcher(folder, tokenizer, board)
+        yield TrainingMonitor(folder, tokenizer, board)
     finally:
         if board is not None:
             board.close()

@@ -48,7 +48,7 @@ def one_a_stem(paths: Sequence[Path]) -> tuple[set[Path], dict[Path, Path]]:
         alike.setdefault((path.parent, path.name[: -len(_format(path.name))]), []).append(path)
     result: set[Path] = set()
     for group in alike.values():
-        # Files of one format, told apart by capitals alone, are several shapes.
+        # Files of one format whose names differ in capitals alone are several shapes.
         formats = {_format(path.name) for path in group}
         if len(group) == 1 or len(formats) < len(group) or any(is_idx(path.name) for path in group):
             result.update(group)

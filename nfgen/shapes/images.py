@@ -83,7 +83,7 @@ class ImageShape(Shape):
         squared, edge, closest = igl.point_mesh_squared_distance(points, vertices, edges)
         start, end = vertices[edges[edge, 0]], vertices[edges[edge, 1]]
         normal = self._normals[edge]
-        # Nearest to a corner, the side is told by the sum of both edges' normals (Baerentzen and Aanaes 2005).
+        # Nearest to a corner, the side follows from the sum of both edges' normals (Baerentzen and Aanaes 2005).
         along = np.einsum("nd,nd->n", closest - start, end - start) / np.einsum("nd,nd->n", end - start, end - start)
         before, after = self._neighbours[edge].T
         normal = normal + np.where((along < CORNER)[:, None], self._normals[before], 0)

@@ -54,7 +54,7 @@ def do_each(
     seconds: float = 0.0,
     plain_bytes: int = PLAIN_BYTES,
 ) -> None:
-    """Do a job with each shape that has no outcome yet: the first second's worth here, the others over processes.
+    """Do a job with each shape that has no outcome yet: for a second here, then over processes.
 
     Files that may cost more than their size says are read in other processes, within limits (see `guarded`). A shape
     that ends its process gets a ShapeError as its outcome.
@@ -64,7 +64,7 @@ def do_each(
         workers: processes; one for each processor if None, none but this one (and one for files that may cost much)
             if 1.
         seconds: what the job may take for each shape, beyond what reading may.
-        plain_bytes: files of so many are done in this process, where their size bounds what they cost.
+        plain_bytes: smaller files are done in this process, where their size bounds what they cost.
     """
     missing = [i for i in range(len(refs)) if i not in outcomes]
     processes = processors() if workers is None else max(workers, 1)

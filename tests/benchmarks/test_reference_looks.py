@@ -14,7 +14,8 @@ def looks() -> ModuleType:
     if not BENCHMARKS.is_dir():
         pytest.skip("the source is not here")
     spec = importlib.util.spec_from_file_location("reference_looks", BENCHMARKS / "reference_looks.py")
-    assert spec is not None and spec.loader is not None
+    assert spec is not None
+    assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module

@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookW
 
 
 @pytest.mark.parametrize(("tokenizer", "kind"), [("vq", "fsq"), ("vq", "vq"), ("graph", "fsq")])
-def test_a_tokenizer_goes_on_from_its_check_point_to_the_same_bits(
+def test_a_tokenizer_goes_on_from_its_checkpoint_to_the_same_bits(
     tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tokenizer: str, kind: str
 ) -> None:
     settings = {**VQ, "quantizer": kind, "heldout": 0.25, "views": 2}
@@ -77,7 +77,7 @@ def test_a_tokenizer_is_resumed_only_as_it_was(
         tokenize(tiny_fields, tmp_path / "cut", "vq", resume=True, **VQ)
 
 
-def test_a_loss_that_is_not_finite_keeps_the_last_check_point_and_goes_on_from_it(
+def test_a_loss_that_is_not_finite_keeps_the_last_checkpoint_and_goes_on_from_it(
     tiny_fields: FieldSet, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     loss, calls = training.function_loss, iter(range(10**6))

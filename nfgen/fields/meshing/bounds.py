@@ -67,7 +67,7 @@ def bound_field(
     centres: Float[Tensor, "fields boxes dims"],
     radius: Float[Tensor, "dims"],
 ) -> Bounds:
-    """What N fields can be worth in boxes, all of half-widths `radius`.
+    """Bounds of the values of N fields in boxes, all of half-widths `radius`.
 
     Of weights so large that a number overflows, the bounds are not finite.
     """

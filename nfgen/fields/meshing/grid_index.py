@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def all_places(along: int) -> Int[Tensor, "all 3"]:
-    """The places in a grid of so many along each axis, in raster order."""
+    """The places in a grid, given the number along each axis, in raster order."""
     line = torch.arange(along)
     return torch.cartesian_prod(line, line, line)
 

@@ -16,7 +16,7 @@ from .pruning import restrict
 
 REGIONS = 8  # along an axis, at most
 BOXES_IN_ROW, POINTS_IN_ROW = 64, 256  # handled together with one copy of a region's weights
-BOXES_AT_ONCE, POINTS_AT_ONCE = 2048, 4096  # what is held of so many stays in the processor's cache
+BOXES_AT_ONCE, POINTS_AT_ONCE = 2048, 4096  # few enough for the processor's cache
 
 
 class RegionalField:
@@ -41,7 +41,7 @@ class RegionalField:
     def bounds(
         self, centres: Float[Tensor, "boxes dims"], radius: Float[Tensor, "dims"], regions: Int[Tensor, "boxes"]
     ) -> Bounds:
-        """What the field can be worth in boxes that each lie in one region."""
+        """Bounds of the field's values in boxes that each lie in one region."""
         count, dims = centres.shape
         bounds = Bounds(torch.empty(count), torch.empty(count, dims), torch.empty(count))
         for weights, items in self._rows(regions, BOXES_IN_ROW, BOXES_AT_ONCE):
@@ -90,7 +90,7 @@ class RegionalGrid:
         self.field = RegionalField(spec, weights, *cubes(all_places(self.along), self.region_size * 2 / resolution))
 
     def bounds(self, blocks: Int[Tensor, "boxes 3"], size: int) -> Bounds:
-        """What the field can be worth in blocks of so many cells a side, by their places among such blocks."""
+        """Bounds of the field's values in blocks of `size` cells a side, by their places among such blocks."""
         regions = torch.div(blocks * size, self.region_size, rounding_mode="floor")
         return self.field.bounds(*cubes(blocks, size * 2 / self.resolution), raster(regions, self.along))
 

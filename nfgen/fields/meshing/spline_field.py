@@ -31,7 +31,7 @@ from .bounds import ROUNDING, Bounds, bound_layers
 FIXED = ("relu", "relu2", "relu2", "relu2", "relu")  # what the activations begin with
 KINK = 1.5  # node spacings from the first kink to the first node
 ROUNDED = 1e-6  # of the largest bias: what rounding may have changed
-BLOCKS_AT_ONCE, POINTS_AT_ONCE = 1024, 4096  # what is held of so many stays in the processor's cache
+BLOCKS_AT_ONCE, POINTS_AT_ONCE = 1024, 4096  # few enough for the processor's cache
 
 
 class Intervals(NamedTuple):
@@ -92,7 +92,7 @@ class SplineField:
         return cls(rows, *frame, bias, upper, layers[len(FIXED) + 1 :], resolution)
 
     def bounds(self, blocks: Int[Tensor, "boxes 3"], size: int) -> Bounds:
-        """What the field can be worth in blocks of so many cells a side, by their places among such blocks."""
+        """Bounds of the field's values in blocks of `size` cells a side, by their places among such blocks."""
         along, radius = math.ceil(self.resolution / size), size / self.resolution
         middles = self._in_spacings((torch.arange(along) + 0.5) * (2 * radius) - 1)
         reach = (self.scale * radius).tolist()

@@ -10,7 +10,7 @@ from typing import Any
 from nfgen.runtime.progress import hidden_progress
 
 PROBE_STEPS = 2, 8
-"""Long loops are timed for so many turns each: the difference is the turns', the rest is paid once."""
+"""Turns that long loops are timed for: the difference is the turns', the rest is paid once."""
 
 
 @dataclass(frozen=True)

@@ -33,7 +33,7 @@ from .estimate import PROBE_STEPS, Plan, silent, timed
 from .model_cost import middle_tokens, sampling_cost, training_cost
 
 FIELDS = 8, 24
-"""A tokenizer is tried on so many fields: the difference is what a field costs."""
+"""Numbers of fields that a tokenizer is tried on: the difference is what a field costs."""
 SHORT = 1.0  # seconds: sequences that take less are generated for real
 WRITTEN = 2  # samples that are meshed and written
 

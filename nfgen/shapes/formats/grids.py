@@ -10,8 +10,8 @@ from nfgen.shapes.reading import Values
 from nfgen.shapes.voxels import check_grid
 
 CHANNELS = (3, 4)  # of colours
-FEW, MANY = 3, 16  # an axis of so few numbers beside axes of so many holds coordinates, not voxels
-STACK = 4  # images of a stack are at least so many times their sides
+FEW, MANY = 3, 16  # an axis of at most 3 numbers beside axes of at least 16 holds coordinates, not voxels
+STACK = 4  # times their sides: a stack has at least as many images
 FEW_MEMBERS = 10_000  # are listed at once, whatever they are
 LEAST_BYTES = 8  # of the file for each grid or image: less is a claim, as compressed zeros make it
 GREY = 3  # distinct values from which on an array is not solid and empty alone
@@ -45,7 +45,7 @@ def as_grids(array: NDArray[Any], values: Values, id: str) -> NDArray[Any]:
 
 
 def check_count(count: int, held: int, what: str, id: str) -> None:
-    """Refuse more members than a file of so many bytes can hold.
+    """Refuse more members than a file of this size can hold.
 
     Raises:
         ShapeError: more than a few, and fewer than LEAST_BYTES for each.
