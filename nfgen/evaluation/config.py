@@ -25,7 +25,7 @@ class EvaluateConfig(Configuration):
     points: Annotated[int, Field(ge=16, le=1 << 20)] = 2048
     """Points of each cloud, by area. Of sets."""
     emd: Annotated[int, Field(ge=1, le=1024)] | None = None
-    """Score by the exact earth mover's distance, too, of this many points a cloud; 256 are quick; none = do not. Of sets.
+    """Points a cloud to score by the exact earth mover's distance, too; 256 are quick; none = do not. Of sets.
     """
     pictures: bool = True
     """Draw all shapes, for C2ST, KID, light-field distance and ripples; takes most of the time. Of sets."""
