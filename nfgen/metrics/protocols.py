@@ -57,7 +57,7 @@ class Protocol:
         return int(np.ceil(self.oversample * reference - 1e-9))  # 1.1 * 10 is a little more than 11
 
     def select(self, generated: Floats, reference: int) -> Floats:
-        """The generated clouds, empty ones already dropped, that are compared with a number of references: the first ones.
+        """The generated clouds, empty ones already dropped, that are compared with the references: the first.
 
         Raises:
             NfgenError: fewer than the protocol compares.
