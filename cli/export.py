@@ -27,10 +27,14 @@ def export(source: Path, config: "ExportConfig", overwrite: bool, out: Path) -> 
 
     \b
     nfgen export out/sample-0000.safetensors --resolution 256 -o chair.stl
+    nfgen export out --simplify 5000 --height 90cm -o chairs
+    nfgen export out --format 3mf --height 120mm --printable -o prints
     nfgen export out --format onnx -o graphs
     """
     from nfgen.pipeline.export import export
 
     files = export(source, out, config, overwrite=overwrite)
-    ending = files[0].suffix[1:] if files else config.format
+    ending = files[0].suffix[1:] if files else config.format or "glb"
     click.echo(f"{len(files)} {ending} file{'s' * (len(files) != 1)} written: {out}")
+    if files and (note := config.meshing.size_note(ending)) is not None:
+        click.echo(note)

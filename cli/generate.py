@@ -65,6 +65,11 @@ def generate(
     if turntable is not None and empty < len(samples):
         click.echo(f"{write_turntables(out, turntable)[0]} turns them")
     click.echo(f"{len(samples)} samples are in {out}; {out / 'contact_sheet.png'} shows them")
+    if empty < len(samples) and (note := config.meshing.size_note(config.meshing.format)) is not None:
+        click.echo(note)
+    changed = sum(bool(sample.mesh and sample.mesh["changes"]) for sample in samples)
+    if changed:
+        click.echo(f"{changed} meshes were changed: {out / 'samples.json'} says how")
     if empty:
         click.echo(f"warning: {empty} of them have no surface; --require-surface draws again for those", err=True)
     click.echo(f"{write_report([out, run])} shows them to turn: open it in a browser")

@@ -134,6 +134,7 @@ class Configuration(BaseModel):
             if renamed.get(chosen) is not None and renamed[chosen] != getattr(self, chosen):
                 known.pop(field, None)
         places = flat(type(self), known | renamed)
+        inner: dict[str, dict[str, Any]] = {}
         for key, value in renamed.items():
             if key in type(self).model_fields:
                 nested = known.get(key, type(self).model_fields[key].default)
@@ -142,10 +143,10 @@ class Configuration(BaseModel):
             if key not in places:
                 raise unknown("setting", key, [name for name, place in places.items() if name == place.names[0]])
             field, name = places[key].path
+            inner.setdefault(field, {})[name] = value
+        for field, changes in inner.items():  # together, as there are rules between the settings of a group
             before = known.get(field, type(self).model_fields[field].get_default(call_default_factory=True))
-            known[field] = (
-                before.replace(**{name: value}) if isinstance(before, Configuration) else before | {name: value}
-            )
+            known[field] = before.replace(**changes) if isinstance(before, Configuration) else before | changes
         return type(self)(**known)
 
 

@@ -11,7 +11,8 @@ from nfgen.io import artifact
 from nfgen.metrics.clouds import Floats, surface_cloud
 from nfgen.metrics.validity import Validity, mesh_validity
 from nfgen.pipeline.sample_set import KIND as SAMPLES
-from nfgen.pipeline.sample_set import frame_of, mesh_files, upright_mesh
+from nfgen.pipeline.finish import Size, size_of
+from nfgen.pipeline.sample_set import frame_of, mesh_files, read_list, upright_mesh
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.base import Transform, shape_rng
@@ -91,7 +92,8 @@ def measure_samples(folder: Path, points: int, seed: int, *, pictures: bool = Fa
     refs = {
         place: ShapeRef(str(file), None, file, 3, index=place) for place, file in enumerate(meshes) if file is not None
     }
-    job = _MeasureSample(points, seed, config, pictures, frame_of(config))
+    sizes = [size_of(entry) for entry in read_list(folder)]
+    job = _MeasureSample(points, seed, config, pictures, frame_of(config), sizes)
     found = dict(zip(refs, _do(job, list(refs.values()), points, pictures, "generated"), strict=True))
     samples = []
     for place in range(len(meshes)):
@@ -158,10 +160,12 @@ class _MeasureSample(NamedTuple):
     """Of the folder of samples."""
     pictures: bool
     frame: Transform | None
+    sizes: list[Size | None]
+    """Of the samples whose files have sizes of their own."""
 
     def do(self, ref: ShapeRef) -> Measured | ShapeError:
         try:
-            mesh = upright_mesh(read_mesh(ref.path, ref.id), self.config)
+            mesh = upright_mesh(read_mesh(ref.path, ref.id), self.config, self.sizes[ref.index or 0])
         except ShapeError as error:
             return error
         cloud, validity, look = surface_cloud(mesh, self.points, self.seed, ref.index or 0), mesh_validity(mesh), None

@@ -6,13 +6,15 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from nfgen.config import Configuration
-from nfgen.fields.resolution import RESOLUTION, Resolution
+from nfgen.fields.resolution import Resolution
 from nfgen.io.mesh_formats import MeshFormat
 from nfgen.models.config import Share, settings_of
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.training.config import TrainerConfig
 from nfgen.shapes.reading import ReadingConfig
 from nfgen.tokenizers.config import TokenizeConfig
+
+from .mesh_config import MeshingConfig, SurfaceConfig
 
 Effort = Literal["quick", "standard", "best"]
 
@@ -64,20 +66,6 @@ class AcceptanceConfig(Configuration):
     """Draw again for samples that are variations of one another: whose nearest training field is that of an earlier
     one already (of ⌈2 n / training fields⌉ earlier ones, where that is more than one). A model draws what it knows with
     replacement, a collection holds nothing twice. So samples are no longer independent."""
-
-
-class MeshingConfig(Configuration):
-    """How samples become meshes."""
-
-    resolution: Resolution = RESOLUTION
-    """Marching cubes cells along each axis."""
-    format: MeshFormat = "glb"
-    """Of the meshes' files."""
-    offset: Annotated[float, Field(gt=-1, lt=1)] = 0.0
-    """Move surfaces outwards so far, such as 0.006, in units of the cube [-1, 1]^d: thin parts that tokens break hold
-    together."""
-
-    RENAMED: ClassVar = {"thicken": "offset"}
 
 
 class SamplesConfig(Configuration):
@@ -165,12 +153,12 @@ class ExportConfig(Configuration):
 
     format: Literal[MeshFormat, "onnx"] | None = None
     """Of the files; none = by the suffix of the file to write, or glb."""
-    resolution: Resolution = RESOLUTION
-    """Marching cubes cells along each axis."""
     limit: PositiveInt | None = None
     """Number of fields of a folder, from the first; none = all."""
     device: str = "auto"
     """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
+    meshing: SurfaceConfig = SurfaceConfig()
+    """How fields become meshes."""
 
 
 class MakeConfig(Configuration):

@@ -17,7 +17,9 @@ EXTRAS = {
     "formats": ("lxml", "networkx", "pycollada"),
     "hub": ("huggingface_hub",),
     "onnx": ("onnx", "onnxruntime"),
+    "print": ("manifold3d",),
     "tensorboard": ("tensorboard",),
+    "uv": ("xatlas",),
 }
 """Extras that a user may want, and the packages that each brings."""
 

@@ -13,7 +13,6 @@ from nfgen.config import require
 from nfgen.errors import ConfigError
 from nfgen.fitting.config import FitConfig
 from nfgen.io import artifact
-from nfgen.io.meshes import check_format
 from nfgen.models.generation.generate import require_any_order, sample
 from nfgen.runtime.device import COMPUTED_ON, announce, describe
 from nfgen.runtime.progress import progress
@@ -22,6 +21,7 @@ from nfgen.tokenizers.vq.tokenizer import VQTokenizer
 
 from .config import OF_EDITS, AcceptanceConfig, EditConfig, GenerateConfig, How
 from .edit_source import read_source
+from .finish import check_finish
 from .meshed_sample import AcceptanceRules, make_sample
 from .run import Run
 from .sample_set import KIND, Sample, write_list
@@ -68,7 +68,7 @@ def edit(
         raise ConfigError(f"tokens of {tokenizer.name} have no places in space", "edit by a run of vq or graph tokens")
     if how in DRAWN:
         require_any_order(run.model)
-    check_format(config.meshing.format)
+    check_finish(config.meshing, config.meshing.format)
     announce(run.device)
     with artifact.writing(out, KIND, overwrite=overwrite) as folder:
         fitting = FitConfig(steps=config.fit_steps, device=config.device, seed=config.seed)
@@ -173,6 +173,7 @@ def _written(run: Run, tokens: Tensor, config: EditConfig, folder: Path) -> list
         for index, one in enumerate(tokens):
             made = make_sample(run, rules, config.meshing, one)
             names = made.write(folder, index)
-            samples.append(Sample(*names, one.tolist(), config.seed, index, config.label, made.empty, made.nearest))
+            beside = config.label, made.empty, made.nearest, made.about
+            samples.append(Sample(*names, one.tolist(), config.seed, index, *beside))
             bar.update(1)
     return samples

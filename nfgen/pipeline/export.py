@@ -1,8 +1,9 @@
 """Fields to the files of other programs: meshes of several formats, or ONNX."""
 
+import logging
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
 
@@ -12,19 +13,19 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.onnx import write_onnx
 from nfgen.io import artifact
 from nfgen.io.mesh_formats import FORMATS as MESHES
-from nfgen.io.meshes import Up, check_format, write_mesh
+from nfgen.io.meshes import Up
 from nfgen.io.names import file_name
 from nfgen.runtime.device import announce, find_device
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 
 from .config import ExportConfig
+from .finish import check_finish, finish
+from .mesh_config import SurfaceConfig
 from .sample_set import KIND as SAMPLES
 from .sample_set import frame_of, read_list, up_of
 
-if TYPE_CHECKING:
-    import trimesh
-
+log = logging.getLogger(__name__)
 KIND = "export"
 FORMATS = (*MESHES, "onnx")
 
@@ -34,12 +35,6 @@ class _Item:
 
     def __init__(self, name: str, field: Field, frame: Transform | None, up: Up) -> None:
         self.name, self.field, self.frame, self.up = name, field, frame, up
-
-    def mesh(self, resolution: int, device: torch.device) -> "trimesh.Trimesh":
-        mesh = self.field.to(device).mesh(resolution)
-        if self.frame is not None:
-            mesh.vertices = self.frame.invert(mesh.vertices)
-        return mesh
 
 
 def export(
@@ -64,7 +59,7 @@ def export(
         The files written; a field without a surface has no mesh.
 
     Raises:
-        ConfigError: if the format is unknown, does not suit the fields, or its packages are missing.
+        ConfigError: if the format is unknown, does not suit the fields or the settings, or a package is missing.
         ArtifactError: if the source is neither, or the path is taken.
         NfgenError: if the one field has no surface, or onnxruntime computes other values.
     """
@@ -72,47 +67,63 @@ def export(
     source, out = Path(source), Path(out)
     single = source.is_file()
     chosen = config.format or (out.suffix[1:].lower() if single else "glb")
-    if chosen not in FORMATS:
-        raise ConfigError(f"there is no format {chosen!r}", f"known are: {', '.join(FORMATS)}")
-    if chosen != "onnx":
-        check_format(chosen)
+    _check(config, chosen)
     device = find_device(config.device)
     if chosen in MESHES:
         announce(device)
-    write = _writer(chosen, config.resolution, device)
+    write = _writer(chosen, config.meshing, device)
     if single:
         if out.exists() and not overwrite:
             raise ConfigError(f"{out} exists already", "choose another --out, or say --overwrite")
         out.parent.mkdir(parents=True, exist_ok=True)
-        if not write(_Item(source.stem, Field.load(source), None, "z"), out):
+        if write(_Item(source.stem, Field.load(source), None, "z"), out) is None:
             raise NfgenError(f"{source} has no surface", "choose another field")
         return [out]
     items = list(_items(source))[: config.limit]
     with artifact.writing(out, KIND, overwrite=overwrite) as folder, progress(len(items), "export", "field") as bar:
-        files = []
+        files, meshes = [], {}
         for item in items:
             file = folder / f"{item.name}.{chosen}"
-            if write(item, file):
+            about = write(item, file)
+            if about is not None:
                 files.append(file.name)
+                meshes[file.name] = about
             bar.update(1)
         made = config.replace(format=chosen).to_json()
-        artifact.write_config(folder, KIND, {"source": str(source), "settings": made, "files": files})
+        content = {"source": str(source), "settings": made, "files": files}
+        artifact.write_config(folder, KIND, content | ({} if chosen == "onnx" else {"meshes": meshes}))
     return [out / file for file in files]
 
 
-def _writer(format: str, resolution: int, device: torch.device) -> Callable[[_Item, Path], bool]:
-    """What writes one field, and says whether there was anything to write."""
+def _check(config: ExportConfig, format: str) -> None:
+    if format not in FORMATS:
+        raise ConfigError(f"there is no format {format!r}", f"known are: {', '.join(FORMATS)}")
+    if format != "onnx":
+        check_finish(config.meshing, format)
+        return
+    ignored = sorted(config.meshing.model_fields_set - {"resolution"})
+    if ignored:
+        raise ConfigError(f"{ignored[0]} has no meaning for onnx", f"leave it out, or choose {', '.join(MESHES)}")
 
-    def as_onnx(item: _Item, path: Path) -> bool:
+
+def _writer(format: str, config: SurfaceConfig, device: torch.device) -> Callable[[_Item, Path], dict[str, Any] | None]:
+    """What writes one field, and gives what there is to say of it; None if there was nothing to write."""
+
+    def as_onnx(item: _Item, path: Path) -> dict[str, Any]:
         write_onnx(item.field, path)
-        return True
+        return {}
 
-    def as_mesh(item: _Item, path: Path) -> bool:
-        mesh = item.mesh(resolution, device)
+    def as_mesh(item: _Item, path: Path) -> dict[str, Any] | None:
+        field = item.field.to(device)
+        field = field.offset(config.offset) if config.offset else field
+        mesh = field.mesh(config.resolution)
         if not len(mesh.faces):
-            return False
-        write_mesh(mesh, path, format, up=item.up)
-        return True
+            return None
+        made = finish(field, mesh, config, format)
+        made.write(path, item.frame, item.up)
+        if made.changes:
+            log.info("%s: %s", path.name, "; ".join(made.changes))
+        return made.about()
 
     return as_onnx if format == "onnx" else as_mesh
 

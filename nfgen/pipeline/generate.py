@@ -13,13 +13,13 @@ from torch import Tensor
 from nfgen.errors import NfgenError
 from nfgen.fields.field import Field
 from nfgen.io import artifact, files
-from nfgen.io.meshes import check_format
 from nfgen.models.generation.generate import sample
 from nfgen.runtime.device import COMPUTED_ON, announce, describe, without_device
 from nfgen.runtime.executor import Engine, create_engine, in_order
 from nfgen.runtime.progress import progress
 
 from .config import GenerateConfig
+from .finish import check_finish
 from .meshed_sample import AcceptanceRules, MeshedSample, make_sample
 from .run import Run, read_prefix
 from .sample_journal import ALIKE, EMPTY, IN_PIECES, JOURNAL, Journal
@@ -90,10 +90,10 @@ def require_possible(run: Run, config: GenerateConfig) -> None:
     """Say what cannot be done before anything is drawn.
 
     Raises:
-        ConfigError: no class of that name, a format without its packages, or an offset of fields that have none.
+        ConfigError: no class of that name, a package that is missing, or an offset of fields that have none.
     """
     run.class_index(config.label)
-    check_format(config.meshing.format)
+    check_finish(config.meshing, config.meshing.format)
     if config.meshing.offset:
         spec = run.tokenizer.decoded_spec
         Field(spec, torch.zeros(spec.size)).offset(config.meshing.offset)
@@ -154,6 +154,7 @@ def _write_samples(
                 config.label,
                 one.empty,
                 one.nearest,
+                one.about,
             )
             journal.add(index, sample_, empty=one.empty, body=one.body)
             bar.update(1, empty=journal.empties, dropped=journal.dropped)

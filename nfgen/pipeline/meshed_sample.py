@@ -13,7 +13,9 @@ from nfgen.metrics import largest_share
 from nfgen.runtime.device import CPU
 from nfgen.tokens.decoding import decode_fields
 
-from .config import AcceptanceConfig, MeshingConfig
+from .config import AcceptanceConfig
+from .finish import finish
+from .mesh_config import MeshingConfig
 from .run import Run
 from .sample_set import surface_or_none, write_sample
 
@@ -57,6 +59,8 @@ class MeshedSample:
     """What follows the sample's name in those of the mesh (or image), the field and its picture."""
     nearest: dict[str, Any] | None
     """The training field of most similar values."""
+    about: dict[str, Any] | None
+    """What `samples.json` says of its mesh."""
 
     def write(self, folder: Path, number: int) -> tuple[str | None, str, str]:
         """Write the files of the sample of a number; returns the names of mesh (or image), field and picture."""
@@ -80,10 +84,12 @@ def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens
     field = field.to(CPU)
     in_pieces = mesh is not None and share is not None and share < rules.body
     if in_pieces or (empty and rules.surface):
-        return MeshedSample(empty, False, body, {}, (None, "", ""), None)
+        return MeshedSample(empty, False, body, {}, (None, "", ""), None, None)
     with tempfile.TemporaryDirectory() as folder:
-        file, stored, picture = write_sample(Path(folder), NAME, field, mesh, run.frame, meshing.format, up=run.up)
+        finished = None if mesh is None else finish(field, mesh, meshing, meshing.format)
+        file, stored, picture = write_sample(Path(folder), NAME, field, finished, run.frame, meshing.format, up=run.up)
         contents = {path.name.removeprefix(NAME): path.read_bytes() for path in Path(folder).iterdir()}
     file = None if file is None else file.removeprefix(NAME)
     names = (file, stored.removeprefix(NAME), picture.removeprefix(NAME))
-    return MeshedSample(empty, True, body, contents, names, run.nearest([field])[0])
+    about = None if finished is None else finished.about()
+    return MeshedSample(empty, True, body, contents, names, run.nearest([field])[0], about)

@@ -1,6 +1,7 @@
 """Generated samples on disk: of each a mesh (or image), its field and a picture; of all a list and a contact sheet."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,13 +11,15 @@ import numpy as np
 from nfgen.errors import ArtifactError, ConfigError, ShapeError
 from nfgen.fields.field import Field
 from nfgen.io import artifact, files
-from nfgen.io.meshes import Up, turned_back, turned_upright, write_mesh
+from nfgen.io.meshes import Up, turned_back, turned_upright
 from nfgen.io.pictures import read_rgb
 from nfgen.shapes.base import Transform, stored_up
 from nfgen.shapes.formats.file_mesh import FileMesh
 from nfgen.shapes.load_many import read_mesh_files
 from nfgen.viz.contact_sheet import contact_sheet, save_png
 from nfgen.viz.render import render_image, render_mesh
+
+from .finish import FinishedMesh, Size, size_of
 
 if TYPE_CHECKING:
     import trimesh
@@ -47,6 +50,8 @@ class Sample:
     empty: bool
     nearest: dict[str, Any] | None
     """The training field of most similar values: its id, and the root mean square difference of truncated distances."""
+    mesh: dict[str, Any] | None = None
+    """Of its mesh file the number of faces, the real size, if it has one, and what was changed."""
 
     def to_json(self) -> dict[str, Any]:
         values = dict(self.__dict__)
@@ -70,7 +75,7 @@ def write_sample(
     folder: Path,
     name: str,
     field: Field,
-    mesh: "trimesh.Trimesh | None",
+    mesh: FinishedMesh | None,
     frame: Transform | None,
     format: str,
     *,
@@ -79,7 +84,7 @@ def write_sample(
     """Write one sample's files.
 
     Args:
-        mesh: in the field's frame; put into `frame` (that of the shapes' files) in the mesh file.
+        mesh: put into `frame` (that of the shapes' files) in the mesh file, if it has no size of its own.
         up: axis that points up in the mesh file; in GLB it is always y.
 
     Returns:
@@ -97,13 +102,10 @@ def write_sample(
     else:
         import trimesh
 
-        picture = render_mesh(mesh if mesh is not None else trimesh.Trimesh(), PICTURE_SIZE)
+        picture = render_mesh(mesh.mesh if mesh is not None else trimesh.Trimesh(), PICTURE_SIZE)
         if mesh is not None:
             file = f"{name}.{format}"
-            placed = mesh.copy()
-            if frame is not None:
-                placed.vertices = frame.invert(placed.vertices)
-            write_mesh(placed, folder / file, up=up)
+            mesh.write(folder / file, frame, up)
     save_png(folder / f"{name}.png", picture)
     return file, f"{name}.safetensors", f"{name}.png"
 
@@ -155,6 +157,8 @@ def _wrong_in(entry: dict[str, Any]) -> str | None:
     nearest = entry.get("nearest")
     if not isinstance(nearest, dict | None) or not isinstance((nearest or {}).get("distance"), int | float | None):
         return "has a nearest field without an id and a distance"
+    if not isinstance(entry.get("mesh"), dict | None):
+        return "has a mesh that is no object"
     if not isinstance(entry.get("class"), str | None):
         return "has a class that is no text"
     return None
@@ -170,13 +174,13 @@ def _is_file_name(name: object) -> bool:
 
 
 def read_meshes(path: str | Path) -> "list[trimesh.Trimesh | None]":
-    """The mesh of each sample in the frame of its file, upright, None where a field has no surface.
+    """The mesh of each sample in the frame of the shapes' files, upright, None where a field has no surface.
 
     Raises:
         ConfigError: the samples are images.
         ArtifactError: a file is missing or broken.
     """
-    return read_sample_meshes(mesh_files(path), artifact.read_config(path, KIND))
+    return read_sample_meshes(mesh_files(path), read_list(path), artifact.read_config(path, KIND))
 
 
 def mesh_files(path: str | Path) -> list[Path | None]:
@@ -217,10 +221,14 @@ def up_of(config: dict[str, Any]) -> Up:
         raise ArtifactError(f"the axes of the samples are damaged: {error.problem}", "generate them again") from error
 
 
-def read_sample_meshes(paths: "list[Path | None]", config: dict[str, Any]) -> "list[trimesh.Trimesh | None]":
-    """The meshes of samples in the frames of their files, upright, read as any shape's file is; None of None.
+def read_sample_meshes(
+    paths: "Sequence[Path | None]", entries: Sequence[dict[str, Any]], config: dict[str, Any]
+) -> "list[trimesh.Trimesh | None]":
+    """The meshes of samples in the frames of the shapes' files, upright, read as any shape's file is; None of None.
 
     Args:
+        paths: of the files.
+        entries: of `samples.json`, one a path.
         config: of the folder of samples.
 
     Raises:
@@ -230,17 +238,28 @@ def read_sample_meshes(paths: "list[Path | None]", config: dict[str, Any]) -> "l
     for mesh in found:
         if isinstance(mesh, ShapeError):
             raise ArtifactError(f"cannot read {mesh.problem}", "generate the samples again") from mesh
-    read = iter([upright_mesh(mesh, config) for mesh in found if not isinstance(mesh, ShapeError)])
-    return [None if path is None else next(read) for path in paths]
+    read = iter([mesh for mesh in found if not isinstance(mesh, ShapeError)])
+    return [
+        None if path is None else upright_mesh(next(read), config, size_of(entry))
+        for path, entry in zip(paths, entries, strict=True)
+    ]
 
 
-def upright_mesh(mesh: FileMesh, config: dict[str, Any]) -> "trimesh.Trimesh":
-    """The mesh of a sample's file with z up; `config` is that of the folder of samples."""
+def upright_mesh(mesh: FileMesh, config: dict[str, Any], size: Size | None) -> "trimesh.Trimesh":
+    """The mesh of a sample's file with z up, in the frame of the shapes' files.
+
+    Args:
+        config: of the folder of samples.
+        size: of the sample, if its file has one of its own.
+    """
     import trimesh
 
-    vertices = mesh.vertices
+    vertices, frame = mesh.vertices, frame_of(config)
     if mesh.up is None:
         vertices = turned_upright(vertices, up_of(config))
     elif config.get(GLB_UP) != mesh.up:  # the reader has turned it, but it was upright: so they were written once
         vertices = turned_back(vertices, mesh.up)
+    if size is not None:
+        vertices = size.invert(vertices)
+        vertices = vertices if frame is None else frame.invert(vertices)
     return trimesh.Trimesh(vertices, mesh.faces, process=False)

@@ -72,9 +72,8 @@ def samples_section(found: Found, neighbours: Neighbours, models: Models, page: 
     frame = frame_of(found.config)
     cards = []
     shown = [file_within(found.path, entry.get("file")) for entry in entries[:MOST_SAMPLES]]
-    meshes = read_sample_meshes(
-        [None if file is None or file.suffix == ".png" else file for file in shown], found.config
-    )
+    files = [None if file is None or file.suffix == ".png" else file for file in shown]
+    meshes = read_sample_meshes(files, entries[:MOST_SAMPLES], found.config)
     with progress(min(len(entries), MOST_SAMPLES), "show samples", "sample") as bar:
         for index, (entry, mesh) in enumerate(zip(entries, meshes, strict=False)):
             cards.append(_card(found, index, entry, mesh, frame, neighbours, models, page))

@@ -19,6 +19,7 @@ from nfgen.fields.onnx import TOLERANCE
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.io.meshes import FORMATS as MESHES
 from nfgen.pipeline.export import FORMATS, export
+from nfgen.pipeline.finish import FinishedMesh
 from nfgen.pipeline.sample_set import Sample, read_meshes, write_list, write_sample
 from nfgen.shapes import Transform
 
@@ -126,7 +127,7 @@ def test_samples_are_read_back_upright(
     field = tiny_fields[0]
     mesh, frame = field.mesh(24), Transform((5.0, 6.0, 7.0), 0.5, up) if common else None
     mesh.vertices = mesh.vertices * [1, 0.8, 0.4]
-    names = write_sample(tmp_path, "sample-0000", field, mesh, frame, format, up=up)
+    names = write_sample(tmp_path, "sample-0000", field, FinishedMesh(mesh), frame, format, up=up)
     sample = Sample(*names, [], 0, 0, None, False, None)
     stored = {"frame": None if frame is None else frame.to_json()}
     write_list(tmp_path, [sample], stored | {"up": up})

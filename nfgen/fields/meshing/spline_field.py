@@ -127,6 +127,21 @@ class SplineField:
                 values[some] = finish(self.activations, (sums + self.bias)[None], self.layers)[0]
         return values
 
+    def gradients(self, points: Float[Tensor, "points 3"]) -> Float[Tensor, "points 3"]:
+        """The gradient in space at points."""
+        _, along, deep, _ = self.rows.shape
+        with torch.enable_grad():
+            points = points.detach().clone().requires_grad_()
+            places = (self.scale * points + self.offset).unbind(1)
+            (x, near_x), (y, near_y), (z, near_z) = map(three_nearest, places, self.rows.shape)
+            index = ((x[:, :, None, None] * along + y[:, None, :, None]) * deep + z[:, None, None]).flatten(1)
+            products = (near_x[:, :, None, None] * near_y[:, None, :, None] * near_z[:, None, None]).flatten(1)
+            rows = self.rows.flatten(0, 2)
+            sums = functional.embedding_bag(index, rows, per_sample_weights=products, mode="sum")
+            values = finish(self.activations, (sums + self.bias)[None], self.layers)[0]
+            (found,) = torch.autograd.grad(values.sum(), points)
+        return found
+
     def _in_spacings(self, coordinates: Float[Tensor, "line"]) -> Float[Tensor, "3 line"]:
         """Coordinates along each axis in node spacings from its first node."""
         return self.scale[:, None] * coordinates + self.offset[:, None]

@@ -14,6 +14,7 @@ from nfgen.models import presets
 from nfgen.models import registry as models
 from nfgen.models.generation.generate import sample
 from nfgen.pipeline.config import GenerateConfig, TrainConfig
+from nfgen.pipeline.finish import finish
 from nfgen.pipeline.generate import require_possible
 from nfgen.pipeline.run import Run, probe_values, read_prefix
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
@@ -130,7 +131,8 @@ def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, *
         def write() -> None:
             for index, field in enumerate(fields):
                 mesh = surface_or_none(field, config.meshing.resolution) if field.spec.dims == 3 else None
-                write_sample(Path(name), f"probe-{index}", field, mesh, run.frame, config.meshing.format, up=run.up)
+                made = None if mesh is None else finish(field, mesh, config.meshing, config.meshing.format)
+                write_sample(Path(name), f"probe-{index}", field, made, run.frame, config.meshing.format, up=run.up)
 
         def sheet() -> None:
             save_png(Path(name) / "sheet.png", contact_sheet(pictures))

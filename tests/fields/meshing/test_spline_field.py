@@ -15,6 +15,7 @@ from nfgen.fields.meshing.piecewise import RegionalGrid
 from nfgen.fields.meshing.sparse_grid import surface_grid
 from nfgen.fields.meshing.spline_field import SplineField
 from nfgen.fields.mlp import flatten, unflatten
+from nfgen.fields.slopes import field_gradients
 from nfgen.fields.spec import Activation, FieldSpec
 from nfgen.fields.spline_layers import spline_layers
 from nfgen.tokenizers.vq.bounding_box import Box
@@ -165,3 +166,13 @@ def test_weights_that_are_not_finite_are_refused_and_not_taken_for_empty_space(l
     assert SplineField.recognise(field.spec, field.weights, 64) is not None
     with pytest.raises(ConfigError, match="not finite"):
         extract_mesh(field.spec, field.weights, 64)
+
+
+@pytest.mark.parametrize("counts", GRIDS)
+def test_gradients_are_those_of_the_layers(counts: tuple[int, ...]) -> None:
+    field = splines(counts)
+    found = SplineField.recognise(field.spec, field.weights, 16)
+    assert found is not None
+    points = torch.rand(500, 3, generator=torch.Generator().manual_seed(3)) * 2 - 1
+    wanted = field_gradients(field.spec, field.weights[None], points[None])[0]
+    assert torch.allclose(found.gradients(points), wanted, rtol=1e-3, atol=1e-3 * float(wanted.abs().max()))

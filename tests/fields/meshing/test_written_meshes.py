@@ -1,7 +1,6 @@
 """A written mesh is a closed surface in every format, also for a reader that merges equal vertices."""
 
 from collections import Counter
-from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -13,10 +12,11 @@ from nfgen.fields.field import Field
 from nfgen.fields.meshing.marching_cubes import grid_points, mesh_from_grid
 from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
-from nfgen.io.meshes import FORMATS, NEEDED, write_mesh
+from nfgen.io.meshes import write_mesh
 from nfgen.shapes.synthetic import FAMILIES, make_shapes
 
-WRITABLE = [format for format in FORMATS if all(find_spec(package) for package in NEEDED.get(format, ()))]
+from ...closed_meshes import WRITABLE, faults
+
 SPECS = (
     FieldSpec(hidden=(16, 16), output_bias=True),
     FieldSpec(hidden=(16,), activation="silu", output_bias=True, output="occupancy"),
@@ -37,19 +37,6 @@ def random_field(seed: int, resolution: int) -> Field:
     middle = values[((values - values.median()).abs() / values.std()) < 0.5]
     weights[-1] -= middle[torch.randint(len(middle), (1,), generator=generator)[0]]
     return Field(spec, weights)
-
-
-def faults(mesh: trimesh.Trimesh) -> Counter[str]:
-    """The kinds of faults of a mesh."""
-    _, faces_of_edge = np.unique(mesh.edges_sorted, axis=0, return_counts=True)
-    found = {
-        "an edge of one face": (faces_of_edge == 1).any(),
-        "an edge of more than two faces": (faces_of_edge > 2).any(),
-        "a face of no area": not mesh.nondegenerate_faces().all(),
-        "faces turned against each other": not mesh.is_winding_consistent,
-        "turned inside out": mesh.volume <= 0,
-    }
-    return Counter(name for name, is_so in found.items() if is_so)
 
 
 def faults_when_read(mesh: trimesh.Trimesh, path: Path) -> Counter[str]:

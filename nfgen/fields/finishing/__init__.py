@@ -1,0 +1,1 @@
+"""From the surface of a field to a mesh for other programs."""
