@@ -10,8 +10,8 @@ from nfgen.errors import ArtifactError, ConfigError, NfgenError, ShapeError
 from nfgen.io import artifact
 from nfgen.metrics.clouds import Floats, surface_cloud
 from nfgen.metrics.validity import Validity, mesh_validity
-from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.pipeline.finish import Size, size_of
+from nfgen.pipeline.sample_set import KIND as SAMPLES
 from nfgen.pipeline.sample_set import frame_of, mesh_files, read_list, upright_mesh
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef

@@ -10,6 +10,7 @@ import torch
 import trimesh
 
 from nfgen.errors import ArtifactError, ConfigError
+from nfgen.evaluation.measure import measure_samples
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.finishing.printing import cut_flat, largest_body, thinnest_wall
@@ -180,6 +181,8 @@ def test_sizes_do_not_change_what_is_compared(run: Path, tmp_path: Path) -> None
         assert trimesh.load_mesh(tmp_path / "sized" / str(one.file)).extents[2] == pytest.approx(889, rel=1e-5)
         np.testing.assert_allclose(after.bounds, before.bounds, atol=1e-5)
         assert one.mesh["size"]["unit"] == "mm"
+    clouds = [measure_samples(tmp_path / name, 64, 0).clouds for name in ("plain", "sized")]
+    np.testing.assert_allclose(*clouds, atol=1e-4)
     assert [entry["mesh"]["faces"] for entry in read_list(tmp_path / "sized")] == [one.mesh["faces"] for one in plain]
 
 
