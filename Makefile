@@ -65,6 +65,7 @@ format: .venv/installed
 # Broken links and references end the build.
 docs: .venv/installed
 	$(BIN)/mkdocs build --strict --quiet
+	@echo the site is in build/site: open build/site/index.html
 
 # Wheel and sdist; each installed and tested outside the checkout.
 package: .venv/installed
