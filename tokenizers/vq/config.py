@@ -83,6 +83,9 @@ class VQConfig(Configuration):
     """The same for the views that a model is trained on; weaker, as a model reproduces them (scale +-6 %)."""
     mix_planes: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training shapes that are composed of two, one on each side of a plane; it ends at 0."""
+    solids: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    """Share of the training shapes that are random solids, of no category: they teach what few fields do not (3-D
+    signed distances only)."""
     mirror: bool | None = None
     """Whether shapes may be mirrored along the first axis, and most are symmetric: a cell and its mirror image then
     share their tokens. None = in 3-D only."""

@@ -77,6 +77,8 @@ class VQTokenizer(Tokenizer):
             torch.manual_seed(self.config.seed)
             given, dims = self.config.cells, self.spec.dims
             require(given is None or len(given) == dims, "cells", f"must be one number for each of {dims} axes", given)
+            known = not self.config.solids or (dims == 3 and self.spec.output == "sdf")
+            require(known, "solids", "must be 0 but for signed distances in 3-D", self.config.solids)
             self._counts = given or self._cell_counts(fields)
             networks = self._build().to(self.device)
             generator = torch.Generator().manual_seed(self.config.seed)

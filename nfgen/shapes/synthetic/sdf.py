@@ -56,6 +56,10 @@ class SDF:
         """Moved by an offset: as exact as before."""
         return SDF(lambda px, py, pz: self.distance(px - x, py - y, pz - z))
 
+    def scaled(self, factor: float) -> "SDF":
+        """Scaled about the origin: as exact as before."""
+        return SDF(lambda x, y, z: self.distance(x / factor, y / factor, z / factor) * factor)
+
     def turned(self, axis: str, degrees: float) -> "SDF":
         """Turned about "x", "y" or "z" through the origin, by the right hand rule: as exact as before."""
         cos, sin = math.cos(math.radians(degrees)), math.sin(math.radians(degrees))
