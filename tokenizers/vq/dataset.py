@@ -169,7 +169,7 @@ class WarpedFields:
         """The query of warped shapes by their numbers."""
         solid = numbers >= self.first_solid
         if not solid.any():
-            return make_query(self.spec, self.weights[numbers], warps)
+            return make_query(self.spec, self.weights[numbers % len(self.weights)], warps)
 
         def query(points: Tensor) -> Tensor:
             points = points.expand(len(numbers), -1, -1)
