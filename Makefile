@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test lint check bench experiments format docs package clean soak fuzz coverage mutation
+.PHONY: demo browser test lint check bench experiments format docs package tokenizer clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -57,6 +57,13 @@ bench: .venv/installed
 	$(BIN)/python benchmarks/growth.py --counts 10 100 400
 	$(BIN)/python benchmarks/memory.py --fields bench/fields --counts 2000 20000
 	$(BIN)/python benchmarks/metrics_speed.py --clouds 40
+
+# The tokenizer that ships with nfgen, as nfgen/shipped/base-3d; DATA="a.zip b.npz" are shapes to learn from beside the
+# random solids. An interrupted call goes on.
+tokenizer: .venv/installed
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/base_tokenizer.py --work base $(foreach path,$(DATA),--data $(path))
+	rm -rf nfgen/shipped/base-3d
+	cp -r base/base-3d nfgen/shipped/base-3d
 
 format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)

@@ -15,13 +15,18 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class Artifact(click.Path):
-    """The path of an artifact, or the address `hf://owner/name` of one on the Hugging Face Hub, which is fetched."""
+    """The path of an artifact, the name of one that ships with nfgen, or the address `hf://owner/name` of one on the
+    Hugging Face Hub, which is fetched."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and value.startswith("hf://"):
             from nfgen.io.hub import fetch
 
             return fetch(value)
+        if isinstance(value, str) and not Path(value).exists():
+            from nfgen.io.shipped import find_shipped
+
+            return find_shipped(value) or super().convert(value, param, ctx)
         return super().convert(value, param, ctx)
 
 

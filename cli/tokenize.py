@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from nfgen.tokenizers.config import TokenizeConfig
 
 
-@click.command(cls=ConfigCommand, config="nfgen.tokenizers.config:TokenizeConfig", kind="tokens", stage="tokenize")
+@click.command(
+    cls=ConfigCommand,
+    config="nfgen.tokenizers.config:TokenizeConfig",
+    kind="tokens",
+    stage="tokenize",
+    spellings={"minutes": ("--minutes", "--tune")},
+)
 @click.argument("fields", type=click.Path(path_type=Path))
 @options.preset
 @options.engine

@@ -12,7 +12,13 @@ if TYPE_CHECKING:
     from nfgen.pipeline.config import TrainConfig
 
 
-@click.command(cls=ConfigCommand, config="nfgen.pipeline.config:TrainConfig", kind="run", stage="train")
+@click.command(
+    cls=ConfigCommand,
+    config="nfgen.pipeline.config:TrainConfig",
+    kind="run",
+    stage="train",
+    spellings={"tokenizer_minutes": ("--tokenizer-minutes", "--tune")},
+)
 @click.argument("source", type=click.Path(path_type=Path), metavar="FIELDS|TOKENS")
 @options.preset
 @click.option("--tensorboard", is_flag=True, help="Write log, pictures and meshes for TensorBoard too.")

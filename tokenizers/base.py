@@ -84,6 +84,7 @@ class Tokenizer(Shared):
             raise ConfigError("there are no fields to fit a tokenizer on", "give a field set that is not empty")
         if not torch.isfinite(fields.weights).all():
             raise ConfigError("the field set holds weights that are not finite", "fit the fields again")
+        self.settle(fields.spec)
         self._spec, self.classes, self._scratch, self.device = fields.spec, fields.classes, scratch, device
         try:
             self._fit(fields)
@@ -91,6 +92,13 @@ class Tokenizer(Shared):
             self._spec = None  # a partial fit does not count
             raise
         return self
+
+    def settle(self, spec: FieldSpec) -> None:
+        """Decide the settings that are left open until the fields are known.
+
+        Raises:
+            ConfigError: if the settings do not suit fields of this spec.
+        """
 
     @abstractmethod
     def _fit(self, fields: FieldSet) -> None: ...

@@ -13,6 +13,7 @@ CONFIGS = {
     "histogram": "nfgen.tokenizers.weights.config:HistogramConfig",
     "codebook": "nfgen.tokenizers.weights.config:CodebookConfig",
     "vq": "nfgen.tokenizers.vq.config:VQConfig",
+    "pretrained": "nfgen.tokenizers.vq.config:PretrainedConfig",
     "graph": "nfgen.tokenizers.graph.config:GraphConfig",
 }
 """Configurations of the built-in tokenizers, to be had without torch."""
@@ -22,7 +23,8 @@ class TokenizeConfig(Configuration):
     """Which tokenizer, and which fields it learns from."""
 
     tokenizer: str = "vq"
-    """identity, histogram, codebook, vq, graph, or that of another package."""
+    """vq, pretrained (vq that begins with the tokenizer that ships with nfgen), graph, identity, histogram, codebook, or
+    that of another package."""
     tokenizer_settings: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     """Settings of the tokenizer."""
     heldout: Annotated[float, Field(ge=0, lt=1)] = 0.1

@@ -14,9 +14,8 @@ INSIDE = "tokenizer"
 
 
 def pretrained_folder(name: str | Path, revision: str | None) -> Path:
-    """The folder of a fitted tokenizer, local or downloaded from the Hub, alone or inside a run."""
-    here = not hub.is_address(name) and Path(name).is_dir()
-    folder = Path(name) if here else hub.fetch(str(name), revision=revision)
+    """The folder of a fitted tokenizer, local, shipped with nfgen or downloaded, alone or inside a run."""
+    folder = hub.find(name, revision)
     return folder / INSIDE if (folder / INSIDE).is_dir() else folder
 
 
@@ -38,7 +37,8 @@ class Shared(ABC):
         `nfgen.load_tokenizer` finds the class.
 
         Args:
-            name: a folder if it exists, else a repository: `owner/name` or `hf://owner/name`.
+            name: a folder if it exists, a name such as `base-3d` that ships with nfgen, or a repository: `owner/name`
+                or `hf://owner/name`.
             revision: branch, tag or commit of the repository.
 
         Raises:

@@ -14,6 +14,7 @@ BUILT_IN = {
     "histogram": "nfgen.tokenizers.weights.histogram:HistogramTokenizer",
     "codebook": "nfgen.tokenizers.weights.codebook:CodebookTokenizer",
     "vq": "nfgen.tokenizers.vq.tokenizer:VQTokenizer",
+    "pretrained": "nfgen.tokenizers.vq.tokenizer:PretrainedTokenizer",
     "graph": "nfgen.tokenizers.graph.tokenizer:GraphTokenizer",
 }
 GROUP = "nfgen.tokenizers"
@@ -48,7 +49,8 @@ def load_tokenizer(name: str | Path, *, revision: str | None = None) -> Tokenize
     """Load a fitted tokenizer of any kind from a folder or the Hugging Face Hub, alone or inside a run.
 
     Args:
-        name: a folder if it exists, else a repository: `owner/name` or `hf://owner/name`.
+        name: a folder if it exists, a name such as `base-3d` that ships with nfgen, or a repository: `owner/name` or
+            `hf://owner/name`.
         revision: branch, tag or commit of the repository.
 
     Raises:

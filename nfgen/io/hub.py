@@ -11,6 +11,8 @@ from typing import Any
 
 from nfgen.errors import ArtifactError, ConfigError
 
+from .shipped import find_shipped
+
 PREFIX = "hf://"
 READ = ["*.json", "*.jsonl", "*.safetensors", "*.png", "*.md"]
 """Patterns of the files that are ever fetched: all that a run has, and nothing that could be code or a pickle."""
@@ -19,6 +21,18 @@ READ = ["*.json", "*.jsonl", "*.safetensors", "*.png", "*.md"]
 def is_address(text: str | Path) -> bool:
     """Whether a text names a repository instead of a path."""
     return str(text).startswith(PREFIX)
+
+
+def find(name: str | Path, revision: str | None = None) -> Path:
+    """The folder of an artifact: a local one if it exists, one that ships with nfgen, or one from the Hub.
+
+    Raises:
+        ConfigError: if the library is needed and missing.
+        ArtifactError: if there is no such repository, or it cannot be reached.
+    """
+    if is_address(name):
+        return fetch(str(name), revision=revision)
+    return Path(name) if Path(name).is_dir() else find_shipped(name) or fetch(str(name), revision=revision)
 
 
 def fetch(address: str, *, revision: str | None = None) -> Path:

@@ -139,15 +139,15 @@ class Run:
         """Read a run from a folder, or from the Hugging Face Hub.
 
         Args:
-            name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
+            name: a folder if there is one, a name that ships with nfgen such as `chairs`, or a repository: `owner/name`
+                or `hf://owner/name`.
             revision: branch, tag or commit of the repository.
 
         Raises:
             ConfigError: if the package huggingface_hub is needed and missing.
             ArtifactError: if there is no such run, or it is damaged.
         """
-        here = not hub.is_address(name) and Path(name).is_dir()
-        return cls.load(name if here else hub.fetch(str(name), revision=revision), checkpoint, device)
+        return cls.load(hub.find(name, revision), checkpoint, device)
 
     def save_pretrained(
         self,

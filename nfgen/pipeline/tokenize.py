@@ -74,6 +74,7 @@ def tokenize(
     if "seed" in found.Config.model_fields:
         given = {"seed": config.seed} | given
     chosen = registry.create(config.tokenizer, **given)
+    chosen.settle(fields.spec)
     config = config.replace(tokenizer_settings=chosen.config.to_json(), views=chosen_views(config, len(fields)))
     if config.views and found.views is Tokenizer.views:
         # Says that it has none, before an hour of fitting.

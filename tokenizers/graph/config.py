@@ -1,11 +1,11 @@
 """Settings of the graph tokenizer."""
 
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
 from nfgen.config import require
-from nfgen.tokenizers.vq.config import VQConfig
+from nfgen.tokenizers.vq.config import NONE, VQConfig
 
 HEADS = 4
 """Heads of the attention from cells to nodes."""
@@ -17,7 +17,9 @@ class GraphConfig(VQConfig):
 
     encoder_blocks: Annotated[int, Field(ge=1, le=256)] = 3
     """Rounds of message passing; below half the number of layers, some neurons exchange no information."""
-    learning_rate: PositiveFloat = 1e-3
+    base: Literal["none"] = NONE  # type: ignore[assignment]
+    """A graph tokenizer begins anew."""
+    learning_rate: PositiveFloat | None = 1e-3
     """Half of the probe encoder's: with higher rates, messages no longer carry information."""
     edge_channels: PositiveInt = 8
     """Channels of an edge; must divide `channels`."""

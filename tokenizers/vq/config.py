@@ -27,6 +27,13 @@ WarpStrength = Annotated[float, Field(ge=0, le=1.5)]
 """Beyond 1.5, space folds over."""
 Basis = Literal["spline", "octahedral"]
 
+AUTO, NONE = "auto", "none"
+"""Instead of the name of a base."""
+OF_NETWORKS = (
+    "max_tokens", "cells", "slots", "quantizer", "levels", "codebook", "probes", "nodes", "basis", "width", "channels",
+    "encoder_blocks", "decoder_blocks", "mirror", "truncation",
+)  # fmt: skip
+"""Settings that a base has settled."""
 MOST_CODES = 1 << 20
 """Of a codebook: larger ones fit neither training nor the head of a GPT."""
 
@@ -62,9 +69,13 @@ class VQConfig(Configuration):
     """Residual blocks of the encoder; each widens the receptive field of a token by a cell."""
     decoder_blocks: Blocks = 3
     """Residual blocks of the decoder."""
-    steps: PositiveInt = 8000
-    """Training steps."""
-    minutes: PositiveFloat | None = 30.0
+    base: str = AUTO
+    """A fitted vq tokenizer to begin with: `base-3d` ships with nfgen; or a folder, or hf://owner/name. The settings of
+    its networks hold. `auto`: the shipped one, if it suits the fields and what is set of the networks; `none`: begin
+    anew."""
+    steps: NonNegativeInt | None = None
+    """Training steps; 0 = the base as it is. None = 8,000, or 1,500 from a base."""
+    minutes: NonNegativeFloat | None = 30.0
     """Time limit of the training; the learning rate decays by then, even if not all steps are reached; none = no limit.
     """
     save_every: PositiveInt = 250
@@ -75,8 +86,8 @@ class VQConfig(Configuration):
     """Points of each field at which the loss is evaluated."""
     gradient_weight: NonNegativeFloat = 2.0
     """Weight of the error of the gradients near the surface in the loss, for signed distances; 0 = none."""
-    learning_rate: PositiveFloat = 3e-3
-    """Peak learning rate of Muon; AdamW takes half of it."""
+    learning_rate: PositiveFloat | None = None
+    """Peak learning rate of Muon; AdamW takes half of it. None = 0.003, or 0.001 from a base."""
     augment: WarpStrength = 0.75
     """Strength of the random warps of space in training; 0 = none. It decreases in the last third."""
     view_augment: WarpStrength = 0.4
@@ -118,3 +129,10 @@ class VQConfig(Configuration):
     def mirrors(self, dims: int) -> bool:
         """Whether fields of `dims` axes are mirrored."""
         return dims == 3 if self.mirror is None else self.mirror
+
+
+class PretrainedConfig(VQConfig):
+    """Settings of a `VQTokenizer` that has a base for certain."""
+
+    base: str = "base-3d"
+    """A fitted vq tokenizer to begin with: `base-3d` ships with nfgen; or a folder, or hf://owner/name."""

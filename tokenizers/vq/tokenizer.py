@@ -36,8 +36,9 @@ from nfgen.runtime.threads import in_threads
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
+from .base import load_base, settled
 from .bounding_box import INTERVALS, Box
-from .config import VQConfig
+from .config import NONE, PretrainedConfig, VQConfig
 from .dataset import WarpedFields
 from .grid_field import GridField
 from .latent_optimization import refine
@@ -71,7 +72,11 @@ class VQTokenizer(Tokenizer):
     codebook_usage: float
     perplexity: float
 
+    def settle(self, spec: FieldSpec) -> None:
+        self.config = settled(self.config, spec)
+
     def _fit(self, fields: FieldSet) -> None:
+        base = load_base(self.config)
         # Layers are initialised from torch's global generator; the caller's state is restored.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
@@ -79,12 +84,15 @@ class VQTokenizer(Tokenizer):
             require(given is None or len(given) == dims, "cells", f"must be one number for each of {dims} axes", given)
             known = not self.config.solids or (dims == 3 and self.spec.output == "sdf")
             require(known, "solids", "must be 0 but for signed distances in 3-D", self.config.solids)
-            self._counts = given or self._cell_counts(fields)
+            self._counts = base._counts if base else given or self._cell_counts(fields)
             networks = self._build().to(self.device)
+            if base is not None:
+                networks.load_state_dict(base.networks.state_dict())
             generator = torch.Generator().manual_seed(self.config.seed)
             pool = self._pool(networks.encoder, fields, generator)
-            train(networks, pool, self.config, self.name, self._scratch)
-        self._networks = networks.requires_grad_(False)
+            if self.config.steps and self.config.minutes != 0:
+                train(networks, pool, self.config, self.name, self._scratch)
+        self._networks = networks.eval().requires_grad_(False)
         tokens = self.encode(fields.weights)[:, self.spec.dims :]
         figures = [self._slot_usage(tokens[:, slot :: self.config.slots], slot) for slot in range(self.config.slots)]
         self.codebook_usage, self.perplexity = (min(column) for column in zip(*figures, strict=True))
@@ -293,7 +301,7 @@ class VQTokenizer(Tokenizer):
 
     @classmethod
     def _stored_settings(cls, settings: dict[str, Any]) -> dict[str, Any]:
-        return {"basis": "octahedral", **settings}
+        return {"basis": "octahedral", "base": NONE, **settings}
 
     def _restore(self, tensors: dict[str, Tensor]) -> None:
         tensors = rename(tensors, RENAMED)
@@ -306,3 +314,9 @@ class VQTokenizer(Tokenizer):
         self._networks = networks.eval().requires_grad_(False).to(self.device)
         self.codebook_usage = tensors["figures.codebook_usage"].item()
         self.perplexity = tensors["figures.perplexity"].item()
+
+
+class PretrainedTokenizer(VQTokenizer):
+    """A VQ tokenizer that begins with the one that ships with nfgen, or with another fitted one."""
+
+    Config = PretrainedConfig

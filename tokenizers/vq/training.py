@@ -53,7 +53,9 @@ def train(
         NfgenError: if the loss is no longer finite; the last checkpoint stays.
         KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
-    optimizers = make_optimizers(networks, config.learning_rate)
+    steps, rate = config.steps, config.learning_rate
+    assert steps and rate  # settled
+    optimizers = make_optimizers(networks, rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     checkpoint = Checkpoint(scratch, networks, optimizers, pool.tensors(), pool.generator, name)
     resumed = checkpoint.restore()
@@ -67,9 +69,9 @@ def train(
     # In percent, as either the steps or the time limit ends it.
     with progress(100, f"train {name}", "%") as bar:
         try:
-            for step in range(first, config.steps):
+            for step in range(first, steps):
                 late = (time.monotonic() - started) / (60 * config.minutes) if config.minutes else 0.0
-                done = late if late > max(step / config.steps, CLOCK_STARTS) else step / config.steps
+                done = late if late > max(step / steps, CLOCK_STARTS) else step / steps
                 if done >= 1:
                     break
                 for optimizer, rates in zip(optimizers, peaks, strict=True):

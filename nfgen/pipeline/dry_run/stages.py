@@ -147,7 +147,9 @@ def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, *
 
 def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tuple[float, TokenSet]:
     """Seconds that tokenising all fields would take, and the tokens of a few, left in `folder / "tokens"`."""
-    chosen = tokenizers.find(config.tokenizer).Config.from_json(config.tokenizer_settings)
+    tokenizer = tokenizers.create(config.tokenizer, **config.tokenizer_settings)
+    tokenizer.settle(fields.spec)
+    chosen = tokenizer.config
     config = config.replace(views=chosen_views(config, len(fields)))
     few, more = (min(count, len(fields)) for count in FIELDS)
     steps, minutes = getattr(chosen, "steps", None), getattr(chosen, "minutes", None)

@@ -1,0 +1,102 @@
+"""The tokenizer that ships with nfgen: trained on random solids and on real parts, measured on shapes of other kinds.
+
+    python benchmarks/base_tokenizer.py --data technic.zip --data glands.npz --measure chairs.npz --minutes 75
+
+It is made by the product's own commands: `nfgen fit` of each set of shapes, and `nfgen tokenize --solids 0.7` of all
+fields together. Random solids need neither shapes nor fits; without `--data` the fields are those of the built-in
+families. Sets to measure are fitted, encoded and decoded as they are, and after `--tune` minutes on the half of each
+set that is then left out of the figure. Every step is kept in the work folder, so that an interrupted run goes on.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import click
+import torch
+
+from nfgen import FieldSet, fit, keep_freed_memory, show_progress, tokenize
+from nfgen.io import artifact
+from nfgen.io.files import content_digest, read_json, write_json
+from nfgen.pipeline.make_shapes import write_shapes
+from nfgen.runtime.provenance import made_by
+from nfgen.shapes.synthetic import FAMILIES
+from nfgen.tokenizers import registry
+from nfgen.tokenizers.base import FILE
+from nfgen.tokens.round_trip import token_report
+
+FIGURES = ("bits_per_field", "iou_before", "iou_after", "normal_cosine", "normal_angle_median", "eikonal_after")
+SETTINGS = {"base": "none", "solids": 0.7, "cells": (2, 5, 6), "steps": 10**6, "views": 0, "heldout": 0.05}
+"""Cells nearly as wide as deep and high, as the stream's solids are."""
+OF_A_FAMILY = 40
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, help="Shapes to learn from.")
+@click.option("-n", "most", default=300, show_default=True, help="Shapes of each set at most.")
+@click.option("--measure", type=click.Path(exists=True, path_type=Path), multiple=True, help="Shapes to measure on.")
+@click.option("--minutes", default=75.0, show_default=True, help="Of the training.")
+@click.option("--tune", default=3.0, show_default=True, help="Minutes of a tuning; 0 = measure none.")
+@click.option("--work", type=click.Path(path_type=Path), default=Path("base"), show_default=True)
+@click.option("--name", default="base-3d", show_default=True, help="Of the tokenizer, a folder in the work folder.")
+def main(
+    data: tuple[Path, ...], most: int, measure: tuple[Path, ...], minutes: float, tune: float, work: Path, name: str
+) -> None:
+    """Train, measure, and write the tokenizer with its card."""
+    show_progress(True)
+    keep_freed_memory()
+    work.mkdir(parents=True, exist_ok=True)
+    made = work / name
+    if not artifact.is_artifact(work / "tokens"):
+        fields = together([_fields(work, path, most) for path in data or _families(work)])
+        tokenize(fields, work / "tokens", "vq", minutes=minutes, resume=True, **SETTINGS)
+    tokenizer = registry.load(work / "tokens" / "tokenizer")
+    with made_by(None):
+        tokenizer.save_pretrained(made, overwrite=True)
+    figures: dict[str, Any] = {"digest": content_digest(made / FILE), "data": [path.name for path in data]}
+    for path in measure:
+        fields = FieldSet.load(_fields(work, path, most))
+        none = torch.zeros(len(fields), dtype=torch.bool)
+        figures[path.stem] = {"fields": len(fields), "as it is": _figures(token_report(tokenizer, fields, none), "train")}
+        if tune:
+            tuned = work / f"tuned_{path.stem}"
+            if not artifact.is_artifact(tuned):
+                tokenize(fields, tuned, "pretrained", base=str(made), minutes=tune, heldout=0.5, views=0)
+            figures[path.stem][f"tuned for {tune:g} minutes, held out"] = _figures(
+                read_json(tuned / "report.json"), "heldout"
+            )
+    write_json(work / "base_tokenizer.json", figures)
+    for key, value in figures.items():
+        click.echo(f"{key}: {value}")
+
+
+def together(folders: Sequence[Path]) -> FieldSet:
+    """The fields of several sets as one, the name of its set as class of each."""
+    sets = [FieldSet.load(folder) for folder in folders]
+    labels = [torch.full((len(fields),), number) for number, fields in enumerate(sets)]
+    parts = [replace(fields, labels=label) for fields, label in zip(sets, labels, strict=True)]
+    return FieldSet.joined(parts, spec=sets[0].spec, classes=tuple(folder.name for folder in folders))
+
+
+def _families(work: Path) -> list[Path]:
+    """Shapes of the built-in families."""
+    for kind in FAMILIES:
+        if not artifact.is_artifact(work / kind):
+            write_shapes(kind, work / kind, n=OF_A_FAMILY, seed=0)
+    return [work / kind for kind in FAMILIES]
+
+
+def _fields(work: Path, shapes: Path, most: int) -> Path:
+    made = work / f"fields_{shapes.stem}"
+    if not artifact.is_artifact(made):
+        fit(shapes, made, limit=most, resume=True)
+    return made
+
+
+def _figures(report: dict[str, dict[str, Any]], part: str) -> dict[str, float]:
+    return {key: report[key][part] for key in FIGURES}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,65 @@
+"""The fitted tokenizer that a fit begins with, and what its settings are then."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from nfgen.errors import ConfigError
+from nfgen.fields.spec import FieldSpec
+from nfgen.tokenizers.hub import pretrained_folder
+
+from .config import AUTO, NONE, OF_NETWORKS, VQConfig
+
+if TYPE_CHECKING:
+    from .tokenizer import VQTokenizer
+
+SHIPPED = {(3, "sdf"): "base-3d"}
+"""By dims and output of the fields."""
+STEPS, RATE = 8000, 3e-3  # of a tokenizer that begins anew
+TUNED_STEPS, TUNED_RATE = 1500, 1e-3  # of one that knows shapes already
+
+
+def settled(config: VQConfig, spec: FieldSpec) -> VQConfig:
+    """The settings of a fit on fields of a spec, none of them open.
+
+    Raises:
+        ConfigError: if there is no such base, it is for other fields, or its networks are not as the settings say.
+    """
+    config = _with_base(config, spec)
+    anew = config.base == NONE
+    return config.replace(
+        steps=(STEPS if anew else TUNED_STEPS) if config.steps is None else config.steps,
+        learning_rate=(RATE if anew else TUNED_RATE) if config.learning_rate is None else config.learning_rate,
+    )
+
+
+def load_base(config: VQConfig) -> "VQTokenizer | None":
+    """The base of settled settings."""
+    from .tokenizer import VQTokenizer
+
+    return None if config.base == NONE else VQTokenizer.load(pretrained_folder(config.base, None))
+
+
+def _with_base(config: VQConfig, spec: FieldSpec) -> VQConfig:
+    if config.base == NONE:
+        return config
+    name = SHIPPED.get((spec.dims, spec.output)) if config.base == AUTO else config.base
+    if name is None:
+        return config.replace(base=NONE)
+    base = load_base(config.replace(base=name))
+    assert base is not None
+    known = {key: getattr(base.config, key) for key in OF_NETWORKS}
+    said = {key: value for key in OF_NETWORKS if key in config.said() and (value := getattr(config, key)) is not None}
+    other = [key for key, value in said.items() if value != known[key]]
+    if other and config.base == AUTO:
+        return config.replace(base=NONE)
+    if other:
+        raise ConfigError(
+            f"{other[0]} is {said[other[0]]!r}, but {known[other[0]]!r} in the base {name}",
+            f"leave {other[0]} out, or begin anew with base none",
+        )
+    if (base.spec.dims, base.spec.output) != (spec.dims, spec.output):
+        raise ConfigError(
+            f"the base {name} is for {base.spec.dims}-D {base.spec.output} fields, not {spec.dims}-D {spec.output}",
+            "leave base out",
+        )
+    return config.replace(base=name, **known)
