@@ -21,7 +21,8 @@ def of_fields(ious: list[float]) -> list[str]:
 def of_tokens(report: dict[str, Any]) -> list[str]:
     """Advice from the report of a round trip through tokens."""
     lines = []
-    iou, usage = report["iou_after"]["heldout"], report["codebook_usage"]["train"]
+    iou = (report.get("iou_after") or {}).get("heldout")
+    usage = (report.get("codebook_usage") or {}).get("train")
     if iou is not None and iou < POOR_TOKENS:
         lines.append(
             f"held-out shapes come back from their tokens with an IoU of {iou:.2f}: samples can be no better; train "
@@ -35,8 +36,8 @@ def of_tokens(report: dict[str, Any]) -> list[str]:
 def of_scores(scores: dict[str, Any]) -> list[str]:
     """Advice from an evaluation of samples."""
     lines = []
-    whole = scores["validity"]["single_body"]
-    if whole < IN_PIECES:
+    whole = (scores.get("validity") or {}).get("single_body")
+    if whole is not None and whole < IN_PIECES:
         lines.append(
             f"{whole:.0%} of the samples are in one piece: --require-body 0.95 draws the others again, --offset 0.006 "
             "thickens thin parts"

@@ -95,6 +95,7 @@ def _page(found: Sequence[Found], sections: Sections) -> str:
         title=_title(found),
         summary=_summary(found),
         figures=sections.key_figures(),
+        advice=sections.advice(),
         sections=[
             {"name": name, "title": part.title, "content": part.content}
             for part, name in zip(parts, _names(parts), strict=True)

@@ -10,9 +10,11 @@ from nfgen.viz.html import number, percent
 from nfgen.viz.novelty_plot import novelty_plot, novelty_sets
 
 from .artifacts import Found
+from .data_uris import picture_uri
 from .markup import KeyFigure, render
 
-FILE = "evaluation.json"
+FILE, GIVEAWAYS = "evaluation.json", "giveaways.png"
+DISTANCES = {"cd": "Chamfer", "light_field": "light field"}
 # Column heading, key, and the factor to the unit of the heading.
 METRICS = (("MMD × 100 ↓", "mmd", 100.0), ("COV % ↑", "cov", 100.0), ("1-NNA %, best at 50", "1_nna", 100.0))
 OPEN_ENDED = ("mmd", "frechet")  # the others are shares
@@ -62,7 +64,23 @@ def scores_section(found: Found, scores: dict[str, Any]) -> Markup:
         tables=tables,
         classes=(scores.get("classifier") or {}).get("classes"),
         validity=_validity(scores.get("validity")),
+        giveaways=picture_uri(sheet) if (sheet := found.path / GIVEAWAYS).is_file() else None,
+        told=percent(((scores.get("c2st") or {}).get("accuracy") or {}).get("value")),
+        copying=_copying(scores.get("copying")),
     )
+
+
+def _copying(copying: dict[str, Any] | None) -> dict[str, object] | None:
+    """Z_U and the copy rate by each distance."""
+    if not copying:
+        return None
+    rows = [
+        [name, DISTANCES.get(distance, distance), f"{one['z_u']:.1f}", percent(one["copy_rate"]["value"]),
+         percent(one["expected_copy_rate"]), "copies" if one["copies"] else "none found"]
+        for distance, sets in copying.items()
+        for name, one in sets.items()
+    ]  # fmt: skip
+    return {"columns": ["", "distance", "Z_U", "copy rate", "of unseen", ""], "rows": rows}
 
 
 def _rows(scores: dict[str, Any]) -> list[tuple[str, dict[str, Any]]]:

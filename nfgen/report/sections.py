@@ -3,11 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from markupsafe import Markup
 
 from nfgen.errors import ArtifactError
 from nfgen.fields.field_set import FieldSet
+from nfgen.pipeline import advice
 from nfgen.pipeline.sample_set import read_list
 
 from .artifacts import FIELD, Found
@@ -21,6 +23,9 @@ from .samples import MOST_SAMPLES, Neighbours, samples_section
 from .scores import novelty_section, read_scores, score_figures, scores_section
 from .tokens import read_round_trip, round_trip_figures, round_trip_rows, tokens_section
 from .training import training_figures, training_section
+
+
+Made = TypeVar("Made")
 
 
 @dataclass(frozen=True)
@@ -89,6 +94,18 @@ class Sections:
             if rows := round_trip_rows(read_round_trip(one)):
                 yield Section(one.title("Tokens"), render("round_trip", title=one.title("Tokens"), rows=rows))
 
+    def advice(self) -> list[str]:
+        """What the figures advise: of the first field set, tokens and scores."""
+        lines: list[str] = []
+        for one, fields in self.field_sets[:1]:
+            if ious := values_of(fields, "iou"):
+                lines += _checked(one, advice.of_fields, ious)
+        for one in self._of("tokens")[:1]:
+            lines += _checked(one, advice.of_tokens, read_round_trip(one))
+        for one, scores in self.scores[:1]:
+            lines += _checked(one, advice.of_scores, scores)
+        return lines
+
     def key_figures(self) -> list[KeyFigure]:
         """The main figures of the first artifact of each kind."""
         figures: list[KeyFigure] = []
@@ -106,8 +123,12 @@ class Sections:
 
 
 def _section(one: Found, what: str, make: Callable[..., Markup], *arguments: object) -> Section:
+    return Section(one.title(what), _checked(one, make, one, *arguments))
+
+
+def _checked(one: Found, make: Callable[..., Made], *arguments: object) -> Made:
     try:
-        return Section(one.title(what), make(one, *arguments))
+        return make(*arguments)
     except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
         # Valid JSON that nfgen did not write can fail anywhere.
         raise ArtifactError(f"{one.path} is damaged: {error!r}", "make it again") from error

@@ -43,6 +43,28 @@ def test_scores_without_training_shapes_say_how_to_get_novelty(tmp_path: Path) -
     assert "nfgen evaluate --train" in Page(write_report([tmp_path / "samples"])).words
 
 
+def test_what_gives_samples_away_and_copies_are_shown(tmp_path: Path) -> None:
+    make_samples(tmp_path / "samples", ("a",))
+    rng = np.random.default_rng(0)
+    clouds = [rng.normal(size=(12, 16, 3)) for _ in range(3)]
+    scores = evaluate_clouds(*clouds[:2], train=clouds[2])
+    scores["c2st"] = {"accuracy": {"value": 0.655, "low": 0.6, "high": 0.7}, "real": None}
+    files.write_json(tmp_path / "samples" / "evaluation.json", scores)
+    save_png(tmp_path / "samples" / "giveaways.png", np.full((16, 32, 3), 200, np.uint8))
+    page = Page(write_report([tmp_path / "samples"]))
+    assert "65.5 %" in page.words
+    assert [alt for alt in alts(page) if "classifier" in alt]
+    copying = scores["copying"]["cd"]["generated"]
+    assert f"{copying['z_u']:.1f}" in page.words
+
+
+def test_the_page_says_what_would_make_it_better(tmp_path: Path) -> None:
+    make_fields(tmp_path / "fields", ("a", "b", "c"))
+    make_tokens(tmp_path / "tokens", ("a", "b", "c"))
+    words = Page(write_report([tmp_path / "fields", tmp_path / "tokens"], tmp_path / "page.html")).words
+    assert "3 shapes are few" in words
+
+
 def test_field_sets_side_by_side_show_weights_and_what_lies_between_them(tmp_path: Path) -> None:
     for name in ("conditioned", "unconditioned"):
         make_fields(tmp_path / name, ("a", "b", "c"))
