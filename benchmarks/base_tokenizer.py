@@ -59,7 +59,10 @@ def main(
     for path in measure:
         fields = FieldSet.load(_fields(work, path, most))
         none = torch.zeros(len(fields), dtype=torch.bool)
-        figures[path.stem] = {"fields": len(fields), "as it is": _figures(token_report(tokenizer, fields, none), "train")}
+        figures[path.stem] = {
+            "fields": len(fields),
+            "as it is": _figures(token_report(tokenizer, fields, none), "train"),
+        }
         if tune:
             tuned = work / f"tuned_{path.stem}"
             if not artifact.is_artifact(tuned):

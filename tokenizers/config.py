@@ -23,8 +23,8 @@ class TokenizeConfig(Configuration):
     """Which tokenizer, and which fields it learns from."""
 
     tokenizer: str = "vq"
-    """vq, pretrained (vq that begins with the tokenizer that ships with nfgen), graph, identity, histogram, codebook, or
-    that of another package."""
+    """vq, pretrained (vq that is sure to begin with the tokenizer that ships with nfgen), graph, identity, histogram,
+    codebook, or that of another package."""
     tokenizer_settings: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     """Settings of the tokenizer."""
     heldout: Annotated[float, Field(ge=0, lt=1)] = 0.1

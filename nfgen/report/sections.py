@@ -24,7 +24,6 @@ from .scores import novelty_section, read_scores, score_figures, scores_section
 from .tokens import read_round_trip, round_trip_figures, round_trip_rows, tokens_section
 from .training import training_figures, training_section
 
-
 Made = TypeVar("Made")
 
 

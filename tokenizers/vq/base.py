@@ -1,16 +1,14 @@
 """The fitted tokenizer that a fit begins with, and what its settings are then."""
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import Any
 
-from nfgen.errors import ConfigError
+from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.spec import FieldSpec
+from nfgen.io import artifact
+from nfgen.tokenizers.base import KIND
 from nfgen.tokenizers.hub import pretrained_folder
 
 from .config import AUTO, NONE, OF_NETWORKS, VQConfig
-
-if TYPE_CHECKING:
-    from .tokenizer import VQTokenizer
 
 SHIPPED = {(3, "sdf"): "base-3d"}
 """By dims and output of the fields."""
@@ -32,22 +30,13 @@ def settled(config: VQConfig, spec: FieldSpec) -> VQConfig:
     )
 
 
-def load_base(config: VQConfig) -> "VQTokenizer | None":
-    """The base of settled settings."""
-    from .tokenizer import VQTokenizer
-
-    return None if config.base == NONE else VQTokenizer.load(pretrained_folder(config.base, None))
-
-
 def _with_base(config: VQConfig, spec: FieldSpec) -> VQConfig:
     if config.base == NONE:
         return config
     name = SHIPPED.get((spec.dims, spec.output)) if config.base == AUTO else config.base
     if name is None:
         return config.replace(base=NONE)
-    base = load_base(config.replace(base=name))
-    assert base is not None
-    known = {key: getattr(base.config, key) for key in OF_NETWORKS}
+    known, of = _networks(name)
     said = {key: value for key in OF_NETWORKS if key in config.said() and (value := getattr(config, key)) is not None}
     other = [key for key, value in said.items() if value != known[key]]
     if other and config.base == AUTO:
@@ -57,9 +46,21 @@ def _with_base(config: VQConfig, spec: FieldSpec) -> VQConfig:
             f"{other[0]} is {said[other[0]]!r}, but {known[other[0]]!r} in the base {name}",
             f"leave {other[0]} out, or begin anew with base none",
         )
-    if (base.spec.dims, base.spec.output) != (spec.dims, spec.output):
+    if (of.dims, of.output) != (spec.dims, spec.output):
         raise ConfigError(
-            f"the base {name} is for {base.spec.dims}-D {base.spec.output} fields, not {spec.dims}-D {spec.output}",
+            f"the base {name} is for {of.dims}-D {of.output} fields, not {spec.dims}-D {spec.output}",
             "leave base out",
         )
     return config.replace(base=name, **known)
+
+
+def _networks(name: str) -> tuple[dict[str, Any], FieldSpec]:
+    """The settings of the networks of a base, and the spec of its fields."""
+    stored = artifact.read_config(pretrained_folder(name, None), KIND)
+    try:
+        if stored["tokenizer"] != "vq":
+            raise ArtifactError(f"{name} holds a {stored['tokenizer']} tokenizer, not vq", "give a vq tokenizer")
+        config = VQConfig.from_json(stored["settings"])
+        return {key: getattr(config, key) for key in OF_NETWORKS}, FieldSpec.from_json(stored["spec"])
+    except (KeyError, TypeError, ConfigError) as error:
+        raise ArtifactError(f"{name} is damaged: {error!r}", "give another base") from error

@@ -34,9 +34,10 @@ from nfgen.runtime.device import is_cpu
 from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
 from nfgen.tokenizers.base import Tokenizer
+from nfgen.tokenizers.hub import pretrained_folder
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .base import load_base, settled
+from .base import settled
 from .bounding_box import INTERVALS, Box
 from .config import NONE, PretrainedConfig, VQConfig
 from .dataset import WarpedFields
@@ -76,7 +77,7 @@ class VQTokenizer(Tokenizer):
         self.config = settled(self.config, spec)
 
     def _fit(self, fields: FieldSet) -> None:
-        base = load_base(self.config)
+        base = None if self.config.base == NONE else VQTokenizer.load(pretrained_folder(self.config.base, None))
         # Layers are initialised from torch's global generator; the caller's state is restored.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)

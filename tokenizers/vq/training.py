@@ -54,7 +54,8 @@ def train(
         KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
     steps, rate = config.steps, config.learning_rate
-    assert steps and rate  # settled
+    assert steps is not None  # settled, as is the rate
+    assert rate is not None
     optimizers = make_optimizers(networks, rate)
     peaks = [[group["lr"] for group in optimizer.param_groups] for optimizer in optimizers]
     checkpoint = Checkpoint(scratch, networks, optimizers, pool.tensors(), pool.generator, name)

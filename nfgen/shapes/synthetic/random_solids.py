@@ -298,9 +298,7 @@ def _cutter(rng: Rng) -> SDF:
 
 def _oriented(rng: Rng, solid: SDF) -> SDF:
     """Along one of the axes, or, more rarely, aslant."""
-    turned = _choose(
-        rng, {"z": 0.45, "x": 0.2, "y": 0.2, "slant": 0.15}
-    )
+    turned = _choose(rng, {"z": 0.45, "x": 0.2, "y": 0.2, "slant": 0.15})
     if turned == "slant":
         return solid.turned("x", rng.uniform(-40, 40)).turned("y", rng.uniform(-40, 40))
     return solid if turned == "z" else solid.turned("y" if turned == "x" else "x", 90)
