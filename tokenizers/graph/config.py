@@ -1,6 +1,6 @@
 """Settings of the graph tokenizer."""
 
-from typing import Annotated, Literal, Self
+from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
@@ -17,7 +17,7 @@ class GraphConfig(VQConfig):
 
     encoder_blocks: Annotated[int, Field(ge=1, le=256)] = 3
     """Rounds of message passing; below half the number of layers, some neurons exchange no information."""
-    base: Literal["none"] = NONE  # type: ignore[assignment]
+    base: Annotated[str, Field(pattern="^none$")] = NONE
     """A graph tokenizer begins anew."""
     learning_rate: PositiveFloat | None = 1e-3
     """Half of the probe encoder's: with higher rates, messages no longer carry information."""

@@ -72,6 +72,7 @@ class VQTokenizer(Tokenizer):
 
     codebook_usage: float
     perplexity: float
+    _counts: tuple[int, ...]
 
     def settle(self, spec: FieldSpec) -> None:
         self.config = settled(self.config, spec)

@@ -127,9 +127,10 @@ def _boards(rng: Rng) -> SDF:
     rounding = float(rng.choice([0.0, rng.uniform(0.005, 0.03)]))
     solids = []
     for low, high in _largest_boxes(filled):
-        sides = [cut[b] - cut[a] for cut, a, b in zip(cuts, low, high, strict=True)]
+        width, depth, height = (cut[b] - cut[a] for cut, a, b in zip(cuts, low, high, strict=True))
         middle = [(cut[b] + cut[a]) / 2 for cut, a, b in zip(cuts, low, high, strict=True)]
-        solids.append(box(*sides, min(rounding, min(sides) / 2 - 0.002)).at(*middle))
+        edge = min(rounding, min(width, depth, height) / 2 - 0.002)
+        solids.append(box(width, depth, height, edge).at(*middle))
     solid = union(solids)
     if rng.random() < 0.4:  # on legs
         x, y = (rng.uniform(0.4, 0.95) * cuts[axis][-1] for axis in (0, 1))
