@@ -48,6 +48,8 @@ class TrainingState(Configuration):
     """Step of the last call of `on_sample`."""
     loss: float | None = None
     """Training loss in the last line of the log."""
+    losses: tuple[float, ...] = ()
+    """Training losses of the steps after that line."""
 
 
 def state_tensors(model: nn.Module, average: nn.Module, optimizer: torch.optim.Optimizer) -> dict[str, Tensor]:

@@ -139,7 +139,7 @@ class Trainer:
         self.about = {"config": config.to_json(), "model": model.describe(), "data": batches.digest()}
         self.rows = max(1, config.tokens_per_pass // model.vocabulary.length)
         self.state = TrainingState()
-        self.seen, self.spent, self.losses = 0, 0.0, list[float]()
+        self.seen, self.spent = 0, 0.0
 
     def open(self, resume: bool) -> None:
         """Start in the folder, or continue from its checkpoint."""
@@ -187,9 +187,9 @@ class Trainer:
                     due = step % config.evaluate_every == 0 or self.stopped() is not None
                     # The state decides, as an interruption may have come between a step and its evaluation.
                     if due and step > self.state.evaluated:
-                        self.log(self.evaluate())
+                        self.evaluate()
                         self.save()
-                    elif step % config.log_every == 0 and self.losses:
+                    elif step % config.log_every == 0 and self.state.losses:
                         self.log(None)
                     if (reason := self.stopped()) is not None:
                         return self.result(reason)
@@ -230,8 +230,8 @@ class Trainer:
             self.optimizer.step()
             update_average(self.average, self.model, config.average, state.step)
             seconds = worker.broadcast_main(time.monotonic() - started)
-            self.state = state.replace(step=state.step + 1, seconds=state.seconds + seconds)
-        self.losses.append(loss)
+            losses = (*state.losses, loss)
+            self.state = state.replace(step=state.step + 1, seconds=state.seconds + seconds, losses=losses)
         self.seen += len(tokens) * self.model.vocabulary.length
         self.spent += seconds
 
@@ -246,8 +246,8 @@ class Trainer:
         return loss
 
     @torch.no_grad()  # not inference mode, which sharded weights do not support
-    def evaluate(self) -> float | None:
-        """Held-out loss of the averaged weights; writes them if they are the best, or if nothing is held out."""
+    def evaluate(self) -> None:
+        """Log the held-out loss of the averaged weights; write them if they are the best, or if nothing is held out."""
         started = time.monotonic()
         self._require_finite_weights()
         tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
@@ -269,12 +269,13 @@ class Trainer:
                 self.state = self.state.replace(stale=self.state.stale + 1)
             seconds = self.state.seconds + self.worker.broadcast_main(time.monotonic() - started)
             self.state = self.state.replace(evaluated=self.state.step, seconds=seconds)
-        return loss
+            self.log(loss)
 
     def log(self, val_loss: float | None) -> None:
         """Write a line of the log, with the mean loss since the last one."""
-        if self.losses:
-            self.state = self.state.replace(loss=sum(self.losses) / len(self.losses))
+        losses = self.state.losses
+        if losses:
+            self.state = self.state.replace(loss=sum(losses) / len(losses))
         line = {
             "step": self.state.step,
             "loss": self.state.loss,
@@ -282,11 +283,13 @@ class Trainer:
             "tokens_per_second": round(self.seen / max(self.spent, 1e-9)),
             "lr": self.learning_rate(self.state.step - 1),
         }
-        if self.worker.main:
-            append_log(self.run, line)
-            if self.on_log is not None:
-                self.on_log(line)
-        self.seen, self.spent, self.losses = 0, 0.0, []
+        with uninterrupted():  # a line is written once: with the losses of its steps
+            if self.worker.main:
+                append_log(self.run, line)
+                if self.on_log is not None:
+                    self.on_log(line)
+            self.state = self.state.replace(losses=())
+        self.seen, self.spent = 0, 0.0
 
     def save(self) -> None:
         """Write a checkpoint from which the training can resume."""
@@ -330,8 +333,8 @@ class Trainer:
     def _show(self, bar: Progress) -> None:
         now = int(self.state.seconds) if self.config.minutes is not None else self.state.step
         figures = (
-            {"loss": self.losses[-1]}
-            if self.losses
+            {"loss": self.state.losses[-1]}
+            if self.state.losses
             else {"loss": self.state.loss}
             if self.state.loss is not None
             else {}

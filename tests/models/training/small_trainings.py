@@ -43,8 +43,8 @@ def settings_of(vocabulary: Vocabulary, name: str | None = None, **settings: obj
 
 
 def learn(run: Path, vocabulary: Vocabulary = CODES, count: int = 20, out: int = 4, **config: object) -> TrainResult:
-    """Train on a little data, with `resume`, `augment` and `on_sample` passed on and the rest as settings."""
-    passed = {key: config.pop(key) for key in ("resume", "augment", "on_sample") if key in config}
+    """Train on a little data, with `resume` and the callbacks passed on and the rest as settings."""
+    passed = {key: config.pop(key) for key in ("resume", "augment", "on_sample", "on_log") if key in config}
     tokens = config.pop("tokens", data(vocabulary, count))
     name, settings = settings_of(vocabulary, config.pop("name", None), **config.pop("model", {}))  # type: ignore[arg-type]
     defaults = {"steps": 12, "batch_size": 8, "evaluate_every": 4, "log_every": 2}

@@ -1,7 +1,9 @@
 """A training that was interrupted goes on to the same bits, and only as the training that it was."""
 
 import json
+import signal
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -12,6 +14,7 @@ from nfgen.io import files
 from nfgen.models.base import SequenceModel
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import load_model
+from nfgen.models.training import trainer
 
 from .small_trainings import CODES, MODELS, data, every_model, learn, log
 
@@ -55,6 +58,50 @@ def test_an_interruption_before_an_evaluation_does_not_lose_it(tmp_path: Path) -
     assert [line["val_loss"] for line in log(tmp_path / "whole")] == [
         line["val_loss"] for line in log(tmp_path / "parts")
     ]
+
+
+@pytest.mark.parametrize("moment", ["between two lines", "as a line is written", "after a line", "by a sample"])
+def test_an_interruption_at_any_moment_leaves_no_trace_in_the_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: str
+) -> None:
+    """Lines stand at steps 3, 6, 8, 9, 12, 15 and 16; those of 8 and 16 have a held-out loss."""
+    settings = {"steps": 16, "evaluate_every": 8, "log_every": 3, "sample_every": 4}
+    written, sent = trainer.append_log, list[int]()
+
+    def interrupt(step: int, at: int) -> None:
+        if step == at and not sent:
+            sent.append(step)
+            signal.raise_signal(signal.SIGINT)
+
+    def augment(epoch: int) -> Tensor:
+        if moment == "between two lines":
+            interrupt(2 * epoch, at=10)  # an epoch has two steps
+        return data(CODES, 16, seed=100 + epoch)
+
+    def append_log(run: Path, line: dict[str, Any]) -> None:
+        if moment == "as a line is written":
+            interrupt(line["step"], at=8)
+        written(run, line)
+
+    def on_log(line: dict[str, Any]) -> None:
+        if moment == "after a line":
+            interrupt(line["step"], at=8)
+
+    def on_sample(model: SequenceModel, step: int) -> None:
+        if moment == "by a sample":
+            interrupt(step, at=8)
+
+    learn(tmp_path / "whole", augment=lambda epoch: data(CODES, 16, seed=100 + epoch), **settings)
+    monkeypatch.setattr(trainer, "append_log", append_log)
+    called = {"augment": augment, "on_sample": on_sample, "on_log": on_log}
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path / "parts", **called, **settings)
+    assert sent
+    learn(tmp_path / "parts", resume=True, **called, **settings)
+    whole, parts = ([{**line, "tokens_per_second": 0} for line in log(tmp_path / run)] for run in ("whole", "parts"))
+    assert parts == whole
+    for name in ("best", "last"):
+        assert len({(tmp_path / run / f"{name}.safetensors").read_bytes() for run in ("whole", "parts")}) == 1
 
 
 OLD_NAMES = (
