@@ -56,11 +56,14 @@ class MeshShape(Shape):
         super().__init__(id, label, _normalising(points[triangles], normalize, id))
         used, triangles = np.unique(triangles, return_inverse=True)
         points, triangles = self.transform.apply(points[used]), triangles.reshape(-1, 3).astype(np.int64)
-        triangles = triangles[simplex_measure(points[triangles]) > FLAT]
+        welded = weld(points)
+        # A needle whose corners are welded together is no face either.
+        distinct = (welded[triangles] != welded[np.roll(triangles, 1, axis=1)]).all(axis=1)
+        triangles = triangles[distinct & (simplex_measure(points[triangles]) > FLAT)]
         if not len(triangles):
             raise ShapeError(f"{id}: every face is degenerate (of zero area)", "export the mesh again")
         usable = len(triangles)
-        triangles = without_doubles(points, triangles, weld(points))
+        triangles = without_doubles(points, triangles, welded)
         self.about = {"triangles": len(faces), "doubled": usable - len(triangles)}
         self._vertices, outwards = points, orient_outwards(points, triangles)
         self._faces = without_inner_sheets(points, outwards)

@@ -282,6 +282,8 @@ def test_a_file_that_vanishes_is_skipped(tmp_path: Path) -> None:
         (BOX.vertices, [[-1, 1, 2]], "out of range"),
         (BOX.vertices * 0, BOX.faces, "zero extent"),
         (BOX.vertices * 5e-324, BOX.faces, "zero extent"),
+        (BOX.vertices * [1e-9, 1e-9, 1], BOX.faces, "degenerate"),
+        (BOX.vertices * [1e-10, 1, 1e-10], BOX.faces, "degenerate"),
     ],
 )
 def test_arrays_that_are_no_mesh_are_refused(vertices, faces, reason: str) -> None:
