@@ -80,7 +80,9 @@ def together(folders: Sequence[Path]) -> FieldSet:
     sets = [FieldSet.load(folder) for folder in folders]
     labels = [torch.full((len(fields),), number) for number, fields in enumerate(sets)]
     parts = [replace(fields, labels=label) for fields, label in zip(sets, labels, strict=True)]
-    return FieldSet.joined(parts, spec=sets[0].spec, classes=tuple(folder.name for folder in folders))
+    return FieldSet.joined(
+        parts, spec=sets[0].spec, classes=tuple(folder.name for folder in folders), uniform_eval=sets[0].uniform_eval
+    )
 
 
 def _families(work: Path) -> list[Path]:

@@ -35,8 +35,6 @@ def edit(how: str, run: Path, config: "EditConfig", shapes: tuple[str, ...], ove
 
     \b
     nfgen edit vary run out/sample-0003.glb --share 0.4 -o varied
-    nfgen edit complete run chair.obj --region -1,-1,-1,1,1,0 -o completed
-    nfgen edit interpolate run out#3 out#7 -n 9 -o between
     nfgen edit mix run fields#0 chair.obj --axis z -o mixed
     """
     from typing import cast

@@ -27,9 +27,7 @@ def export(source: Path, config: "ExportConfig", overwrite: bool, out: Path) -> 
 
     \b
     nfgen export out/sample-0000.safetensors --resolution 256 -o chair.stl
-    nfgen export out --simplify 5000 --height 90cm -o chairs
     nfgen export out --format 3mf --height 120mm --printable -o prints
-    nfgen export out --format onnx -o graphs
     """
     from nfgen.pipeline.export import export
 

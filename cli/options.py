@@ -1,6 +1,7 @@
 """Options that mean the same in every command, and settings given as options of their own name."""
 
 import logging
+import os
 import shlex
 from collections.abc import Callable
 from pathlib import Path
@@ -19,15 +20,10 @@ class Artifact(click.Path):
     Hugging Face Hub, which is fetched."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        if isinstance(value, str) and value.startswith("hf://"):
-            from nfgen.io.hub import fetch
+        from nfgen.io.hub import fetch, is_address
+        from nfgen.io.shipped import here
 
-            return fetch(value)
-        if isinstance(value, str) and not Path(value).exists():
-            from nfgen.io.shipped import find_shipped
-
-            return find_shipped(value) or super().convert(value, param, ctx)
-        return super().convert(value, param, ctx)
+        return fetch(value) if is_address(value) else here(os.fsdecode(super().convert(value, param, ctx)))
 
 
 artifact = Artifact(path_type=Path)

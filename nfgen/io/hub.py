@@ -11,7 +11,7 @@ from typing import Any
 
 from nfgen.errors import ArtifactError, ConfigError
 
-from .shipped import find_shipped
+from .shipped import here
 
 PREFIX = "hf://"
 READ = ["*.json", "*.jsonl", "*.safetensors", "*.png", "*.md"]
@@ -30,9 +30,9 @@ def find(name: str | Path, revision: str | None = None) -> Path:
         ConfigError: if the library is needed and missing.
         ArtifactError: if there is no such repository, or it cannot be reached.
     """
-    if is_address(name):
-        return fetch(str(name), revision=revision)
-    return Path(name) if Path(name).is_dir() else find_shipped(name) or fetch(str(name), revision=revision)
+    if not is_address(name) and here(name).is_dir():
+        return here(name)
+    return fetch(str(name), revision=revision)
 
 
 def fetch(address: str, *, revision: str | None = None) -> Path:

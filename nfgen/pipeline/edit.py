@@ -172,20 +172,6 @@ def _written(run: Run, tokens: Tensor, config: EditConfig, folder: Path) -> list
     with progress(len(tokens), "mesh", "sample") as bar:
         for index, one in enumerate(tokens):
             made = make_sample(run, rules, config.meshing, one)
-            file, field, picture = made.write(folder, index)
-            samples.append(
-                Sample(
-                    file,
-                    field,
-                    picture,
-                    one.tolist(),
-                    config.seed,
-                    index,
-                    config.label,
-                    made.empty,
-                    made.nearest,
-                    made.about,
-                )
-            )
+            samples.append(made.write(folder, index, one, config.seed, index, config.label))
             bar.update(1)
     return samples

@@ -146,16 +146,7 @@ def _write_samples(
                     )
                 continue
             nearest[known_by] += 1
-            sample_ = Sample(
-                *one.write(folder, len(journal.samples)),
-                tokens.tolist(),
-                config.seed,
-                index,
-                config.label,
-                one.empty,
-                one.nearest,
-                one.about,
-            )
+            sample_ = one.write(folder, len(journal.samples), tokens, config.seed, index, config.label)
             journal.add(index, sample_, empty=one.empty, body=one.body)
             bar.update(1, empty=journal.empties, dropped=journal.dropped)
             if len(journal.samples) == n:

@@ -33,7 +33,6 @@ class SurfaceConfig(Configuration):
     """Least thickness of walls that are printable; 1.2mm is three lines of a usual nozzle."""
     uv: bool = False
     """Texture coordinates in GLB and OBJ, by the extra `uv`."""
-
     compact: bool = False
     """Normals of GLB in a byte an axis, a fifth off the file; Blender and trimesh read them, Assimp does not."""
 

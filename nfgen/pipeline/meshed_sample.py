@@ -17,7 +17,7 @@ from .config import AcceptanceConfig
 from .finish import finish
 from .mesh_config import MeshingConfig
 from .run import Run
-from .sample_set import surface_or_none, write_sample
+from .sample_set import Sample, surface_or_none, write_sample
 
 NAME = "sample"
 SPARE = 2  # training fields for each of distinct samples: with one, the last sample would be long in coming
@@ -62,13 +62,15 @@ class MeshedSample:
     about: dict[str, Any] | None
     """What `samples.json` says of its mesh."""
 
-    def write(self, folder: Path, number: int) -> tuple[str | None, str, str]:
-        """Write the files of the sample of a number; returns the names of mesh (or image), field and picture."""
+    def write(self, folder: Path, number: int, tokens: Tensor, seed: int, index: int, label: str | None) -> Sample:
+        """Write the files of the sample of a number, drawn as `index` of a seed; returns its entry in the list."""
         name = f"{NAME}-{number:04d}"
         for rest, content in self.contents.items():
             files.write_atomically(folder / f"{name}{rest}", content)
         file, stored, picture = (None if rest is None else f"{name}{rest}" for rest in self.names)
-        return file, str(stored), str(picture)
+        return Sample(
+            file, str(stored), str(picture), tokens.tolist(), seed, index, label, self.empty, self.nearest, self.about
+        )
 
 
 def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens: Tensor) -> MeshedSample:

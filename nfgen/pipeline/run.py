@@ -139,8 +139,7 @@ class Run:
         """Read a run from a folder, or from the Hugging Face Hub.
 
         Args:
-            name: a folder if there is one, a name that ships with nfgen such as `chairs`, or a repository: `owner/name`
-                or `hf://owner/name`.
+            name: a folder if there is one of that name, else a repository: `owner/name` or `hf://owner/name`.
             revision: branch, tag or commit of the repository.
 
         Raises:

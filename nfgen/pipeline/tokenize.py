@@ -145,7 +145,7 @@ def _tokenize_into(
         views=encoded.get("views"),
         frame=common_frame(fields.transforms, fields.spec.dims),
         up=common_up(fields.transforms, fields.spec.dims),
-        report=token_report(tokenizer, fields, mask, device) if fields.eval_points is not None else {},
+        report=token_report(tokenizer, fields, mask, device) if fields.uniform_eval else {},
         settings=config.to_json()
         | {
             DIGEST: files.content_digest(folder / TOKENIZER / TENSORS),

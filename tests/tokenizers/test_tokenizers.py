@@ -56,6 +56,7 @@ CASES = [
     Case("codebook", {"codes": 64, "steps": 5, "unit": "chunk", "chunk": 5, "depth": 2}, iou=0.7, idempotent=False),
     Case("codebook", {"codes": 127, "steps": 5, "unit": "scalar", "normalise": "none"}, iou=0.95),
     Case("vq", VQ, iou=0.4, idempotent=False),
+    Case("pretrained", {"steps": 0}, iou=0.4, idempotent=False),
     Case("graph", {**VQ, "steps": 120, "encoder_blocks": 1, "edge_channels": 4}, iou=0.4, idempotent=False),
 ]
 every_case = pytest.mark.parametrize("case", CASES, ids=str)
@@ -202,7 +203,7 @@ def test_every_code_stands_for_something_of_its_own_and_the_file_tells_what(
     ranges = set(tokenizer.vocabulary.ranges or ((0, tokenizer.vocabulary.codes or 0),))
     of_codebook = {(low, high) for low, high in ranges if high <= len(vectors)}
     assert max(high for _, high in of_codebook) == len(vectors)
-    assert of_codebook == ranges or case.name in ("vq", "graph")
+    assert of_codebook == ranges or case.name in ("vq", "graph", "pretrained")
     for low, high in of_codebook:
         assert len(vectors[low:high].unique(dim=0)) == high - low
     assert torch.equal(files.read_tensors(file)["vectors"], vectors.half())

@@ -60,7 +60,7 @@ class TransformedFields(WarpedFields):
     """A pool of transformed fields, whose weights are the encoder's input."""
 
     def inputs(self, rows: Tensor) -> Tensor:
-        return transform_weights(self.spec, self.weights[self.index[rows]], self.warps[rows])
+        return transform_weights(self.spec, self.shapes.weights[self.index[rows]], self.warps[rows])
 
     def _random_warps(self, count: int) -> Warp:
         dims, mirror = self.spec.dims, self.config.mirrors(self.spec.dims)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from nfgen.config import require
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact
@@ -24,6 +25,8 @@ def settled(config: VQConfig, spec: FieldSpec) -> VQConfig:
     """
     config = _with_base(config, spec)
     anew = config.base == NONE
+    untrained = anew and 0 in (config.steps, config.minutes)
+    require(not untrained, "steps", "and minutes must be above 0 without a base: nothing would be learned", 0)
     return config.replace(
         steps=(STEPS if anew else TUNED_STEPS) if config.steps is None else config.steps,
         learning_rate=(RATE if anew else TUNED_RATE) if config.learning_rate is None else config.learning_rate,
@@ -58,7 +61,7 @@ def _networks(name: str) -> tuple[dict[str, Any], FieldSpec]:
     """The settings of the networks of a base, and the spec of its fields."""
     stored = artifact.read_config(pretrained_folder(name, None), KIND)
     try:
-        if stored["tokenizer"] != "vq":
+        if stored["tokenizer"] not in ("vq", "pretrained"):
             raise ArtifactError(f"{name} holds a {stored['tokenizer']} tokenizer, not vq", "give a vq tokenizer")
         config = VQConfig.from_json(stored["settings"])
         return {key: getattr(config, key) for key in OF_NETWORKS}, FieldSpec.from_json(stored["spec"])

@@ -18,7 +18,7 @@ from nfgen.fields.spec import FieldSpec
 
 STORED_KINDS = {"residual": "rvq"}
 """Quantizers by the names that they had before version 0.2."""
-Kind = Annotated[Literal["fsq", "vq", "rvq", "lfq"], BeforeValidator(lambda kind: STORED_KINDS.get(kind, kind))]
+Kind = Annotated[Literal["fsq", "vq", "rvq", "lfq"], BeforeValidator(lambda kind: STORED_KINDS.get(str(kind), kind))]
 Level = Annotated[int, Field(ge=3)]
 """Two levels have no middle one: the library refuses them."""
 Size = Annotated[int, Field(ge=1, le=1 << 16)]

@@ -4,7 +4,6 @@ Fields are only evaluated: at the probes for the encoder, at random points for t
 needed, and a field on warped coordinates is a new shape. Random solids, known by their distances, may be among them.
 """
 
-import math
 from functools import partial
 from typing import NamedTuple
 
@@ -21,8 +20,8 @@ from .bounding_box import Box
 from .config import VQConfig
 from .gradients import simplices
 from .networks import centres as cell_centres
-from .probes import QueryFn, make_query, on_grid, probe
-from .solids import SOLIDS, solid_query
+from .probes import on_grid, probe
+from .training_shapes import TrainingShapes
 from .warps import Warp
 
 WARPED_AT_ONCE = 32
@@ -72,19 +71,16 @@ class WarpedFields:
         generator: torch.Generator,
         device: torch.device = CPU,
     ) -> None:
-        self.spec, self.weights = fields.spec, fields.weights.to(device)
+        self.spec, self.shapes = fields.spec, TrainingShapes(fields, config.solids, device)
         self.counts, self.config, self.generator, self.device = counts, config, generator, device
         self.probes = cell_centres(counts, device)
         self.augment, self.mix_planes = config.augment, config.mix_planes
         dims = fields.spec.dims
-        # Shapes are numbered: fields, each as often as it takes, before the solids.
-        self.first_solid, self.shapes = len(fields), len(fields)
-        if config.solids:
-            self.first_solid = math.ceil(SOLIDS * (1 - config.solids) / config.solids)
-            self.shapes = self.first_solid + SOLIDS
-        self.size = size = max(config.batch_size, min(POOL_COPIES * self.shapes, POOL_LIMIT))
-        first = self._random(self.shapes, size) if config.solids else torch.arange(size, device=device) % self.shapes
-        self.index = torch.cat([first, self._random(self.shapes, size)])
+        count = self.shapes.count
+        self.size = size = max(config.batch_size, min(POOL_COPIES * count, POOL_LIMIT))
+        # Of few shapes each is in the pool; the first ones of many would all be fields.
+        first = torch.arange(size, device=device) % count if count <= POOL_LIMIT else self._random(count, size)
+        self.index = torch.cat([first, self._random(count, size)])
         self.warps = self._random_warps(2 * size)
         self.planes = self._random_planes(size)
         self.values = torch.empty(size, len(self.probes), dtype=torch.float16, device=device)
@@ -110,7 +106,7 @@ class WarpedFields:
         self.mix_planes = self.config.mix_planes * unsettled
         rows = self._random(self.size, POOL_REFRESHED)
         both = torch.cat([rows, self.size + rows])
-        self.index[both] = self._random(self.shapes, 2 * POOL_REFRESHED)
+        self.index[both] = self._random(self.shapes.count, 2 * POOL_REFRESHED)
         self.warps[both] = self._random_warps(2 * POOL_REFRESHED)
         self.planes[rows] = self._random_planes(POOL_REFRESHED)
         self._evaluate(rows)
@@ -154,7 +150,7 @@ class WarpedFields:
 
         def one_side(parts: Tensor, at: Tensor) -> Tensor:
             # An inference tensor can neither be changed nor be used in training.
-            return self._query(self.index[parts], self.warps[parts])(at).clone()
+            return self.shapes.query(self.index[parts], self.warps[parts])(at).clone()
 
         values = one_side(rows, points)
         planes = self.planes[rows]
@@ -164,23 +160,6 @@ class WarpedFields:
             beyond = torch.einsum("npd,nd->np", points, planes[mixed, :-1]) > planes[mixed, -1:]
             values[mixed] = torch.where(beyond, one_side(self.size + rows[mixed], points), values[mixed])
         return values
-
-    def _query(self, numbers: Int[Tensor, "chosen"], warps: Warp) -> QueryFn:
-        """The query of warped shapes by their numbers."""
-        solid = numbers >= self.first_solid
-        if not solid.any():
-            return make_query(self.spec, self.weights[numbers % len(self.weights)], warps)
-
-        def query(points: Tensor) -> Tensor:
-            points = points.expand(len(numbers), -1, -1)
-            values = points.new_empty(points.shape[:2])
-            values[solid] = solid_query(numbers[solid] - self.first_solid, warps[solid])(points[solid])
-            if not solid.all():
-                weights = self.weights[numbers[~solid] % len(self.weights)]
-                values[~solid] = make_query(self.spec, weights, warps[~solid])(points[~solid])
-            return values
-
-        return query
 
     def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
         return torch.randint(limit, (count,), generator=self.generator).to(self.device)

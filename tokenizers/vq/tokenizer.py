@@ -34,7 +34,7 @@ from nfgen.runtime.device import is_cpu
 from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
 from nfgen.tokenizers.base import Tokenizer
-from nfgen.tokenizers.hub import pretrained_folder
+from nfgen.tokenizers.registry import load_tokenizer
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import settled
@@ -78,7 +78,7 @@ class VQTokenizer(Tokenizer):
         self.config = settled(self.config, spec)
 
     def _fit(self, fields: FieldSet) -> None:
-        base = None if self.config.base == NONE else VQTokenizer.load(pretrained_folder(self.config.base, None))
+        base = None if self.config.base == NONE else load_tokenizer(self.config.base)
         # Layers are initialised from torch's global generator; the caller's state is restored.
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(self.config.seed)
@@ -86,13 +86,13 @@ class VQTokenizer(Tokenizer):
             require(given is None or len(given) == dims, "cells", f"must be one number for each of {dims} axes", given)
             known = not self.config.solids or (dims == 3 and self.spec.output == "sdf")
             require(known, "solids", "must be 0 but for signed distances in 3-D", self.config.solids)
-            self._counts = base._counts if base else given or self._cell_counts(fields)
+            self._counts = base._counts if isinstance(base, VQTokenizer) else given or self._cell_counts(fields)
             networks = self._build().to(self.device)
-            if base is not None:
+            if isinstance(base, VQTokenizer):
                 networks.load_state_dict(base.networks.state_dict())
-            generator = torch.Generator().manual_seed(self.config.seed)
-            pool = self._pool(networks.encoder, fields, generator)
             if self.config.steps and self.config.minutes != 0:
+                generator = torch.Generator().manual_seed(self.config.seed)
+                pool = self._pool(networks.encoder, fields, generator)
                 train(networks, pool, self.config, self.name, self._scratch)
         self._networks = networks.eval().requires_grad_(False)
         tokens = self.encode(fields.weights)[:, self.spec.dims :]
@@ -321,4 +321,5 @@ class VQTokenizer(Tokenizer):
 class PretrainedTokenizer(VQTokenizer):
     """A VQ tokenizer that begins with the one that ships with nfgen, or with another fitted one."""
 
+    name = "pretrained"
     Config = PretrainedConfig

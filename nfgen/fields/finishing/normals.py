@@ -27,7 +27,7 @@ def field_normals(field: Field, mesh: "trimesh.Trimesh") -> NDArray[np.float64]:
         field: of which the mesh is the surface, or near it.
     """
     own = np.asarray(mesh.vertex_normals, np.float64)
-    points = torch.tensor(np.array(mesh.vertices), dtype=torch.float32).clamp(-1, 1)
+    points = torch.tensor(np.array(mesh.vertices), dtype=torch.float32, device=CPU).clamp(-1, 1)
     found = _gradients(field, points).double().cpu().numpy()
     found *= 1 if field.spec.output == "sdf" else -1
     lengths = np.linalg.norm(found, axis=1, keepdims=True)

@@ -42,6 +42,12 @@ def test_no_minutes_are_no_steps(base: Path, tiny_fields: FieldSet) -> None:
     assert all(torch.equal(known.tensors()[key], value) for key, value in made.tensors().items())
 
 
+@pytest.mark.parametrize("setting", [{"steps": 0}, {"minutes": 0}])
+def test_a_tokenizer_that_learned_nothing_is_refused(tiny_fields: FieldSet, setting: dict[str, int]) -> None:
+    with pytest.raises(ConfigError, match="without a base"):
+        VQTokenizer(base="none", **setting).fit(tiny_fields)
+
+
 def test_steps_change_it_and_are_those_of_a_tuning_by_default(base: Path, tiny_fields: FieldSet) -> None:
     known, made = VQTokenizer.load(base), VQTokenizer(base=str(base), steps=2, **TRAINING).fit(tiny_fields)
     assert any(not torch.equal(known.tensors()[key], value) for key, value in made.tensors().items())

@@ -1,0 +1,65 @@
+"""The shapes that the VQ tokenizer learns from, by number: fields, and random solids beside them."""
+
+import functools
+import math
+
+import numpy as np
+import torch
+from jaxtyping import Int
+from torch import Tensor
+
+from nfgen.fields.field_set import FieldSet
+from nfgen.runtime.device import CPU
+from nfgen.shapes.synthetic.random_solids import random_solid
+
+from .probes import QueryFn, make_query
+from .warps import Warp
+
+SOLIDS = 1 << 14
+"""How many of the stream are used; each is met many times, but in another warp. To make one takes ten milliseconds, and
+so they are kept."""
+
+_solid = functools.lru_cache(maxsize=SOLIDS)(random_solid)
+
+
+class TrainingShapes:
+    """Fields and solids in one row of numbers.
+
+    Attributes:
+        count: of all numbers.
+        first_solid: the first number of a solid; each field has as many of the numbers below it as any other, or one
+            less, so that a number drawn at random is that of a solid as often as it should be.
+
+    Args:
+        fields: the fields.
+        solids: share of the numbers that are random solids, which are known by their distances.
+        device: of the fields' weights.
+    """
+
+    def __init__(self, fields: FieldSet, solids: float, device: torch.device = CPU) -> None:
+        self.spec, self.weights = fields.spec, fields.weights.to(device)
+        self.first_solid = math.ceil(SOLIDS * (1 - solids) / solids) if solids else len(fields)
+        self.count = self.first_solid + (SOLIDS if solids else 0)
+
+    def query(self, numbers: Int[Tensor, "chosen"], warps: Warp) -> QueryFn:
+        """The query function of warped shapes by their numbers."""
+        is_solid = numbers >= self.first_solid
+        if not is_solid.any():
+            return make_query(self.spec, self.weights[numbers % len(self.weights)], warps)
+
+        def query(points: Tensor) -> Tensor:
+            points = points.expand(len(numbers), -1, -1)
+            values = points.new_empty(points.shape[:2])
+            values[is_solid] = _solid_values(numbers[is_solid] - self.first_solid, warps[is_solid](points[is_solid]))
+            if not is_solid.all():
+                values[~is_solid] = self.query(numbers[~is_solid], warps[~is_solid])(points[~is_solid])
+            return values
+
+        return query
+
+
+def _solid_values(numbers: Int[Tensor, "solids"], points: Tensor) -> Tensor:
+    """Distances [solids, n] of solids at points [solids, n, 3]; on the processor, as each is a tree of its own."""
+    places = points.cpu().numpy()
+    values = [_solid(int(number))(at) for number, at in zip(numbers, places, strict=True)]
+    return torch.from_numpy(np.stack(values)).to(points)
