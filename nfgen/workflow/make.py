@@ -25,7 +25,7 @@ from nfgen.report.page import NAME as PAGE
 from nfgen.runtime.device import without_device
 from nfgen.runtime.provenance import made_by
 
-from .efforts import fit_config, verbs_of
+from .efforts import verbs_of
 from .folder import PARTS, SHEET, make_room
 
 SNAPSHOTS = 10  # of the first fits
@@ -63,16 +63,14 @@ def make(
     config, out, started = MakeConfig.given(config, settings), Path(out), time.monotonic()
     make_room(out, overwrite)
     artifact.agree_on_plan(out, "making", plan(shapes, reference, config))
-    fitting, step = fit_config(config), _Steps(say)
+    verbs, step = verbs_of(config), _Steps(say)
     fields_at, tokens_at, run_at, samples_at = (out / part for part in PARTS[2:])
     lines: list[str] = []
 
     step.unless_made(
-        fields_at, "fit", shapes, fitting,
-        lambda: fit(shapes, fields_at, fitting, snapshots=SNAPSHOTS, resume=True),
+        fields_at, "fit", shapes, verbs.fit,
+        lambda: fit(shapes, fields_at, verbs.fit, snapshots=SNAPSHOTS, resume=True),
     )  # fmt: skip
-    fields = FieldSet.load(fields_at)
-    verbs = verbs_of(config, fields.spec)
     step.unless_made(
         tokens_at, "tokenize", fields_at, verbs.tokenize,
         lambda: tokenize(fields_at, tokens_at, config=verbs.tokenize, resume=True), plan_tokenize,
@@ -86,6 +84,7 @@ def make(
         lambda: lines.extend(_generated(run_at, samples_at, verbs.generate)),
     )  # fmt: skip
 
+    fields = FieldSet.load(fields_at)
     lines += advice.of_fields([entry["iou"] for entry in fields.report])
     lines += advice.of_tokens(files.read_json(tokens_at / "report.json"))
     if fields.spec.dims == 3:

@@ -6,9 +6,8 @@ import pytest
 from click.testing import CliRunner
 
 from nfgen.cli.main import main
-from nfgen.fields.spec import FieldSpec
 from nfgen.pipeline.config import MakeConfig
-from nfgen.workflow.efforts import EFFORTS, fit_config, verbs_of
+from nfgen.workflow.efforts import EFFORTS, verbs_of
 
 WORDS = {"fit": ["SHAPES"], "tokenize": ["FIELDS"], "train": ["TOKENS"], "generate": ["RUN"],
          "evaluate": ["SAMPLES", "--reference", "SHAPES"]}  # fmt: skip
@@ -24,19 +23,9 @@ MORE = {"minutes": 4.5, "seed": 3, "reading": {"up": "y", "shell": 0.02}, "forma
 def test_the_command_of_a_step_has_its_settings(
     effort: str, verb: str, more: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    made = MakeConfig().with_settings({"effort": effort} | more)
-    config = fit_config(made) if verb == "fit" else getattr(verbs_of(made, FieldSpec(dims=3)), verb)
+    config = getattr(verbs_of(MakeConfig().with_settings({"effort": effort} | more)), verb)
     seen: list[Any] = []
     monkeypatch.setattr(main.commands[verb], "callback", lambda **given: seen.append(given["config"]))
     done = CliRunner().invoke(main, [verb, *WORDS[verb], *config.as_options(), "-o", "OUT"])
     assert done.exit_code == 0, done.output
     assert seen == [config]
-
-
-@pytest.mark.parametrize("effort", EFFORTS)
-def test_a_tokenizer_that_knows_shapes_is_trained_for_fewer_steps(effort: str) -> None:
-    known, anew = (
-        verbs_of(MakeConfig(effort=effort), FieldSpec(dims=dims)).tokenize.tokenizer_settings["steps"]
-        for dims in (3, 2)
-    )
-    assert known < anew

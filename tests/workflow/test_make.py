@@ -16,7 +16,7 @@ SETTINGS = {"effort": "quick", "n": 2, "heldout": 0.25}
 
 @pytest.fixture(autouse=True)
 def _short(monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = efforts.Steps(fit_steps=60, tokenizer_steps=2, tuning_steps=2, views=1, model_steps=2)
+    steps = efforts.Steps(fit_steps=60, tokenizer_steps=2, views=1, model_steps=2)
     monkeypatch.setattr(efforts, "EFFORTS", {"quick": steps, "best": steps})
 
 
