@@ -5,7 +5,8 @@ from typing import NamedTuple
 from nfgen.evaluation.config import EvaluateConfig
 from nfgen.fitting.config import FitConfig
 from nfgen.metrics.mmd_cov_nna import ENOUGH
-from nfgen.pipeline.config import GenerateConfig, MakeConfig, MeshingConfig, TrainConfig
+from nfgen.pipeline.config import GenerateConfig, MakeConfig, TrainConfig
+from nfgen.pipeline.mesh_config import MeshingConfig
 from nfgen.tokenizers.config import TokenizeConfig
 
 TOKENIZER_SHARE, MODEL_SHARE = 0.45, 0.15  # of the minutes, if there is a limit
