@@ -1,7 +1,6 @@
 """A run to new fields, meshes and pictures."""
 
 import itertools
-from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -20,16 +19,15 @@ from nfgen.runtime.progress import progress
 
 from .config import GenerateConfig
 from .finish import check_finish
-from .meshed_sample import AcceptanceRules, MeshedSample, make_sample
+from .meshed_sample import AcceptanceRules, MeshedSample, Taking, make_sample
 from .run import Run, read_prefix
-from .sample_journal import ALIKE, EMPTY, IN_PIECES, JOURNAL, Journal
+from .sample_journal import JOURNAL, Journal
 from .sample_set import KIND, Sample, write_list
 from .sampling_choice import open_run
 
 DRAWN = "drawn-{}.safetensors"
 """Tokens that are not yet all meshed, from the index of the first."""
 DRAWN_AT_ONCE = 256
-TRIES = 10  # times the wanted number; when these were drawn, what is required is given up
 
 
 def generate(
@@ -126,7 +124,7 @@ def _write_samples(
     if len(journal.samples) >= n:
         return
     drawn = itertools.dropwhile(lambda one: one[0] < journal.seen, drawn)
-    nearest = Counter(sample.nearest["id"] for sample in journal.samples if sample.nearest)
+    taking = Taking(rules, n, (sample.nearest["id"] for sample in journal.samples if sample.nearest))
     if not rules.surface and rules.alike is None:
         drawn = itertools.islice(drawn, n - journal.seen)  # an engine that works ahead need not go beyond
     # The same sequences twice: once to be made, elsewhere perhaps, and once for whoever writes what was made of them.
@@ -135,17 +133,15 @@ def _write_samples(
         bar.update(len(journal.samples))
         for (index, tokens), one in zip(known, make(tokens for _, tokens in drawn), strict=False):
             known_by = one.nearest and one.nearest["id"]
-            if not one.accepted or (rules.alike is not None and nearest[known_by] >= rules.alike):
-                why = ALIKE if one.accepted else EMPTY if one.empty else IN_PIECES
+            why = taking.refusal(accepted=one.accepted, empty=one.empty, nearest=known_by)
+            if why is not None:
                 journal.add(index, None, empty=one.empty, body=one.body, why=why)
-                if index >= TRIES * n:
-                    journal.remove()  # more of the same would not help
-                    raise NfgenError(
-                        f"only {len(journal.samples)} of {index + 1} samples {rules}",
-                        "ask for fewer, train for longer, or accept others: --no-distinct --require-body 0",
-                    )
+                try:
+                    taking.require_hope(len(journal.samples), index)
+                except NfgenError:
+                    journal.remove()
+                    raise
                 continue
-            nearest[known_by] += 1
             sample_ = one.write(folder, len(journal.samples), tokens, config.seed, index, config.label)
             journal.add(index, sample_, empty=one.empty, body=one.body)
             bar.update(1, empty=journal.empties, dropped=journal.dropped)

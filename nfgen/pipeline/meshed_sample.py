@@ -2,12 +2,16 @@
 
 import math
 import tempfile
+from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from torch import Tensor
 
+from nfgen.errors import NfgenError
+from nfgen.fields.field import Field
 from nfgen.io import files
 from nfgen.metrics import largest_share
 from nfgen.runtime.device import CPU
@@ -17,9 +21,14 @@ from .config import AcceptanceConfig
 from .finish import finish
 from .mesh_config import MeshingConfig
 from .run import Run
+from .sample_journal import ALIKE, EMPTY, IN_PIECES
 from .sample_set import Sample, surface_or_none, write_sample
 
+if TYPE_CHECKING:
+    import trimesh
+
 NAME = "sample"
+TRIES = 10  # what is required is given up when so many times the wanted number was drawn
 SPARE = 2  # training fields for each of distinct samples: with one, the last sample would be long in coming
 
 
@@ -41,6 +50,63 @@ class AcceptanceRules(NamedTuple):
     def __str__(self) -> str:
         wanted = ["are in one piece" if self.body else "have a surface"] if self.surface else []
         return " and ".join(wanted + ([] if self.alike is None else ["differ from those before"]))
+
+
+class Taking:
+    """Which samples are taken, of those made one after another.
+
+    Args:
+        n: how many are wanted.
+        taken: the nearest training fields of those that were taken before.
+    """
+
+    def __init__(self, rules: AcceptanceRules, n: int, taken: Iterable[str] = ()) -> None:
+        self.rules, self.n, self._nearest = rules, n, Counter(taken)
+
+    def refusal(self, *, accepted: bool, empty: bool, nearest: str | None) -> str | None:
+        """Why the next sample is not taken, in a word of the journal; None if it is.
+
+        Args:
+            accepted: it is as the rules ask, by itself.
+            nearest: its nearest training field.
+        """
+        if not accepted:
+            return EMPTY if empty else IN_PIECES
+        if nearest is not None:
+            if self.rules.alike is not None and self._nearest[nearest] >= self.rules.alike:
+                return ALIKE
+            self._nearest[nearest] += 1
+        return None
+
+    def require_hope(self, taken: int, index: int) -> None:
+        """Give up when more of the same would not help.
+
+        Args:
+            taken: number of samples so far.
+            index: of the last one that was drawn.
+
+        Raises:
+            NfgenError: it would not.
+        """
+        if index >= TRIES * self.n:
+            raise NfgenError(
+                f"only {taken} of {index + 1} samples {self.rules}",
+                "ask for fewer, train for longer, or accept others: --no-distinct --require-body 0",
+            )
+
+
+class DecodedSample(NamedTuple):
+    """The field and the mesh of one drawn sequence of tokens."""
+
+    field: Field
+    mesh: "trimesh.Trimesh | None"
+    """In the field's frame; None of images, and of fields without a surface."""
+    empty: bool
+    """The field has no surface."""
+    accepted: bool
+    """It has the surface and the body that the rules ask for."""
+    body: float | None
+    """Share of the volume in its largest body, before any offset; None of images."""
 
 
 @dataclass(frozen=True)
@@ -73,8 +139,8 @@ class MeshedSample:
         )
 
 
-def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens: Tensor) -> MeshedSample:
-    """Decode, mesh and picture one sample."""
+def decode_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens: Tensor) -> DecodedSample:
+    """Decode and mesh one sample."""
     (field,) = decode_fields(run.tokenizer, tokens[None].to(run.device))
     mesh = surface_or_none(field, meshing.resolution) if field.spec.dims == 3 else None
     body = share = None if field.spec.dims == 2 else largest_share(mesh)
@@ -83,9 +149,14 @@ def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens
         mesh = surface_or_none(field, meshing.resolution)
         share = largest_share(mesh)
     empty = mesh is None and field.spec.dims == 3
-    field = field.to(CPU)
     in_pieces = mesh is not None and share is not None and share < rules.body
-    if in_pieces or (empty and rules.surface):
+    return DecodedSample(field.to(CPU), mesh, empty, not (in_pieces or (empty and rules.surface)), body)
+
+
+def make_sample(run: Run, rules: AcceptanceRules, meshing: MeshingConfig, tokens: Tensor) -> MeshedSample:
+    """Decode, mesh and picture one sample."""
+    field, mesh, empty, accepted, body = decode_sample(run, rules, meshing, tokens)
+    if not accepted:
         return MeshedSample(empty, False, body, {}, (None, "", ""), None, None)
     with tempfile.TemporaryDirectory() as folder:
         finished = None if mesh is None else finish(field, mesh, meshing, meshing.format)

@@ -58,11 +58,24 @@ def open_run(run: Run | str | Path, config: GenerateConfig) -> tuple[Run, Genera
         ConfigError: if a run is given whose other weights are asked for.
     """
     if isinstance(run, Run):
-        stored, available = run.config, [run.checkpoint]
         run.require_checkpoint(config)
-    else:
-        stored = artifact.read_config(run, KIND)
-        available = [name for name in ("best", "last") if weights_file(Path(run), name).exists()]
+        return run, with_choice(config, run.config, [run.checkpoint])
+    full = with_choice(config, artifact.read_config(run, KIND), checkpoints(Path(run)))
+    return Run.load(run, full.checkpoint, full.device), full
+
+
+def checkpoints(run: Path) -> list[str]:
+    """Which weights the folder of a run has."""
+    return [name for name in ("best", "last") if weights_file(run, name).exists()]
+
+
+def with_choice(config: GenerateConfig, stored: dict[str, Any], available: list[str]) -> GenerateConfig:
+    """All settings: what was not set is as the run chose.
+
+    Args:
+        stored: the run's config.
+        available: its checkpoints.
+    """
     said = config.said()
     chosen = stored.get(SAMPLING)
     settings = (chosen if isinstance(chosen, dict) else {}) | said
@@ -70,5 +83,4 @@ def open_run(run: Run | str | Path, config: GenerateConfig) -> tuple[Run, Genera
         settings["checkpoint"] = available[0]
     if settings["checkpoint"] == "best" and "contrastive_weight" not in said:
         settings.pop("contrastive_weight", None)  # with itself there is nothing to contrast
-    full = GenerateConfig().with_settings(settings)
-    return run if isinstance(run, Run) else Run.load(run, full.checkpoint, full.device), full
+    return GenerateConfig().with_settings(settings)

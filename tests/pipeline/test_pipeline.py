@@ -212,7 +212,7 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
     loaded = Run.load(run)
     names: Iterator[str] = iter("aabc")
     monkeypatch.setattr(Run, "nearest", lambda self, fields: [{"id": next(names), "distance": 0.1} for _ in fields])
-    monkeypatch.setattr("nfgen.pipeline.generate.TRIES", 1)
+    monkeypatch.setattr("nfgen.pipeline.meshed_sample.TRIES", 1)
     assert len(loaded.train_ids) >= 6
     made = generate(run, tmp_path / "out", n=3, distinct=True, resolution=16)
     assert [sample_.index for sample_ in made] == [0, 2, 3]

@@ -1,5 +1,5 @@
 // Draws the page's models with three.js: one renderer for all of them, whose picture is copied to each model's canvas.
-// Only models near the window hold memory, so a page of hundreds works on a phone.
+// Only models near the window hold memory, so a page of hundreds works on a phone. Tiles may come and go.
 "use strict";
 
 (() => {
@@ -30,11 +30,11 @@
     }
     if (known === undefined) {
       geometries.set(name, null);
-      unpack(document.getElementById(name).textContent).then((made) => {
+      textOf(name).then(unpack).then((made) => {
         geometries.set(name, made);
         forget();
         whenReady();
-      });
+      }, () => {}); // an address that no longer answers: the picture that stands in stays
     }
     return null;
   }
@@ -49,7 +49,15 @@
     }
   }
 
-  // The inverse of `pack` in models.py, which documents the layout.
+  // A model is an element of the page, or of an address with a slash.
+  async function textOf(name) {
+    if (!name.includes("/")) return document.getElementById(name).textContent;
+    const answer = await fetch(name);
+    if (!answer.ok) throw new Error(answer.statusText);
+    return answer.text();
+  }
+
+  // The inverse of `pack` in mesh_codec.py, which documents the layout.
   async function unpack(text) {
     const packed = Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("deflate"));
@@ -157,7 +165,7 @@
     for (const tile of [...waiting]) {
       waiting.delete(tile);
       if (!tile.shown) continue;
-      const shape = geometry(tile.model, () => tiles.concat(stage.tiles).forEach((one) => one.model === tile.model && request(one)));
+      const shape = geometry(tile.model, () => [...tiles.values(), ...stage.tiles].forEach((one) => one.model === tile.model && request(one)));
       if (shape && draw(tile.canvas, shape, tile.view)) tile.element.dataset.drawn = "";
       if (performance.now() > end) break;
     }
@@ -223,22 +231,12 @@
     for (const name of ["pointerup", "pointercancel"]) element.addEventListener(name, () => (last = null));
   }
 
-  const tiles = [...document.querySelectorAll("button.model")].map((element) => {
-    const tile = { element, canvas: element.querySelector("canvas"), model: element.dataset.model, view: { ...START } };
-    tile.changed = () => request(tile);
-    element.addEventListener("click", (event) => {
-      if (tile.dragged >= 5 && event.detail > 0) return; // the end of a drag, not a click
-      stage.open(tile);
-    });
-    makeTurnable(tile);
-    return tile;
-  });
-  const tileOf = new Map(tiles.map((tile) => [tile.element, tile]));
-
+  const tiles = new Map(); // by their elements, in the order in which they came
   const near = new IntersectionObserver(
     (entries) => {
       for (const { target, isIntersecting } of entries) {
-        const tile = tileOf.get(target);
+        const tile = tiles.get(target);
+        if (!tile) continue;
         tile.shown = isIntersecting;
         if (isIntersecting) request(tile);
         else release(tile);
@@ -247,11 +245,33 @@
     { rootMargin: "400px" },
   );
   const resized = new ResizeObserver((entries) => {
-    for (const { target } of entries) if (tileOf.get(target).shown) request(tileOf.get(target));
+    for (const { target } of entries) if (tiles.get(target)?.shown) request(tiles.get(target));
   });
-  for (const { element } of tiles) {
+
+  function adopt(element) {
+    if (tiles.has(element)) return;
+    const tile = { element, canvas: element.querySelector("canvas"), model: element.dataset.model, view: { ...START } };
+    tile.changed = () => request(tile);
+    element.addEventListener("click", (event) => {
+      if (tile.dragged >= 5 && event.detail > 0) return; // the end of a drag, not a click
+      stage.open(tile);
+    });
+    makeTurnable(tile);
+    tiles.set(element, tile);
     near.observe(element);
     resized.observe(element);
+  }
+
+  function dismiss(element) {
+    near.unobserve(element);
+    resized.unobserve(element);
+    waiting.delete(tiles.get(element));
+    tiles.delete(element);
+  }
+
+  function lookAround() {
+    document.querySelectorAll("button.model").forEach(adopt);
+    [...tiles.keys()].filter((element) => !element.isConnected).forEach(dismiss);
   }
 
   // ---- the stage: one model large, its neighbour beside it ---------------------------------------------------------
@@ -271,7 +291,7 @@
       opened = chosen;
       tile.view = chosen.view; // the small model keeps what the large one was turned to
       const section = chosen.element.closest("section");
-      order = tiles.filter((one) => one.element.closest("section") === section && !one.element.classList.contains("small"));
+      order = [...tiles.values()].filter((one) => one.element.closest("section") === section && !one.element.classList.contains("small"));
       const { label, beside } = chosen.element.dataset;
       const models = [[chosen.model, label], [beside, "nearest training shape"]];
       sides.forEach((side, i) => {
@@ -342,6 +362,9 @@
     new ResizeObserver(() => dialog.open && tile.changed()).observe(element);
     return { open, tiles: sides };
   }
+
+  lookAround();
+  new MutationObserver(lookAround).observe(document.body, { childList: true, subtree: true });
 
   // A page that leaves the screen of a phone may lose its graphics memory: three.js restores it, the canvases are ours.
   studio.renderer.domElement.addEventListener("webglcontextrestored", () => tiles.forEach((tile) => tile.shown && request(tile)));
