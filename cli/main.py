@@ -15,6 +15,7 @@ from nfgen.runtime.machine import slowed_threads
 from nfgen.runtime.malloc import keep_freed_memory
 from nfgen.runtime.provenance import made_by
 
+from .app import app
 from .check import check
 from .completion import completion
 from .config_options import nearest_option
@@ -155,6 +156,7 @@ for command in (
     evaluate,
     report,
     export,
+    app,
     push,
     info,
     make,

@@ -13,6 +13,7 @@ from . import options
 @click.option(
     "--samples", type=click.Path(path_type=Path), help="Samples of RUN: their sheet and scores go on the card."
 )
+@click.option("--space", is_flag=True, help="As a Space: a page to draw from RUN, as `nfgen app` serves it.")
 @click.option("--license", help="For the card, as mit or cc-by-4.0.")
 @click.option("--private", is_flag=True, help="If the repository is made: only you can see it.")
 @click.option("--message", default="Upload with nfgen", show_default=True, help="Of the commit.")
@@ -23,6 +24,7 @@ def push(
     source: Path,
     repo: str | None,
     samples: Path | None,
+    space: bool,
     license: str | None,
     private: bool,
     message: str,
@@ -36,6 +38,7 @@ def push(
     \b
     nfgen push run owner/chairs --samples out --license mit
     nfgen push run -o chairs-for-the-hub
+    nfgen push run owner/draw-chairs --space
     """
     from nfgen.io.artifact import kind_of
     from nfgen.pipeline.run import Run
@@ -43,6 +46,9 @@ def push(
 
     if (repo is None) == (out is None):
         raise click.UsageError("say where to: REPO as owner/name, or -o FOLDER")
+    if space:
+        _push_space(source, repo, samples, license, private, message, out, overwrite)
+        return
     if kind_of(source) == "tokenizer":
         if samples or license:
             raise click.UsageError("--samples and --license are for runs")
@@ -59,3 +65,22 @@ def push(
             click.echo(run.push_to_hub(str(repo), samples=samples, license=license, private=private, message=message))
     following = options.next_line("nfgen", "generate", f"hf://{repo}", "-n", 16, "-o", "OUT")
     click.echo(f"{out} is ready" if out is not None else following)
+
+
+def _push_space(
+    source: Path,
+    repo: str | None,
+    samples: Path | None,
+    license: str | None,
+    private: bool,
+    message: str,
+    out: Path | None,
+    overwrite: bool,
+) -> None:
+    from nfgen.app.space import push_space, write_space
+
+    if out is not None:
+        write_space(source, out, samples=samples, license=license, overwrite=overwrite)
+        click.echo(f"{out} is ready: {out / 'README.md'} says what it is")
+    else:
+        click.echo(push_space(source, str(repo), samples=samples, license=license, private=private, message=message))

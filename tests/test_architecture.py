@@ -24,7 +24,7 @@ FLOORS = (
     ("pipeline",),
     ("evaluation", "report"),
     ("workflow",),
-    ("demo",),
+    ("app", "demo"),
     ("cli", "__main__"),
 )
 """From the ground up. `nfgen` itself re-exports lazily, and stands on none."""

@@ -65,8 +65,13 @@ def fetch(address: str, *, revision: str | None = None) -> Path:
         raise ArtifactError(f"cannot fetch {PREFIX}{repo}: {_line(error)}", "check the address and network") from error
 
 
-def publish(folder: Path, repo: str, *, private: bool = False, message: str = "Upload with nfgen") -> str:
-    """Upload a folder as a model repository in one commit; the repository is made if it is missing.
+def publish(
+    folder: Path, repo: str, *, private: bool = False, message: str = "Upload with nfgen", space: bool = False
+) -> str:
+    """Upload a folder as a repository in one commit; the repository is made if it is missing.
+
+    Args:
+        space: as a Space that runs Gradio, not as a model.
 
     Returns:
         The commit's web address.
@@ -79,8 +84,10 @@ def publish(folder: Path, repo: str, *, private: bool = False, message: str = "U
     hub = _library()
     try:
         api = hub.HfApi(endpoint=_endpoint(), library_name="nfgen")
-        api.create_repo(repo, private=private, exist_ok=True)
-        return str(api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message).commit_url)
+        kind, sdk = ("space", "gradio") if space else ("model", None)
+        api.create_repo(repo, private=private, exist_ok=True, repo_type=kind, space_sdk=sdk)
+        done = api.upload_folder(repo_id=repo, folder_path=folder, commit_message=message, repo_type=kind)
+        return str(done.commit_url)
     except _failures(hub) as error:
         raise ArtifactError(
             f"cannot push to {PREFIX}{repo}: {_line(error)}", "hf auth login with a token that may write, or check it"

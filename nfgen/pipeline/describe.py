@@ -35,6 +35,7 @@ WHAT = {
     "run": "a trained model with its tokenizer",
     "samples": "generated fields with their meshes and pictures",
     "export": "files of fields for other programs",
+    "space": "a Hugging Face Space that serves the app, with its run",
     "field": "one neural field",
     "mesh": "shapes to fit",
     "folder": "a folder of artifacts",

@@ -2,7 +2,8 @@
 
 import itertools
 from collections.abc import Iterator
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from torch import Tensor
 
@@ -14,7 +15,8 @@ from .meshed_sample import AcceptanceRules, DecodedSample, Taking, decode_sample
 from .run import Run, read_prefix
 
 
-class DrawnSample(NamedTuple):
+@dataclass(frozen=True)
+class DrawnSample:
     """One sample, which no file holds yet."""
 
     index: int

@@ -132,7 +132,7 @@ def _write_samples(
     with progress(n, "mesh", "sample") as bar:
         bar.update(len(journal.samples))
         for (index, tokens), one in zip(known, make(tokens for _, tokens in drawn), strict=False):
-            known_by = one.nearest and one.nearest["id"]
+            known_by = None if one.nearest is None else str(one.nearest["id"])
             why = taking.refusal(accepted=one.accepted, empty=one.empty, nearest=known_by)
             if why is not None:
                 journal.add(index, None, empty=one.empty, body=one.body, why=why)

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     import trimesh
 
 NAME = "sample"
-TRIES = 10  # what is required is given up when so many times the wanted number was drawn
+TRIES = 10  # times the wanted number; when these were drawn, what is required is given up
 SPARE = 2  # training fields for each of distinct samples: with one, the last sample would be long in coming
 
 

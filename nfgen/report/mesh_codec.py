@@ -55,7 +55,7 @@ class Models:
             if len(faces) == 0 or not np.isfinite(vertices).all():
                 return None
             self._names[key] = f"model-{len(self._texts)}"
-            self._texts.append(_packed_within(vertices, faces, self._bytes_each))
+            self._texts.append(packed_within(vertices, faces, self._bytes_each))
         return self._names[key]
 
     def scripts(self) -> Markup:
@@ -101,7 +101,8 @@ def clustered(vertices: NDArray[np.float64], faces: NDArray[np.int64], cells: fl
     return means, kept[np.sort(first)]
 
 
-def _packed_within(vertices: NDArray[np.float64], faces: NDArray[np.int64], most: int) -> str:
+def packed_within(vertices: NDArray[np.float64], faces: NDArray[np.int64], most: int) -> str:
+    """A mesh within [-1, 1]^3 as text of about so many letters at most: a coarser mesh, if need be."""
     text = pack(vertices, faces) if len(vertices) < MOST_VERTICES else ""
     cells = FINEST
     while (not text or len(text) > most) and cells > 8:

@@ -24,6 +24,7 @@ WORDS: dict[str, list[str]] = {
     "evaluate": ["SAMPLES", "--reference", "SHAPES", "--points", "16", "--no-pictures", "-o", "OUT"],
     "report": ["SAMPLES", "-o", "OUT"],
     "export": ["FIELDS", "-n", "1", "--resolution", "8", "-o", "OUT"],
+    "app": ["RUN", "--port", "65536"],
     "push": ["RUN", "--samples", "SAMPLES", "-o", "OUT"],
     "info": ["RUN"],
     "demo": ["-o", "TAKEN"],
@@ -32,7 +33,7 @@ WORDS: dict[str, list[str]] = {
     "completion": ["bash"],
 }
 """Words that work, by command. Those in capitals are places of `Places`. A demo would take minutes: its place is taken,
-which it must find out before it begins."""
+which it must find out before it begins. The app would serve for ever: there is no such port."""
 
 
 class Places:

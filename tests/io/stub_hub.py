@@ -1,4 +1,4 @@
-"""A Hugging Face Hub for one model repository, on loopback: what its client library asks for in uploads and downloads.
+"""A Hugging Face Hub for one repository, on loopback: what its client library asks for in uploads and downloads.
 
 Small files arrive inside the commit, safetensors by Git LFS, as on the real one.
 """
@@ -25,6 +25,7 @@ class StubHub(ThreadingHTTPServer):
         super().__init__(("127.0.0.1", 0), _Handler)
         self.repo: str | None = None
         self.private = False
+        self.kind = "models"
         self.files: dict[str, bytes] = {}
         self.objects: dict[str, bytes] = {}
         self.address = f"http://127.0.0.1:{self.server_port}"
@@ -79,10 +80,11 @@ class _Handler(BaseHTTPRequestHandler):
             if owner == "stranger":
                 return self._answer({"error": "You don't have the rights"}, 403)
             hub.repo = f"{owner}/{name}" if owner else name
+            hub.kind = f"{asked.get('type') or 'model'}s"
             # The library said "private": true until it learned a third visibility.
             hub.private = asked.get("private") is True or asked.get("visibility") == "private"
             return self._answer({"url": f"{hub.address}/{hub.repo}", "name": hub.repo, "id": "1"})
-        if path.startswith(f"/api/models/{hub.repo}/preupload/"):
+        if path.startswith(f"/api/{hub.kind}/{hub.repo}/preupload/"):
             modes = [
                 {
                     "path": file["path"],
@@ -93,13 +95,13 @@ class _Handler(BaseHTTPRequestHandler):
                 for file in json.loads(body)["files"]
             ]
             return self._answer({"files": modes})
-        if path == f"/{hub.repo}.git/info/lfs/objects/batch":
+        if path.removeprefix("/spaces") == f"/{hub.repo}.git/info/lfs/objects/batch":
             objects = [
                 o | {"actions": {"upload": {"href": f"{hub.address}/lfs/{o['oid']}"}}}
                 for o in json.loads(body)["objects"]
             ]
             return self._answer({"transfer": "basic", "objects": objects})
-        if path.startswith(f"/api/models/{hub.repo}/commit/"):
+        if path.startswith(f"/api/{hub.kind}/{hub.repo}/commit/"):
             for line in map(json.loads, body.splitlines()):
                 value = line["value"]
                 if line["key"] == "file":

@@ -1,0 +1,86 @@
+"""Addresses beside the page: the viewer, files of samples, the report and the run of a training."""
+
+import io
+import zipfile
+from importlib import resources
+from pathlib import Path
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from .shelf import Shelf
+from .things import FIELD, MESHES
+from .trainings import Trainings
+
+ASSETS = {
+    "three.min.js": ("nfgen.report", "text/javascript"),
+    "viewer.js": ("nfgen.report", "text/javascript"),
+    "stage.js": ("nfgen.app", "text/javascript"),
+    "app.css": ("nfgen.app", "text/css"),
+}
+"""Files that the page loads, the packages that hold them, and what they are."""
+MOST_KEYS = 64
+MISSING = Response("there is nothing here", 404)
+OF_REPORT = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; sandbox allow-scripts"
+)
+"""Policy of a report, which needs nothing from anywhere, and may not ask this server for anything."""
+DAY = {"cache-control": "private, max-age=86400"}
+
+
+def routes(shelf: Shelf, trainings: Trainings | None) -> list[Route]:
+    """The routes. They are answered by threads: meshes are written when they are asked for."""
+
+    def asset(request: Request) -> Response:
+        name = request.path_params["name"]
+        if name not in ASSETS:
+            return MISSING
+        package, media_type = ASSETS[name]
+        return Response((resources.files(package) / "assets" / name).read_bytes(), media_type=media_type, headers=DAY)
+
+    def thing(request: Request) -> Response:
+        file = shelf.file(request.path_params["key"], request.path_params["name"])
+        if file is None:
+            return MISSING
+        saved = (
+            {"content-disposition": f'attachment; filename="{request.path_params["name"]}"'} if file.download else {}
+        )
+        return Response(file.content, media_type=file.media_type, headers=saved | DAY)
+
+    def archive(request: Request) -> Response:
+        keys = request.path_params["keys"].split(",")[:MOST_KEYS]
+        return _zip(shelf.archive(keys, (*MESHES, "png", FIELD)), "kept.zip")
+
+    def training(request: Request) -> Response:
+        one = None if trainings is None else trainings.get(request.path_params["key"])
+        what = request.path_params["what"]
+        if one is not None and what == "report" and one.page.is_file():
+            # The report says itself what it may load: nothing.
+            return Response(
+                one.page.read_bytes(), media_type="text/html", headers={"content-security-policy": OF_REPORT}
+            )
+        if one is not None and what == "run.zip" and one.run.is_dir():
+            return _zip(_packed(one.run), "run.zip")
+        return MISSING
+
+    return [
+        Route("/viewer/{name}", asset),
+        Route("/shelf/{key}/{name}", thing),
+        Route("/archive/{keys}", archive),
+        Route("/training/{key}/{what}", training),
+    ]
+
+
+def _zip(content: bytes, name: str) -> Response:
+    saved = {"content-disposition": f'attachment; filename="{name}"'}
+    return Response(content, media_type="application/zip", headers=saved)
+
+
+def _packed(folder: Path) -> bytes:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in sorted(folder.rglob("*")):
+            if path.is_file() and not path.is_symlink():
+                archive.write(path, Path(folder.name) / path.relative_to(folder))
+    return packed.getvalue()
