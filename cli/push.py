@@ -37,8 +37,7 @@ def push(
 
     \b
     nfgen push run owner/chairs --samples out --license mit
-    nfgen push run -o chairs-for-the-hub
-    nfgen push run owner/draw-chairs --space
+    nfgen push run --space -o draw-chairs
     """
     from nfgen.io.artifact import kind_of
     from nfgen.pipeline.run import Run

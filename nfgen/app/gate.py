@@ -44,7 +44,7 @@ class Gate:
     Args:
         app: what answers behind it.
         host: that the server listens on; on loopback, names of other hosts are refused, so that no web page of
-            somebody else's can reach it by a name that it has made point here.
+            somebody else's can reach it by a name that it has made point here, and so is what such a page sends.
         upload_bytes: of one request.
         uploads: folder of what was uploaded.
     """
@@ -84,6 +84,8 @@ class Gate:
         host = headers.get(b"host", "").rpartition(":")[0] or headers.get(b"host", "")
         if self._host in LOOPBACK and host.strip("[]").lower() not in LOOPBACK:
             return 403, "this page is for its own machine"
+        if self._host in LOOPBACK and scope["method"] == "POST" and not _is_own(headers):
+            return 403, "this was sent by another page"
         if not OPEN.fullmatch(path) or ".." in path or "\0" in path:
             return 404, "there is nothing here"
         if scope["method"] == "POST" and path.rstrip("/") == UPLOAD:
@@ -111,6 +113,12 @@ class Gate:
             return isinstance(path, str) and self._uploads.resolve() in Path(path).resolve().parents
         except (OSError, ValueError, RuntimeError):
             return False
+
+
+def _is_own(headers: dict[bytes, str]) -> bool:
+    """Whether the page itself asks; browsers say which page does, other programs need not."""
+    origin = headers.get(b"origin")
+    return origin is None or origin.partition("://")[2] == headers.get(b"host")
 
 
 def _paths(value: Any) -> Iterator[Any]:

@@ -86,6 +86,15 @@ def test_names_of_other_hosts_are_refused(address: str) -> None:
     assert ask(address, "/", host=f"localhost:{urlsplit(address).port}")[0] == 200
 
 
+def test_other_pages_send_nothing(address: str) -> None:
+    kind = {"content_type": "text/plain", "host": urlsplit(address).netloc}
+    for origin in ("http://evil.example", "null", "http://localhost:1"):
+        for path in ("upload", "queue/join", "run/predict"):
+            assert ask(address, f"/gradio_api/{path}", "POST", b"{}", origin=origin, **kind)[0] == 403
+    own = address.rstrip("/")
+    assert ask(address, "/gradio_api/queue/join", "POST", b"{", origin=own, **kind)[0] == 400
+
+
 def test_uploads_are_limited(address: str) -> None:
     kind = {"content_type": "multipart/form-data; boundary=x"}
     assert ask(address, "/gradio_api/upload", "POST", bytes(MEGABYTES + 1 << 20), **kind)[0] == 413
