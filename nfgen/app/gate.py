@@ -7,6 +7,8 @@ from collections.abc import Awaitable, Callable, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
+from nfgen.io import files
+
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
 Receive = Callable[[], Awaitable[Message]]
@@ -103,8 +105,8 @@ class Gate:
         if body is None:
             return 413, "the question is too long"
         try:
-            within = all(self._is_uploaded(path) for path in _paths(json.loads(body)))
-        except (ValueError, RecursionError):
+            within = all(self._is_uploaded(path) for path in _paths(files.parse_json(body)))
+        except ValueError:
             return 400, "the question is no JSON"
         return None if within else (403, "this file was not uploaded")
 
