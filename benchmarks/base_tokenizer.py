@@ -4,8 +4,9 @@
 
 It is made by the product's own commands: `nfgen fit` of each set of shapes, and `nfgen tokenize --solids 0.7` of all
 fields together. Random solids need neither shapes nor fits; without `--data` the fields are those of the built-in
-families. Sets to measure are fitted, encoded and decoded as they are; and, a third of each that was held out, after a
-tuning of `--tune` minutes on the others. Every step is kept in the work folder, so that an interrupted run goes on.
+families. `--credit` says whose shapes they are, and under which licence, for the card. Sets to measure are fitted,
+encoded and decoded as they are; and, a third of each that was held out, after a tuning of `--tune` minutes on the
+others. Every step is kept in the work folder, so that an interrupted run goes on.
 """
 
 from collections.abc import Sequence
@@ -19,22 +20,30 @@ import torch
 from nfgen import FieldSet, fit, keep_freed_memory, show_progress, tokenize
 from nfgen.io import artifact
 from nfgen.io.files import content_digest, read_json, write_json
+from nfgen.io.model_card import table, tokenizer_card
 from nfgen.pipeline.make_shapes import write_shapes
 from nfgen.runtime.provenance import made_by
 from nfgen.shapes.synthetic import FAMILIES
 from nfgen.tokenizers import registry
 from nfgen.tokenizers.base import FILE
 from nfgen.tokens.round_trip import token_report
+from nfgen.tokens.token_set import TokenSet
 
 FIGURES = ("bits_per_field", "iou_before", "iou_after", "normal_cosine", "normal_angle_median", "eikonal_after")
 SETTINGS = {"base": "none", "solids": 0.7, "cells": (2, 5, 6), "steps": 10**6, "views": 0, "heldout": 0.05}
 """Cells nearly as wide as deep and high, as the stream's solids are."""
+SOLIDS = "random solids of nfgen, an endless stream, seven of ten shapes in training"
+COLUMNS = {
+    "iou_before": "IoU of the fits", "iou_after": "IoU", "normal_cosine": "cosine of normals",
+    "eikonal_after": "eikonal error",
+}  # fmt: skip
 OF_A_FAMILY = 40
 HELD_OUT = 1 / 3  # of a set, from its tuning
 
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, path_type=Path), multiple=True, help="Shapes to learn from.")
+@click.option("--credit", multiple=True, help="Origin and licence of the data, for the card.")
 @click.option("-n", "most", default=600, show_default=True, help="Shapes of each set at most.")
 @click.option("--measure", type=click.Path(exists=True, path_type=Path), multiple=True, help="Shapes to measure on.")
 @click.option("--minutes", default=75.0, show_default=True, help="Of the training.")
@@ -42,8 +51,9 @@ HELD_OUT = 1 / 3  # of a set, from its tuning
 @click.option("--work", type=click.Path(path_type=Path), default=Path("base"), show_default=True)
 @click.option("--name", default="base-3d", show_default=True, help="Of the tokenizer, a folder in the work folder.")
 def main(
-    data: tuple[Path, ...], most: int, measure: tuple[Path, ...], minutes: float, tune: float, work: Path, name: str
-) -> None:
+    data: tuple[Path, ...], credit: tuple[str, ...], most: int, measure: tuple[Path, ...], minutes: float, tune: float,
+    work: Path, name: str,
+) -> None:  # fmt: skip
     """Train, measure, and write the tokenizer with its card."""
     show_progress(True)
     keep_freed_memory()
@@ -54,25 +64,51 @@ def main(
         tokenize(fields, work / "tokens", "vq", minutes=minutes, resume=True, **SETTINGS)
     tokenizer = registry.load(work / "tokens" / "tokenizer")
     with made_by(None):
-        tokenizer.save_pretrained(made, overwrite=True)
-    figures: dict[str, Any] = {"digest": content_digest(made / FILE), "data": [path.name for path in data]}
+        tokenizer.save(made, overwrite=True)
+    figures: dict[str, Any] = {
+        "digest": content_digest(made / FILE), "data": list(credit or [path.name for path in data]),
+        "minutes": minutes, "measured": {},
+    }  # fmt: skip
     for path in measure:
         fields = FieldSet.load(_fields(work, path, most))
         none = torch.zeros(len(fields), dtype=torch.bool)
-        figures[path.stem] = {
-            "fields": len(fields),
-            "as it is": _figures(token_report(tokenizer, fields, none), "train"),
-        }
+        found = {"as it is": _figures(token_report(tokenizer, fields, none), "train") | {"fields": len(fields)}}
         if tune:
             tuned = work / f"tuned_{path.stem}"
             if not artifact.is_artifact(tuned):
                 tokenize(fields, tuned, "pretrained", base=str(made), minutes=tune, heldout=HELD_OUT, views=0)
-            figures[path.stem][f"tuned for {tune:g} minutes, held out"] = _figures(
-                read_json(tuned / "report.json"), "heldout"
-            )
+            found[f"tuned for {tune:g} minutes, held out"] = _figures(read_json(tuned / "report.json"), "heldout") | {
+                "fields": int(TokenSet.load(tuned).heldout.sum())
+            }
+        figures["measured"][path.stem] = found
     write_json(work / "base_tokenizer.json", figures)
-    for key, value in figures.items():
-        click.echo(f"{key}: {value}")
+    (made / "README.md").write_text(card(made, figures), encoding="utf-8")
+    click.echo("\n".join(measured_table(figures)))
+
+
+def card(made: Path, figures: dict[str, Any]) -> str:
+    """The model card: data, licence and figures."""
+    found = artifact.read_config(made, "tokenizer")
+    data = "".join(f"\n- {source}" for source in [SOLIDS, *figures["data"]])
+    about = (
+        f"## Data\n{data}\n\n"
+        f"Trained for {figures['minutes']:g} minutes; digest of the weights `{figures['digest']}`.\n\n"
+        "## Figures\n\nShapes are fitted, encoded and decoded; IoU is that with the true shapes.\n\n"
+        + "\n".join(measured_table(figures))
+    )
+    return tokenizer_card(
+        made.name, found["tokenizer"], found["settings"], found["spec"], address=made.name, license="mit", about=about
+    )
+
+
+def measured_table(figures: dict[str, Any]) -> list[str]:
+    """The figures of each set that was measured, as a table in Markdown."""
+    rows = [
+        (name, how, str(of["fields"]), *(f"{of[key]:.3f}" for key in COLUMNS))
+        for name, found in figures["measured"].items()
+        for how, of in found.items()
+    ]
+    return table(["shapes", "tokenizer", "number", *COLUMNS.values()], rows).splitlines()
 
 
 def together(folders: Sequence[Path]) -> FieldSet:

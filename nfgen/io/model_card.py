@@ -46,13 +46,13 @@ def run_card(
         f"# {name}\n\nGenerates {what} as neural fields: it writes tokens, which decode to the weights of small MLPs. "
         "Made with nfgen.",
         f"![samples]({PICTURE})" if picture else "",
-        _table(["", ""], list(facts.items())),
+        table(["", ""], list(facts.items())),
         "## Use",
         f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out",
         f'```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained("OWNER/{name}")\n'
         'nfgen.generate(run, "out", n=16)\n```',
         "## Metrics",
-        _table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),
+        table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),
         _protocol(scores) if scores else "",
         "## Settings",
         "```json\n"
@@ -62,19 +62,31 @@ def run_card(
     return "\n\n".join(part for part in parts if part) + "\n"
 
 
-def tokenizer_card(name: str, tokenizer: str, settings: Mapping[str, Any], spec: Mapping[str, Any]) -> str:
-    """The card of a tokenizer alone."""
-    return (
-        "\n\n".join(
-            [
-                _front_matter(["nfgen", "neural-fields", "tokenizer"], None, name, []),
-                f"# {name}\n\nA fitted `{tokenizer}` tokenizer of nfgen: weights of neural fields to tokens and back.",
-                f'```python\nimport nfgen\n\ntokenizer = nfgen.load_tokenizer("OWNER/{name}")\n```',
-                "```json\n" + json.dumps({"settings": settings, "fields": spec}, indent=1) + "\n```",
-            ]
-        )
-        + "\n"
-    )
+def tokenizer_card(
+    name: str,
+    tokenizer: str,
+    settings: Mapping[str, Any],
+    spec: Mapping[str, Any],
+    *,
+    address: str | None = None,
+    license: str | None = None,
+    about: str = "",
+) -> str:
+    """The card of a tokenizer alone.
+
+    Args:
+        address: by which the example loads it; None = a repository of this name on the Hub.
+        about: Markdown on what it learned from and how good it is.
+    """
+    parts = [
+        _front_matter(["nfgen", "neural-fields", "tokenizer"], license, name, []),
+        f"# {name}\n\nA fitted `{tokenizer}` tokenizer of nfgen: weights of neural fields to tokens and back.",
+        f'```python\nimport nfgen\n\ntokenizer = nfgen.load_tokenizer("{address or f"OWNER/{name}"}")\n```',
+        about,
+        "## Settings",
+        "```json\n" + json.dumps({"settings": settings, "fields": spec}, indent=1) + "\n```",
+    ]
+    return "\n\n".join(part for part in parts if part) + "\n"
 
 
 def _training_rows(config: Mapping[str, Any]) -> Rows:
@@ -126,6 +138,7 @@ def _front_matter(tags: list[str], license: str | None, name: str, rows: Rows) -
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in head.items()), "---"])
 
 
-def _table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+def table(head: list[str], rows: list[tuple[str, ...]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
