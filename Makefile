@@ -2,7 +2,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 CODE := nfgen tokenizers models cli tests benchmarks
 
-.PHONY: demo browser test lint check bench experiments format docs package tokenizer clean soak fuzz coverage mutation
+.PHONY: demo browser test lint check bench experiments format docs package tokenizer chairs clean soak fuzz coverage mutation
 
 .venv/installed: pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
@@ -65,6 +65,15 @@ tokenizer: .venv/installed
 	rm -rf nfgen/shipped/base-3d
 	cp -r base/base-3d nfgen/shipped/base-3d
 
+# The run that ships with nfgen, as nfgen/shipped/chairs. An interrupted call goes on with the command that it was in.
+chairs: .venv/installed
+	test -d made/shapes || $(BIN)/nfgen shapes chair -n 300 -o made/shapes
+	test -d made/fields || $(BIN)/nfgen fit made/shapes --resume -o made/fields
+	test -d made/tokens || $(BIN)/nfgen tokenize made/fields --steps 3000 --resume -o made/tokens
+	test -d made/run || $(BIN)/nfgen train made/tokens --width 96 --steps 1000 --resume -o made/run
+	test -d made/samples || $(BIN)/nfgen generate made/run -n 24 --resume -o made/samples
+	$(BIN)/python benchmarks/ship_run.py made/run made/samples nfgen/shipped/chairs
+
 format: .venv/installed
 	$(BIN)/ruff check --fix $(CODE)
 	$(BIN)/ruff format $(CODE)
@@ -89,4 +98,4 @@ experiments: .venv/installed
 	$(BIN)/python benchmarks/experiments/systems.py $(options) $(if $(PEER),--peer $(PEER))
 
 clean:
-	rm -rf .venv bench demo dist build screenshots
+	rm -rf .venv base bench demo made dist build screenshots

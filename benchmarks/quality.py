@@ -60,6 +60,7 @@ POINTS = 2048  # of a cloud
 @click.option("--reference", default=200, show_default=True, help="Shapes held out, from the end.")
 @click.option("--all", "every", is_flag=True, help="Learn from those held out, too.")
 @click.option("--samples", default=200, show_default=True)
+@click.option("--draws", default=1, show_default=True, help="Sets of samples, each of a seed of its own.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
 @click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
 @click.option("--model-steps", type=int, help="The same for the GPT, instead of a seventh of them.")
@@ -70,8 +71,8 @@ POINTS = 2048  # of a cloud
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
-    data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, size: str,
-    tokenizer_steps: int | None, model_steps: int | None, dropout: float, fitting: tuple[str, ...],
+    data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, draws: int,
+    size: str, tokenizer_steps: int | None, model_steps: int | None, dropout: float, fitting: tuple[str, ...],
     tokenizing: tuple[str, ...], sampling: tuple[str, ...], work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
@@ -107,19 +108,23 @@ def main(
         lambda path: train(tokens, path, size=size, model_settings={"dropout": dropout}, config=config),
     )  # fmt: skip
 
-    generation = GenerateConfig(seed=seed).with_settings(FROZEN | _settings(sampling))
+    generation = GenerateConfig().with_settings(FROZEN | _settings(sampling))
 
-    def scored(name: str, count: int, real: Path, label: str | None) -> dict[str, Any]:
+    def scored(name: str, count: int, real: Path, label: str | None, draw: int = 0) -> dict[str, Any]:
+        config = generation.with_settings({"seed": seed + draw})
         made = step(
             f"generate{name}", work / f"samples{name}",
-            lambda path: generate(run, path, generation, n=count, label=label),
+            lambda path: generate(run, path, config, n=count, label=label),
         )  # fmt: skip
-        looks = count_look(real, f"quality.py, {len(find_shapes(known))} known, seed {seed}")
-        scores = evaluate(made, real, train=known, fields=fields if label is None else None, seed=seed)
+        looks = count_look(real, f"quality.py, {len(find_shapes(known))} known, seed {seed + draw}")
+        train_fields = fields if label is None and not draw else None
+        scores = evaluate(made, real, train=known, fields=train_fields, seed=seed, pictures=not draw)
         return scores | {"reference_looks": looks}
 
     figures = {"data": data.name, "seconds": seconds, "round_trip": round_trip(work)}
     figures["scores"] = scored("", samples, unseen, None)
+    others = [scored(f"_{draw}", samples, unseen, None, draw) for draw in range(1, draws)]
+    figures["draws"] = of_draws([figures["scores"], *others])
     if every:
         figures["scores"]["novelty"] = newness(work / "samples", data, seed)
     classes = Run.load(run).tokenizer.vocabulary.classes
@@ -177,6 +182,26 @@ def round_trip(work: Path) -> dict[str, Any]:
     return figures
 
 
+def of_draws(scores: list[dict[str, Any]]) -> dict[str, dict[str, float]]:
+    """Mean and standard deviation over sets of samples; none of the latter of a single set."""
+    values = [
+        {
+            "1_nna": of["1_nna"]["value"], "cov": of["cov"]["value"], "mmd": of["mmd"]["value"],
+            "mmd_of_real": of["mmd"]["value"] / of["ceiling"]["mmd"]["value"],
+            "z_u": of["copying"]["cd"]["generated"]["z_u"],
+            "near_copies": of["copying"]["cd"]["generated"]["copy_rate"]["value"],
+            "novelty": of["novelty"]["ratio"]["value"],
+            "one_piece": of["draws"]["one_piece"],
+        }
+        for of in scores
+    ]  # fmt: skip
+    return {
+        key: {"mean": float(np.mean(of)), "sd": float(np.std(of, ddof=1)) if len(of) > 1 else 0.0, "values": of}
+        for key in values[0]
+        if (of := [one[key] for one in values])
+    }
+
+
 def newness(samples: Path, data: Path, seed: int) -> dict[str, Any]:
     """How far samples are from all shapes of a file, by the median; 1 = as far as these are from each other."""
     made = measure_samples(samples, POINTS, seed).clouds
@@ -202,6 +227,10 @@ def table(figures: dict[str, Any]) -> list[str]:
         "MMD x100": _pair(scores, "mmd"),
         "reference looked at, this time included": f"{scores['reference_looks']} times",
         "with a surface / largest body holds 99 %": f"{validity['nonempty']:.1%} / {single:.1%}",
+        **{
+            f"{key}, mean and sd of the draws": f"{of['mean']:.4g} +- {of['sd']:.2g}"
+            for key, of in figures["draws"].items()
+        },
         "novelty (median ratio)": json.dumps(scores["novelty"]["ratio"] if scores["novelty"] else None),
         **{
             f"class {name}: 1-NNA, COV, MMD": ", ".join(_pair(scores, key) for key in ("1_nna", "cov", "mmd"))

@@ -18,6 +18,7 @@ def run_card(
     parameters: int,
     *,
     name: str,
+    address: str | None = None,
     license: str | None = None,
     scores: Mapping[str, Any] | None = None,
     picture: bool = True,
@@ -28,6 +29,7 @@ def run_card(
         config: of the run.
         model: what `SequenceModel.describe` gives.
         name: title, and what the examples call it.
+        address: by which the examples load it; None = a repository of this name on the Hub.
         scores: of `nfgen evaluate`, if there are any.
         picture: whether a file `samples.png` lies beside the card.
     """
@@ -48,8 +50,10 @@ def run_card(
         f"![samples]({PICTURE})" if picture else "",
         table(["", ""], list(facts.items())),
         "## Use",
-        f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out",
-        f'```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained("OWNER/{name}")\n'
+        f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out"
+        if address is None
+        else f"    nfgen generate {address} -n 16 -o out",
+        f'```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained("{address or f"OWNER/{name}"}")\n'
         'nfgen.generate(run, "out", n=16)\n```',
         "## Metrics",
         table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),

@@ -38,6 +38,7 @@ def write_pretrained(
     *,
     samples: str | Path | None = None,
     name: str | None = None,
+    address: str | None = None,
     license: str | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -62,6 +63,7 @@ def write_pretrained(
                 model.describe(),
                 model.parameter_count,
                 name=name or Path(out).name,
+                address=address,
                 license=license,
                 scores=scores,
             )

@@ -154,6 +154,7 @@ class Run:
         *,
         samples: str | Path | None = None,
         name: str | None = None,
+        address: str | None = None,
         license: str | None = None,
         overwrite: bool = False,
     ) -> None:
@@ -166,6 +167,7 @@ class Run:
             samples: folder of samples of this run: its contact sheet is the picture, and if `nfgen evaluate` was there,
                 its scores are in the card. Without it nine samples are drawn.
             name: title of the card; the folder's name if not said.
+            address: by which the card's examples load it; a repository of this name on the Hub if not said.
             license: identifier of a licence, as `mit`, for the card.
 
         Raises:
@@ -180,6 +182,7 @@ class Run:
             KIND,
             samples=samples,
             name=name,
+            address=address,
             license=license,
             overwrite=overwrite,
         )

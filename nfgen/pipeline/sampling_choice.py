@@ -8,6 +8,7 @@ from torch import Tensor
 
 from nfgen.io import artifact
 from nfgen.io.files import parse_json
+from nfgen.io.shipped import here
 from nfgen.metrics import largest_share
 from nfgen.models.registry import weights_file
 from nfgen.models.training.checkpoint import LOG
@@ -53,6 +54,9 @@ def choose_sampling(folder: Path, model: str, tokenizer: Tokenizer, tokens: Tens
 def open_run(run: Run | str | Path, config: GenerateConfig) -> tuple[Run, GenerateConfig]:
     """The run with the weights that are asked for, and all settings: what was not set is as the run chose.
 
+    Args:
+        run: a run, its folder, or the name of one that ships with nfgen.
+
     Raises:
         ArtifactError: if it is no run, or damaged.
         ConfigError: if a run is given whose other weights are asked for.
@@ -60,7 +64,8 @@ def open_run(run: Run | str | Path, config: GenerateConfig) -> tuple[Run, Genera
     if isinstance(run, Run):
         run.require_checkpoint(config)
         return run, with_choice(config, run.config, [run.checkpoint])
-    full = with_choice(config, artifact.read_config(run, KIND), checkpoints(Path(run)))
+    run = here(run)
+    full = with_choice(config, artifact.read_config(run, KIND), checkpoints(run))
     return Run.load(run, full.checkpoint, full.device), full
 
 
