@@ -1,6 +1,6 @@
 """A run as it ships with nfgen: its files, a card that says how it was made, and a picture of its samples.
 
-    python benchmarks/ship_run.py demo/run demo/samples nfgen/shipped/chairs
+python benchmarks/ship_run.py demo/run demo/samples nfgen/shipped/chairs
 """
 
 from pathlib import Path

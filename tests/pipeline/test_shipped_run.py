@@ -7,6 +7,7 @@ import trimesh
 
 from nfgen import Run, generate
 from nfgen.io.shipped import FOLDER
+
 from ..commands import run
 
 NAME = "chairs"
@@ -38,6 +39,8 @@ def test_what_ships_is_small_and_tells_no_paths() -> None:
         files = [path for path in folder.rglob("*") if path.is_file()]
         assert sum(path.stat().st_size for path in files) <= 10e6
         card = (folder / "README.md").read_text(encoding="utf-8")
-        assert "OWNER" not in card and f'"{folder.name}"' in card and "license:" in card
+        assert "OWNER" not in card
+        assert f'"{folder.name}"' in card
+        assert "license:" in card
         for path in folder.rglob("*.json"):
             assert '"/' not in path.read_text(encoding="utf-8")
