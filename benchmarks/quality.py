@@ -64,16 +64,16 @@ POINTS = 2048  # of a cloud
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
 @click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
 @click.option("--model-steps", type=int, help="The same for the GPT, instead of a seventh of them.")
-@click.option("--dropout", default=0.1, show_default=True)
 @click.option("--fit", "fitting", multiple=True, help="NAME=VALUE, a setting of the fits that is not as by default.")
 @click.option("--tokenizer", "tokenizing", multiple=True, help="The same of the tokenizer, as levels=[8,5,5,5].")
+@click.option("--model", "modelling", multiple=True, help="The same of the GPT, as random_order=1.")
 @click.option("--sampling", multiple=True, help="The same of the samples. [default: as it was chosen for version 0.1]")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, draws: int,
-    size: str, tokenizer_steps: int | None, model_steps: int | None, dropout: float, fitting: tuple[str, ...],
-    tokenizing: tuple[str, ...], sampling: tuple[str, ...], work: Path, seed: int,
+    size: str, tokenizer_steps: int | None, model_steps: int | None, fitting: tuple[str, ...],
+    tokenizing: tuple[str, ...], modelling: tuple[str, ...], sampling: tuple[str, ...], work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
@@ -105,7 +105,7 @@ def main(
     )
     run = step(
         "model", work / "run",
-        lambda path: train(tokens, path, size=size, model_settings={"dropout": dropout}, config=config),
+        lambda path: train(tokens, path, size=size, model_settings=_settings(modelling), config=config),
     )  # fmt: skip
 
     generation = GenerateConfig().with_settings(FROZEN | _settings(sampling))
