@@ -66,6 +66,9 @@ class AcceptanceConfig(Configuration):
     """Draw again for samples that are variations of one another: whose nearest training field is that of an earlier
     one already (of ⌈2 n / training fields⌉ earlier ones, where that is more than one). A model draws what it knows with
     replacement, a collection holds nothing twice. So samples are no longer independent."""
+    like_unseen: bool = False
+    """Draw again so that samples are as far from their nearest training fields as held-out fields were: newer and more
+    varied. Samples stay independent. Of runs of a gpt with 20 held-out fields or more."""
 
 
 class SamplesConfig(Configuration):

@@ -7,10 +7,8 @@ from typing import Any
 
 from torch import Tensor
 
-from nfgen.models.generation.generate import sample
-
 from .config import GenerateConfig
-from .generate import DRAWN_AT_ONCE, require_possible
+from .generate import DRAWN_AT_ONCE, drawn, require_possible
 from .meshed_sample import AcceptanceRules, DecodedSample, Taking, decode_sample
 from .run import Run, read_prefix
 
@@ -42,18 +40,9 @@ def draw(run: Run, config: GenerateConfig) -> Iterator[DrawnSample]:
     rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
     taking, taken, count = Taking(rules, config.n), 0, min(config.n, DRAWN_AT_ONCE)
     for first in itertools.count(0, count):
-        all_tokens = sample(
-            run.model,
-            count,
-            config.sampling,
-            seed=config.seed,
-            first=first,
-            label=run.class_index(config.label),
-            prefix=prefix,
-            batch_size=config.batch_size,
-            reference_model=run.reference_model,
-        )
-        for index, tokens in enumerate(all_tokens, first):
+        all_tokens, kept = drawn(run, config, prefix, (first, count))
+        for place in kept.nonzero()[:, 0].tolist():
+            index, tokens = first + place, all_tokens[place]
             decoded = decode_sample(run, rules, config.meshing, tokens)
             nearest = run.nearest([decoded.field])[0]
             if taking.refusal(accepted=decoded.accepted, empty=decoded.empty, nearest=nearest["id"]) is not None:

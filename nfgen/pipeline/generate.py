@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from jaxtyping import Bool
 from torch import Tensor
 
 from nfgen.errors import NfgenError
@@ -19,6 +20,7 @@ from nfgen.runtime.progress import progress
 
 from .config import GenerateConfig
 from .finish import check_finish
+from .like_unseen import LikeUnseen
 from .meshed_sample import AcceptanceRules, MeshedSample, Taking, make_sample
 from .run import Run, read_prefix
 from .sample_journal import JOURNAL, Journal
@@ -65,9 +67,9 @@ def generate(
         artifact.agree_on_plan(folder, "generation", _plan(run_path, run, config, prefix))
         journal = Journal(folder)
         rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
-        drawn = _draw(folder, config.n, partial(_drawn, run, config, prefix), engine)
+        draws = _draw(folder, config.n, partial(drawn, run, config, prefix), engine)
         made = partial(make_sample, run, rules, config.meshing)
-        _write_samples(folder, journal, drawn, lambda tokens: in_order(engine.map(made, tokens)), config, rules)
+        _write_samples(folder, journal, draws, lambda tokens: in_order(engine.map(made, tokens)), config, rules)
         about = {
             "run": run_path,
             "settings": config.to_json(),
@@ -88,10 +90,13 @@ def require_possible(run: Run, config: GenerateConfig) -> None:
     """Say what cannot be done before anything is drawn.
 
     Raises:
-        ConfigError: no class of that name, a package that is missing, or an offset of fields that have none.
+        ConfigError: no class of that name, a package that is missing, an offset of fields that have none, or
+            `like_unseen` of a run that does not know unseen fields.
     """
     run.class_index(config.label)
     check_finish(config.meshing, config.meshing.format)
+    if config.acceptance.like_unseen:
+        LikeUnseen.of(run)
     if config.meshing.offset:
         spec = run.tokenizer.decoded_spec
         Field(spec, torch.zeros(spec.size)).offset(config.meshing.offset)
@@ -108,6 +113,7 @@ def _plan(run_path: str, run: Run, config: GenerateConfig, prefix: Tensor | None
         "training fields": [files.digest({"probes": run.train_probes}), files.json_digest(run.train_ids)],
         "weights": [files.digest(dict(model.state_dict())) for model in (run.model, *contrasted)],
         "prefix": None if prefix is None else prefix.tolist(),
+        "like unseen": LikeUnseen.of(run).to_json() if config.acceptance.like_unseen else None,
     }
 
 
@@ -126,7 +132,7 @@ def _write_samples(
     drawn = itertools.dropwhile(lambda one: one[0] < journal.seen, drawn)
     taking = Taking(rules, n, (sample.nearest["id"] for sample in journal.samples if sample.nearest))
     if not rules.surface and rules.alike is None:
-        drawn = itertools.islice(drawn, n - journal.seen)  # an engine that works ahead need not go beyond
+        drawn = itertools.islice(drawn, n - len(journal.samples))  # an engine that works ahead need not go beyond
     # The same sequences twice: once to be made, elsewhere perhaps, and once for whoever writes what was made of them.
     drawn, known = itertools.tee(drawn)
     with progress(n, "mesh", "sample") as bar:
@@ -149,8 +155,8 @@ def _write_samples(
                 return
 
 
-def _draw(folder: Path, n: int, draw: partial[Tensor], engine: Engine) -> Iterator[tuple[int, Tensor]]:
-    """Indices and tokens of samples without end; sample i is the same however many are drawn.
+def _draw(folder: Path, n: int, draw: partial[tuple[Tensor, Tensor]], engine: Engine) -> Iterator[tuple[int, Tensor]]:
+    """Indices and tokens of draws without end, those that are kept; draw i is the same however many are drawn.
 
     Tokens are kept in the folder: a resumed call meshes them and need not draw them again.
     """
@@ -161,16 +167,19 @@ def _draw(folder: Path, n: int, draw: partial[Tensor], engine: Engine) -> Iterat
         drawn = engine.map(draw, ((first, count) for first in missing))
         for first in firsts:
             while not (folder / DRAWN.format(first)).exists():
-                place, tokens = next(drawn)
-                files.write_tensors(folder / DRAWN.format(missing[place]), {"tokens": tokens})
-            yield from enumerate(files.read_tensors(folder / DRAWN.format(first))["tokens"], first)
+                place, (tokens, kept) = next(drawn)
+                files.write_tensors(folder / DRAWN.format(missing[place]), {"tokens": tokens, "kept": kept})
+            stored = files.read_tensors(folder / DRAWN.format(first))
+            yield from ((first + i, stored["tokens"][i]) for i in stored["kept"].nonzero()[:, 0].tolist())
         firsts = range(firsts[-1] + count, firsts[-1] + count + n, count)
 
 
-def _drawn(run: Run, config: GenerateConfig, prefix: Tensor | None, task: tuple[int, int]) -> Tensor:
-    """Tokens of the samples from the index of the first."""
+def drawn(
+    run: Run, config: GenerateConfig, prefix: Tensor | None, task: tuple[int, int]
+) -> tuple[Tensor, Bool[Tensor, "draws"]]:
+    """Tokens of the draws from the index of the first, and which of them are kept, before any is meshed."""
     first, count = task
-    return sample(
+    tokens = sample(
         run.model,
         count,
         config.sampling,
@@ -181,3 +190,6 @@ def _drawn(run: Run, config: GenerateConfig, prefix: Tensor | None, task: tuple[
         batch_size=config.batch_size,
         reference_model=run.reference_model,
     )
+    if not config.acceptance.like_unseen:
+        return tokens, torch.ones(count, dtype=torch.bool)
+    return tokens, LikeUnseen.of(run).choose(run, tokens, config.seed, first)

@@ -98,7 +98,11 @@ class Run:
             ConfigError: if there is no such checkpoint or device.
         """
         path = Path(path)
-        config = artifact.read_config(path, KIND)
+        return cls.of_config(path, artifact.read_config(path, KIND), checkpoint, device)
+
+    @classmethod
+    def of_config(cls, path: Path, config: dict[str, Any], checkpoint: str, device: str) -> "Run":
+        """A run from the files of a folder and its config, which need not be written yet; as `load` otherwise."""
         if checkpoint not in ("best", "last"):
             raise ConfigError(f"there is no checkpoint {checkpoint!r}", "choose best or last")
         best = models.load_model(path, "best", device)
