@@ -179,7 +179,7 @@ def _train_into(
     of_tokens = TokenizeConfig.model_fields.keys() - {"seed", "device"}
     made = {key: value for key, value in tokens.settings.items() if key in of_tokens}
     _write_probes(folder / TRAIN_PROBES, tokenizer, tokens.tokens, known)
-    written = {
+    written: dict[str, Any] = {
         "model": model,
         "size": config.size,
         "tokenizer": tokenizer.name,
