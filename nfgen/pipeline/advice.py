@@ -45,7 +45,7 @@ def of_scores(scores: dict[str, Any]) -> list[str]:
     found = (scores.get("copying") or {}).get("cd")
     if found and found["generated"]["copies"]:
         lines.append(
-            f"samples lie nearer to training shapes than unseen shapes do (Z_U {found['generated']['z_u']:.1f}): more "
-            "shapes, stronger --view-augment or more --views, or fewer steps of the model copy less"
+            f"samples lie nearer to training shapes than unseen shapes do (Z_U {found['generated']['z_u']:.1f}): "
+            "--like-unseen, more shapes, stronger --view-augment, or fewer steps of the model copy less"
         )
     return lines
