@@ -135,7 +135,7 @@ class Trainings:
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(PATIENCE)
             return
-        process.kill()
+        process.terminate()
 
     def close(self) -> None:
         """End all of them."""

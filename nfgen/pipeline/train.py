@@ -198,7 +198,6 @@ def _train_into(
         drawing = with_choice(GenerateConfig(), written, checkpoints(folder))
         run = Run.of_config(folder, written, drawing.checkpoint, config.device)
         written[LIKE_UNSEEN] = LikeUnseen.measure(run, heldout, drawing.sampling).to_json()
-        written[SAMPLING]["like_unseen"] = True
     artifact.write_config(folder, KIND, written)
 
 
