@@ -16,11 +16,12 @@ from typing import Any
 
 import click
 import torch
+from tables import grid
 
 from nfgen import FieldSet, fit, keep_freed_memory, show_progress, tokenize
 from nfgen.io import artifact
 from nfgen.io.files import content_digest, read_json, write_json
-from nfgen.io.model_card import table, tokenizer_card
+from nfgen.io.model_card import tokenizer_card
 from nfgen.pipeline.make_shapes import write_shapes
 from nfgen.runtime.provenance import made_by
 from nfgen.shapes.synthetic import FAMILIES
@@ -104,11 +105,11 @@ def card(made: Path, figures: dict[str, Any]) -> str:
 def measured_table(figures: dict[str, Any]) -> list[str]:
     """The figures of each set that was measured, as a table in Markdown."""
     rows = [
-        (name, how, str(of["fields"]), *(f"{of[key]:.3f}" for key in COLUMNS))
+        [name, how, str(of["fields"]), *(f"{of[key]:.3f}" for key in COLUMNS)]
         for name, found in figures["measured"].items()
         for how, of in found.items()
     ]
-    return table(["shapes", "tokenizer", "number", *COLUMNS.values()], rows).splitlines()
+    return grid(["shapes", "tokenizer", "number", *COLUMNS.values()], rows)
 
 
 def together(folders: Sequence[Path]) -> FieldSet:

@@ -46,10 +46,10 @@ from nfgen.tokens.token_set import TOKENIZER
 TOKENIZER_SHARE, MODEL_SHARE = 0.48, 0.15  # of the minutes; fitting, generating and scoring take the rest
 NO_LIMIT = 10**6  # steps
 FROZEN = {
-    "checkpoint": "last", "temperature": 0.9, "like_unseen": True, "distinct": False, "contrastive_weight": 0.0,
-    "require_body": 0.95, "offset": 0.006, "resolution": 96,
+    "checkpoint": "last", "temperature": 0.9, "contrastive_weight": 0.5, "distinct": True, "require_body": 0.95,
+    "offset": 0.006, "resolution": 96,
 }  # fmt: skip
-"""How samples are drawn: chosen on a split of 439 known chairs. Samples are independent of each other."""
+"""How samples are drawn: chosen on a split of 439 known chairs, before the reference was looked at."""
 POINTS = 2048  # of a cloud
 
 
@@ -67,7 +67,7 @@ POINTS = 2048  # of a cloud
 @click.option("--fit", "fitting", multiple=True, help="NAME=VALUE, a setting of the fits that is not as by default.")
 @click.option("--tokenizer", "tokenizing", multiple=True, help="The same of the tokenizer, as levels=[8,5,5,5].")
 @click.option("--model", "modelling", multiple=True, help="The same of the GPT, as random_order=1.")
-@click.option("--sampling", multiple=True, help="The same of the samples. [default: as chosen on a split of chairs]")
+@click.option("--sampling", multiple=True, help="The same of the samples. [default: as it was chosen for version 0.1]")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(

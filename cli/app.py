@@ -21,10 +21,11 @@ if TYPE_CHECKING:
 def app(runs: tuple[str, ...], config: "AppConfig", out: Path | None) -> None:
     """Serve a page that draws new shapes from each RUN, on this machine alone unless --host says otherwise.
 
-    RUN is a folder, or the address of one on the Hugging Face Hub, as hf://owner/name. Needs the extra `app`.
+    RUN is a folder, `chairs`, which ships with nfgen, or the address of one on the Hugging Face Hub, as
+    hf://owner/name. Needs the extra `app`.
 
     \b
-    nfgen app run
+    nfgen app chairs
     nfgen app made/run other/run --port 8000 -o trainings
     """
     from nfgen.app import serve

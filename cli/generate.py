@@ -40,7 +40,8 @@ def generate(
 ) -> None:
     """Generate new fields with RUN: of each a mesh, the field itself and a picture, and of all a page to look at.
 
-    RUN is a folder, or the address of one on the Hugging Face Hub, as hf://owner/name.
+    RUN is a folder, `chairs`, which ships with nfgen, or the address of one on the Hugging Face Hub, as
+    hf://owner/name.
 
     \b
     nfgen generate run -n 16 -o out

@@ -46,7 +46,15 @@ def push(
     if (repo is None) == (out is None):
         raise click.UsageError("say where to: REPO as owner/name, or -o FOLDER")
     if space:
-        _push_space(source, repo, samples, license, private, message, out, overwrite)
+        from nfgen.app.space import push_space, write_space
+
+        if out is not None:
+            write_space(source, out, samples=samples, license=license, overwrite=overwrite)
+            click.echo(f"{out} is ready: {out / 'README.md'} says what it is")
+        else:
+            click.echo(
+                push_space(source, str(repo), samples=samples, license=license, private=private, message=message)
+            )
         return
     if kind_of(source) == "tokenizer":
         if samples or license:
@@ -64,22 +72,3 @@ def push(
             click.echo(run.push_to_hub(str(repo), samples=samples, license=license, private=private, message=message))
     following = options.next_line("nfgen", "generate", f"hf://{repo}", "-n", 16, "-o", "OUT")
     click.echo(f"{out} is ready" if out is not None else following)
-
-
-def _push_space(
-    source: Path,
-    repo: str | None,
-    samples: Path | None,
-    license: str | None,
-    private: bool,
-    message: str,
-    out: Path | None,
-    overwrite: bool,
-) -> None:
-    from nfgen.app.space import push_space, write_space
-
-    if out is not None:
-        write_space(source, out, samples=samples, license=license, overwrite=overwrite)
-        click.echo(f"{out} is ready: {out / 'README.md'} says what it is")
-    else:
-        click.echo(push_space(source, str(repo), samples=samples, license=license, private=private, message=message))

@@ -1,6 +1,8 @@
 """Real objects that many tests share."""
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -10,6 +12,8 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate, initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.progress import show_progress
+
+from .browsing import chromium
 
 TINY = FieldSpec(frequencies=1, hidden=(16, 16))
 FIELDS_A_CLASS = 6
@@ -27,6 +31,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def quiet() -> None:
     """Every test begins as a library call does, whatever command an earlier test ran in this process."""
     show_progress(False)
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
 
 
 @pytest.fixture(scope="session")

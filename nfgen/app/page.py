@@ -90,7 +90,6 @@ def _head() -> str:
     return (
         '<link rel="stylesheet" href="viewer/app.css">'
         '<script defer src="viewer/three.min.js"></script>'
-        '<script defer src="viewer/stage.js"></script>'
         '<script defer src="viewer/viewer.js"></script>'
     )
 

@@ -16,7 +16,6 @@ from .trainings import Trainings
 ASSETS = {
     "three.min.js": ("nfgen.report", "text/javascript"),
     "viewer.js": ("nfgen.report", "text/javascript"),
-    "stage.js": ("nfgen.app", "text/javascript"),
     "app.css": ("nfgen.app", "text/css"),
 }
 """Files that the page loads, the packages that hold them, and what they are."""

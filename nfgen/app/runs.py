@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from nfgen.errors import ConfigError
 from nfgen.io import artifact, hub
+from nfgen.io.shipped import here
 from nfgen.pipeline.config import GenerateConfig
 from nfgen.pipeline.run import KIND, Run
 from nfgen.pipeline.sampling_choice import checkpoints, with_choice
@@ -39,7 +40,7 @@ class Runs:
     """All runs of the app.
 
     Args:
-        sources: folders, or addresses as `hf://owner/name`.
+        sources: folders, names of runs that ship, or addresses as `hf://owner/name`.
         device: on which they compute.
         show_paths: whether commands name the folders as they were given, or only their last part.
 
@@ -55,7 +56,7 @@ class Runs:
         self._offers: dict[str, Offer] = {}
         for source in sources:
             address = hub.is_address(source)
-            path = hub.fetch(str(source)) if address else Path(source)
+            path = hub.fetch(str(source)) if address else here(source)
             last = Path(str(source)).name or path.resolve().name
             self.add(path, last, str(source) if address or show_paths else last)
         if not sources:

@@ -104,8 +104,10 @@ def _beside(scores: dict[str, Any]) -> list[str]:
     if draws:
         lines.append(
             f"{draws['kept']} of {draws['drawn']} draws kept; dropped: {draws['empty']} empty, {draws['in_pieces']} in "
-            f"pieces, {draws['alike']} alike, {draws.get('near', 0)} as --like-unseen asks; of those meshed "
-            f"{draws['one_piece']:.1%} have 99 % of their volume in one piece, before redraws and offsets"
+            f"pieces, {draws['alike']} alike"
+            + (f", {draws['near']} as --like-unseen asks" if draws.get("near") else "")
+            + f"; of those meshed {draws['one_piece']:.1%} have 99 % of their volume in one piece, before redraws and "
+            "offsets"
         )
     if scores.get("distinct") is not None:
         chosen = "drawn again until they differ (--distinct)" if scores["distinct"] else "independent draws"

@@ -48,7 +48,7 @@ def run_card(
         f"# {name}\n\nGenerates {what} as neural fields: it writes tokens, which decode to the weights of small MLPs. "
         "Made with nfgen.",
         f"![samples]({PICTURE})" if picture else "",
-        table(["", ""], list(facts.items())),
+        _table(["", ""], list(facts.items())),
         "## Use",
         f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out"
         if address is None
@@ -56,7 +56,7 @@ def run_card(
         f'```python\nimport nfgen\n\nrun = nfgen.Run.from_pretrained("{address or f"OWNER/{name}"}")\n'
         'nfgen.generate(run, "out", n=16)\n```',
         "## Metrics",
-        table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),
+        _table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),
         _protocol(scores) if scores else "",
         "## Settings",
         "```json\n"
@@ -142,7 +142,6 @@ def _front_matter(tags: list[str], license: str | None, name: str, rows: Rows) -
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in head.items()), "---"])
 
 
-def table(head: list[str], rows: list[tuple[str, ...]]) -> str:
-    """A table in Markdown."""
+def _table(head: list[str], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)

@@ -68,7 +68,7 @@ class AcceptanceConfig(Configuration):
     replacement, a collection holds nothing twice. So samples are no longer independent."""
     like_unseen: bool = False
     """Draw again so that samples are as far from their nearest training fields as held-out fields were: newer and more
-    varied. Samples stay independent. Of runs of a gpt with 20 held-out fields or more."""
+    varied. Samples stay independent. Of runs that held out 20 fields or more."""
 
 
 class SamplesConfig(Configuration):

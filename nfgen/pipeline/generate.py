@@ -20,7 +20,7 @@ from nfgen.runtime.progress import progress
 
 from .config import GenerateConfig
 from .finish import check_finish
-from .like_unseen import LikeUnseen
+from .like_unseen import DRAWS, SEED, UNSEEN, LikeUnseen, edges_of
 from .meshed_sample import AcceptanceRules, MeshedSample, Taking, make_sample
 from .run import Run, read_prefix
 from .sample_journal import JOURNAL, Journal
@@ -67,7 +67,8 @@ def generate(
         artifact.agree_on_plan(folder, "generation", _plan(run_path, run, config, prefix))
         journal = Journal(folder)
         rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
-        draws = _draw(folder, config.n, partial(drawn, run, config, prefix), engine)
+        match = match_unseen(run, config, prefix)
+        draws = _draw(folder, config.n, partial(drawn, run, config, prefix, match), engine)
         made = partial(make_sample, run, rules, config.meshing)
         _write_samples(folder, journal, draws, lambda tokens: in_order(engine.map(made, tokens)), config, rules)
         about = {
@@ -96,7 +97,7 @@ def require_possible(run: Run, config: GenerateConfig) -> None:
     run.class_index(config.label)
     check_finish(config.meshing, config.meshing.format)
     if config.acceptance.like_unseen:
-        LikeUnseen.of(run)
+        edges_of(run)
     if config.meshing.offset:
         spec = run.tokenizer.decoded_spec
         Field(spec, torch.zeros(spec.size)).offset(config.meshing.offset)
@@ -113,7 +114,7 @@ def _plan(run_path: str, run: Run, config: GenerateConfig, prefix: Tensor | None
         "training fields": [files.digest({"probes": run.train_probes}), files.json_digest(run.train_ids)],
         "weights": [files.digest(dict(model.state_dict())) for model in (run.model, *contrasted)],
         "prefix": None if prefix is None else prefix.tolist(),
-        "like unseen": LikeUnseen.of(run).to_json() if config.acceptance.like_unseen else None,
+        "unseen fields": run.config.get(UNSEEN),
     }
 
 
@@ -174,22 +175,33 @@ def _draw(folder: Path, n: int, draw: partial[tuple[Tensor, Tensor]], engine: En
         firsts = range(firsts[-1] + count, firsts[-1] + count + n, count)
 
 
+def match_unseen(run: Run, config: GenerateConfig, prefix: Tensor | None) -> LikeUnseen | None:
+    """How draws by these settings are kept; None if all are."""
+    if not config.acceptance.like_unseen:
+        return None
+    return LikeUnseen.measure(run, _tokens(run, config, prefix, SEED, 0, DRAWS))
+
+
 def drawn(
-    run: Run, config: GenerateConfig, prefix: Tensor | None, task: tuple[int, int]
+    run: Run, config: GenerateConfig, prefix: Tensor | None, match: LikeUnseen | None, task: tuple[int, int]
 ) -> tuple[Tensor, Bool[Tensor, "draws"]]:
     """Tokens of the draws from the index of the first, and which of them are kept, before any is meshed."""
     first, count = task
-    tokens = sample(
+    tokens = _tokens(run, config, prefix, config.seed, first, count)
+    if match is None:
+        return tokens, torch.ones(count, dtype=torch.bool)
+    return tokens, match.choose(run, tokens, config.seed, first)
+
+
+def _tokens(run: Run, config: GenerateConfig, prefix: Tensor | None, seed: int, first: int, count: int) -> Tensor:
+    return sample(
         run.model,
         count,
         config.sampling,
-        seed=config.seed,
+        seed=seed,
         first=first,
         label=run.class_index(config.label),
         prefix=prefix,
         batch_size=config.batch_size,
         reference_model=run.reference_model,
     )
-    if not config.acceptance.like_unseen:
-        return tokens, torch.ones(count, dtype=torch.bool)
-    return tokens, LikeUnseen.of(run).choose(run, tokens, config.seed, first)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen.config import require
@@ -98,11 +98,7 @@ class Run:
             ConfigError: if there is no such checkpoint or device.
         """
         path = Path(path)
-        return cls.of_config(path, artifact.read_config(path, KIND), checkpoint, device)
-
-    @classmethod
-    def of_config(cls, path: Path, config: dict[str, Any], checkpoint: str, device: str) -> "Run":
-        """A run from the files of a folder and its config, which need not be written yet; as `load` otherwise."""
+        config = artifact.read_config(path, KIND)
         if checkpoint not in ("best", "last"):
             raise ConfigError(f"there is no checkpoint {checkpoint!r}", "choose best or last")
         best = models.load_model(path, "best", device)
@@ -219,12 +215,9 @@ class Run:
 
     def nearest(self, fields: list[Field]) -> list[dict[str, Any]]:
         """For each field the training field of most similar values."""
-        values = probe_values(fields)
-        near = [torch.cdist(values, part.float()).min(dim=1) for part in self.train_probes.split(KNOWN_AT_ONCE)]
-        distances, parts = torch.stack([one.values for one in near]).min(dim=0)
-        rows = torch.stack([one.indices for one in near]).gather(0, parts[None])[0] + parts * KNOWN_AT_ONCE
+        distances, rows = nearest_known(probe_values(fields), self.train_probes)
         return [
-            {"id": self.train_ids[i], "distance": round(d / PROBES**0.5, 6)}
+            {"id": self.train_ids[i], "distance": round(d, 6)}
             for i, d in zip(rows.tolist(), distances.tolist(), strict=True)
         ]
 
@@ -250,6 +243,16 @@ def probe_values(fields: list[Field]) -> Float[Tensor, "fields probes"]:
     weights = torch.stack([field.weights for field in fields])
     values = evaluate_in_chunks(spec, weights, points.to(weights.device)).cpu()
     return torch.tanh(values / TRUNCATION) * TRUNCATION if spec.output == "sdf" else torch.sigmoid(values)
+
+
+def nearest_known(
+    values: Float[Tensor, "fields probes"], known: Float[Tensor, "known probes"]
+) -> tuple[Float[Tensor, "fields"], Int[Tensor, "fields"]]:
+    """Of each field the distance to the known one of most similar values (root mean square), and which one it is."""
+    near = [torch.cdist(values, part.float()).min(dim=1) for part in known.split(KNOWN_AT_ONCE)]
+    distances, parts = torch.stack([one.values for one in near]).min(dim=0)
+    rows = torch.stack([one.indices for one in near]).gather(0, parts[None])[0] + parts * KNOWN_AT_ONCE
+    return distances / PROBES**0.5, rows
 
 
 def read_prefix(run: Run, text: str, length: int | None) -> Tensor:

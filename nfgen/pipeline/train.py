@@ -19,7 +19,7 @@ from nfgen.models.training.checkpoint import STATE
 from nfgen.models.training.distributed import find_worker
 from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
-from nfgen.pipeline.config import GenerateConfig, TrainConfig
+from nfgen.pipeline.config import TrainConfig
 from nfgen.runtime.device import COMPUTED_ON, choose_device, describe
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers
@@ -30,10 +30,9 @@ from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
-from .like_unseen import KEY as LIKE_UNSEEN
-from .like_unseen import LikeUnseen, knows_unseen
+from .like_unseen import UNSEEN, unseen_ranges
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
-from .sampling_choice import SAMPLING, checkpoints, choose_sampling, with_choice
+from .sampling_choice import SAMPLING, choose_sampling
 from .tokenize import DIGEST, tokenize
 from .training_monitor import watching
 
@@ -179,26 +178,25 @@ def _train_into(
     of_tokens = TokenizeConfig.model_fields.keys() - {"seed", "device"}
     made = {key: value for key, value in tokens.settings.items() if key in of_tokens}
     _write_probes(folder / TRAIN_PROBES, tokenizer, tokens.tokens, known)
-    written: dict[str, Any] = {
-        "model": model,
-        "size": config.size,
-        "tokenizer": tokenizer.name,
-        "train": config.replace(model=model, **made).to_json(),
-        "tokens": tokens.settings,
-        "report": tokens.report,
-        "result": asdict(result),
-        COMPUTED_ON: describe(worker.device),
-        "frame": None if tokens.frame is None else tokens.frame.to_json(),
-        "up": tokens.up,
-        "train_ids": [tokens.ids[i] for i in known.tolist()],
-        SAMPLING: choose_sampling(folder, model, tokenizer, tokens.tokens[known]),
-    }
-    heldout = tokens.tokens[tokens.heldout]
-    if knows_unseen(model, heldout):
-        drawing = with_choice(GenerateConfig(), written, checkpoints(folder))
-        run = Run.of_config(folder, written, drawing.checkpoint, config.device)
-        written[LIKE_UNSEEN] = LikeUnseen.measure(run, heldout, drawing.sampling).to_json()
-    artifact.write_config(folder, KIND, written)
+    artifact.write_config(
+        folder,
+        KIND,
+        {
+            "model": model,
+            "size": config.size,
+            "tokenizer": tokenizer.name,
+            "train": config.replace(model=model, **made).to_json(),
+            "tokens": tokens.settings,
+            "report": tokens.report,
+            "result": asdict(result),
+            COMPUTED_ON: describe(worker.device),
+            "frame": None if tokens.frame is None else tokens.frame.to_json(),
+            "up": tokens.up,
+            "train_ids": [tokens.ids[i] for i in known.tolist()],
+            SAMPLING: choose_sampling(folder, model, tokenizer, tokens.tokens[known]),
+            UNSEEN: unseen_ranges(tokenizer, tokens.tokens[tokens.heldout], folder / TRAIN_PROBES),
+        },
+    )
 
 
 def view_drawer(tokens: TokenSet, known: Tensor, seed: int) -> Callable[[int], Tensor] | None:

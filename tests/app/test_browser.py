@@ -6,7 +6,6 @@ Needs Gradio, Debian's `chromium` and the Python package `playwright`; WebGL is 
 import base64
 import io
 import os
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,30 +15,17 @@ import pytest
 import trimesh
 from PIL import Image
 
+from ..browsing import PATIENCE
+
 pytest.importorskip("gradio", reason="the extra app is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
 pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium"),
     pytest.mark.filterwarnings("ignore:.*no_silent_downcasting:Warning"),  # Gradio, of pandas
 ]
 
-FLAGS = (
-    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
-)  # fmt: skip
 FIRST = ".slot .model[data-label^='Sample 0']"
 SAMPLES = 2
-PATIENCE = 600_000  # milliseconds: software rendering on a machine with other work
 CONTROLS = "button, input, textarea, summary, a[href], [tabindex='0']"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @contextmanager

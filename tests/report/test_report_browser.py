@@ -26,19 +26,13 @@ from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.report import write_report
 from nfgen.viz.contact_sheet import save_png
 
-playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-CHROMIUM = next((path for name in ("chromium", "chromium-browser") if (path := shutil.which(name))), None)
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="chromium is not installed: apt-get install chromium")
+from ..browsing import PATIENCE
 
-FLAGS = (
-    "--no-sandbox", "--use-gl=angle", "--use-angle=swiftshader", "--enable-unsafe-swiftshader", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-quic",
-)  # fmt: skip
+playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
 SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
 HOSTILE = "<b id=pwned>'\"&.obj"
 NAMES = (HOSTILE, "shape-1", "shape-2")
 FIRST = "button.model[data-label='Sample 0']"
-PATIENCE = 600_000  # milliseconds: software rendering on a machine with other work
 
 
 def octahedron(widths: tuple[float, float, float]) -> torch.Tensor:
@@ -66,14 +60,6 @@ def page_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
             samples.append(Sample(f"{name}.glb", f"{name}.safetensors", f"{name}.png", [1], 0, i, None, False, nearest))
         write_list(path, samples, {"run": "run", "frame": None})
     return write_report([folder])
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator["playwright.Browser"]:
-    with playwright.sync_playwright() as driver:
-        browser = driver.chromium.launch(executable_path=CHROMIUM, args=list(FLAGS))
-        yield browser
-        browser.close()
 
 
 @pytest.fixture
