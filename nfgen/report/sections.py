@@ -3,12 +3,13 @@
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from markupsafe import Markup
 
 from nfgen.errors import ArtifactError
 from nfgen.fields.field_set import FieldSet
+from nfgen.io import artifact, files
 from nfgen.pipeline import advice
 from nfgen.pipeline.sample_set import read_list
 
@@ -100,9 +101,10 @@ class Sections:
             if ious := values_of(fields, "iou"):
                 lines += _checked(one, advice.of_fields, ious)
         for one in self._of("tokens")[:1]:
-            lines += _checked(one, advice.of_tokens, read_round_trip(one))
+            lines += _checked(one, advice.of_tokens, read_round_trip(one), _effort(one))
         for one, scores in self.scores[:1]:
-            lines += _checked(one, advice.of_scores, scores)
+            runs = [run.config for run in self._of("run")[:1]]
+            lines += _checked(one, advice.of_scores, scores, _checked(one, advice.settings_of, one.config, *runs))
         return lines
 
     def key_figures(self) -> list[KeyFigure]:
@@ -123,6 +125,13 @@ class Sections:
 
 def _section(one: Found, what: str, make: Callable[..., Markup], *arguments: object) -> Section:
     return Section(one.title(what), _checked(one, make, one, *arguments))
+
+
+def _effort(one: Found) -> dict[str, Any]:
+    """The effort of the making that an artifact is a part of, if it is one."""
+    plan = one.path.resolve().parent / artifact.PLAN
+    found = files.read_json(plan) if plan.is_file() else None
+    return {"effort": found["effort"]} if isinstance(found, dict) and "effort" in found else {}
 
 
 def _checked(one: Found, make: Callable[..., Made], *arguments: object) -> Made:

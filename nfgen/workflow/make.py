@@ -86,7 +86,7 @@ def make(
 
     fields = FieldSet.load(fields_at)
     lines += advice.of_fields([entry["iou"] for entry in fields.report])
-    lines += advice.of_tokens(files.read_json(tokens_at / "report.json"))
+    lines += advice.of_tokens(files.read_json(tokens_at / "report.json"), {"effort": config.effort})
     if fields.spec.dims == 3:
         real = shapes if reference is None else reference
         beside = ("--reference", real, "--train", shapes, "--fields", fields_at)
@@ -96,7 +96,8 @@ def make(
         except NfgenError as error:  # such as no surface, or nothing held out: the samples are there all the same
             lines.append(f"the samples were not scored: {error.problem}; {error.remedy}")
         else:
-            lines += advice.of_scores(scores)
+            done = advice.settings_of(artifact.read_config(samples_at), artifact.read_config(run_at))
+            lines += advice.of_scores(scores, done)
             for line in score_lines(scores):
                 say(line)
     with step("report", out, "-o", out / PAGE):
