@@ -4,7 +4,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from nfgen.io import artifact
+from nfgen.io import artifact, resuming
 from nfgen.pipeline.config import DemoConfig, MakeConfig
 from nfgen.pipeline.make_shapes import write_shapes
 
@@ -41,7 +41,7 @@ def run_demo(
     shapes, reference = out / "shapes", out / "reference"
     make_room(out, overwrite)
     # Before the first shape, so that what lies there is known as this demo's when it goes on.
-    artifact.agree_on_plan(out, "making", plan(shapes, reference, making))
+    resuming.agree_on_plan(out, "making", plan(shapes, reference, making))
     for name, count, seed in (("shapes", config.n, config.seed), ("reference", REFERENCES, config.seed + 1)):
         if not artifact.is_artifact(out / name):
             say(f"nfgen shapes {config.kind} -n {count} --seed {seed} -o {out / name}")

@@ -2,9 +2,7 @@
 
 import contextlib
 import errno
-import json
 import os
-import re
 import shutil
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -21,15 +19,11 @@ FORMAT = 1
 
 CONFIG = "config.json"
 MOST_VALUES = 4_000_000  # in it: the ids of a million fields, four times over
-PLAN = "plan.json"
-"""Settings of resumable work; removed when the work is done."""
 
 UNFINISHED = ".nfgen-unfinished"
 """Empty file in a folder that nfgen fills or empties: all that is in the folder is nfgen's to remove."""
 
 CANNOT_LOCK = (errno.EBADF, errno.ENOLCK, errno.ENOTSUP, errno.ENOSYS)
-NAMED = 3  # differences that are named; more would fill the screen
-DIGEST = re.compile("[0-9a-f]{16,}")
 SIBLINGS = ("partial", "replaced", "lock")
 LOCK_SECONDS = 0.2  # enough to try again if a lock's last holder has just removed its file
 
@@ -246,39 +240,6 @@ def _locked(path: Path, given: str | Path) -> Iterator[None]:
         with contextlib.suppress(OSError):
             Path(lock.lock_file).unlink()  # before the release: whoever waits for this one begins with a new file
         lock.release()
-
-
-def agree_on_plan(folder: Path, kind: str, plan: dict[str, Any]) -> None:
-    """Keep the plan of resumable work, or check that of the interrupted one: parts of two plans do not belong together.
-
-    Raises:
-        ArtifactError: if the plan kept there is another one; it says what is different.
-    """
-    if not (folder / PLAN).exists():
-        write_json(folder / PLAN, plan)
-        return
-    before, now = read_json(folder / PLAN), json.loads(json.dumps(plan))
-    changed = [key for key in now if not isinstance(before, dict) or now[key] != before.get(key)]
-    if changed:
-        named = " and ".join(
-            f"{key}{_changes(before[key], now[key])}" if isinstance(before, dict) and key in before else key
-            for key in changed
-        )
-        raise ArtifactError(
-            f"the {kind} to resume had other {named}", "repeat its arguments and inputs, or begin anew with --overwrite"
-        )
-
-
-def _changes(before: Any, now: Any) -> str:
-    """In brackets what differs, where that can be said in a few words."""
-    if isinstance(before, dict) and isinstance(now, dict):
-        names = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-        words = [f"{key}{_changes(before.get(key), now.get(key))}" for key in names[:NAMED]]
-        more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-        return f" ({', '.join(words)}{more})"
-    if isinstance(before, list) or isinstance(now, list) or DIGEST.fullmatch(str(now)) or DIGEST.fullmatch(str(before)):
-        return ""
-    return f" ({before!r}, now {now!r})"
 
 
 def write_config(folder: Path, kind: str, settings: dict[str, Any]) -> None:

@@ -22,7 +22,7 @@ from nfgen.fitting.job import FitJob
 from nfgen.fitting.merge import PARTS, pack
 from nfgen.fitting.optimize import OnStep
 from nfgen.fitting.snapshots import SnapshotRecorder
-from nfgen.io import artifact, files
+from nfgen.io import artifact, files, resuming
 from nfgen.runtime.device import COMPUTED_ON, choose_device, describe, find_device, without_device
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import progress
@@ -83,7 +83,7 @@ def fit(
     resumable = [f"{PARTS}/shard-*.json", BASE, artifact.CONFIG]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
         if not (folder / artifact.CONFIG).exists():
-            artifact.agree_on_plan(folder, "fit", plan)
+            resuming.agree_on_plan(folder, "fit", plan)
             (folder / PARTS).mkdir(exist_ok=True)
             job = FitJob(spec, config, classes, folder, strict, workers, cache)
             base = find_base(job, refs)
@@ -109,7 +109,7 @@ def fit(
             write_index(folder, fields)
         # What only an interrupted fit needs.
         shutil.rmtree(folder / PARTS, ignore_errors=True)
-        (folder / artifact.PLAN).unlink(missing_ok=True)
+        (folder / resuming.PLAN).unlink(missing_ok=True)
     return FieldSet.load(out)
 
 

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from nfgen.errors import NfgenError
 from nfgen.fields.field import Field
-from nfgen.io import artifact, files
+from nfgen.io import artifact, files, resuming
 from nfgen.models.generation.generate import sample
 from nfgen.runtime.device import COMPUTED_ON, announce, describe, without_device
 from nfgen.runtime.executor import Engine, create_engine, in_order
@@ -64,7 +64,7 @@ def generate(
     prefix = None if config.prefix is None else read_prefix(run, config.prefix, config.prefix_length)
     require_possible(run, config)
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=[JOURNAL]) as folder:
-        artifact.agree_on_plan(folder, "generation", _plan(run_path, run, config, prefix))
+        resuming.agree_on_plan(folder, "generation", _plan(run_path, run, config, prefix))
         journal = Journal(folder)
         rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
         match = match_unseen(run, config, prefix)
@@ -82,7 +82,7 @@ def generate(
             "draws": journal.draws(),
         }
         write_list(folder, journal.samples, about)
-        for used in (folder / JOURNAL, folder / artifact.PLAN, *folder.glob(DRAWN.format("*"))):
+        for used in (folder / JOURNAL, folder / resuming.PLAN, *folder.glob(DRAWN.format("*"))):
             used.unlink(missing_ok=True)
     return journal.samples
 

@@ -13,7 +13,7 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.merge import PARTS
-from nfgen.io import artifact, files
+from nfgen.io import artifact, files, resuming
 from nfgen.io.safetensors_stream import join_tensors
 from nfgen.runtime.device import COMPUTED_ON, CPU, choose_device, describe, without_device
 from nfgen.runtime.executor import Engine, create_engine
@@ -102,11 +102,11 @@ def tokenize(
     }
     resumable = [f"{SCRATCH}/*", f"{TOKENIZER}/*"]
     with artifact.writing(out, KIND, resume=resume, overwrite=overwrite, resumable=resumable) as folder:
-        artifact.agree_on_plan(folder, "tokenizing", plan)
+        resuming.agree_on_plan(folder, "tokenizing", plan)
         tokens = _tokenize_into(folder, fields, chosen, config, engine, device)
         for name in (SCRATCH, PARTS):
             shutil.rmtree(folder / name, ignore_errors=True)
-        (folder / artifact.PLAN).unlink()
+        (folder / resuming.PLAN).unlink()
     return tokens
 
 

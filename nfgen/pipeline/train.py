@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.io import artifact, files
+from nfgen.io import artifact, files, resuming
 from nfgen.io.safetensors_stream import writing_tensors
 from nfgen.models import registry as models
 from nfgen.models.presets import preset
@@ -88,7 +88,7 @@ def train(
             stack.enter_context(writing)
         worker.barrier()
         if worker.main:
-            artifact.agree_on_plan(folder, "training", plan)
+            resuming.agree_on_plan(folder, "training", plan)
         if not (folder / artifact.CONFIG).exists():
             tokens_folder = source
             if kind == "fields":
@@ -101,7 +101,7 @@ def train(
             # What only an interrupted training needs; the figures of the tokens are in the config.
             for name in (STATE.parent.name, TOKENS):
                 shutil.rmtree(folder / name, ignore_errors=True)
-            (folder / artifact.PLAN).unlink(missing_ok=True)
+            (folder / resuming.PLAN).unlink(missing_ok=True)
     worker.barrier()
     return Run.load(out, device=config.device)
 

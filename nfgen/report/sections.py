@@ -9,7 +9,7 @@ from markupsafe import Markup
 
 from nfgen.errors import ArtifactError
 from nfgen.fields.field_set import FieldSet
-from nfgen.io import artifact, files
+from nfgen.io import files, resuming
 from nfgen.pipeline import advice
 from nfgen.pipeline.sample_set import read_list
 
@@ -129,7 +129,7 @@ def _section(one: Found, what: str, make: Callable[..., Markup], *arguments: obj
 
 def _effort(one: Found) -> dict[str, Any]:
     """The effort of the making that an artifact is a part of, if it is one."""
-    plan = one.path.resolve().parent / artifact.PLAN
+    plan = one.path.resolve().parent / resuming.PLAN
     found = files.read_json(plan) if plan.is_file() else None
     return {"effort": found["effort"]} if isinstance(found, dict) and "effort" in found else {}
 

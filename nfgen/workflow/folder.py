@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 from nfgen.errors import ArtifactError
-from nfgen.io import artifact
+from nfgen.io import artifact, resuming
 from nfgen.report.page import NAME as PAGE
 from nfgen.report.page import require_own_page
 
@@ -19,7 +19,7 @@ def make_room(out: Path, overwrite: bool) -> None:
     Raises:
         ArtifactError: if the folder holds anything that was not made here.
     """
-    sheet, page, plan = out / SHEET, out / PAGE, out / artifact.PLAN
+    sheet, page, plan = out / SHEET, out / PAGE, out / resuming.PLAN
     try:
         out.mkdir(parents=True, exist_ok=True)
         if all(artifact.is_temporary(entry) for entry in out.iterdir()) or (plan.is_file() and not overwrite):

@@ -11,7 +11,7 @@ from nfgen.config import Configuration
 from nfgen.errors import NfgenError
 from nfgen.evaluation import evaluate, score_lines
 from nfgen.fields.field_set import FieldSet
-from nfgen.io import artifact, files
+from nfgen.io import artifact, files, resuming
 from nfgen.pipeline import advice
 from nfgen.pipeline.config import GenerateConfig, MakeConfig
 from nfgen.pipeline.dry_run.estimate import Plan, duration
@@ -62,7 +62,7 @@ def make(
     """
     config, out, started = MakeConfig.given(config, settings), Path(out), time.monotonic()
     make_room(out, overwrite)
-    artifact.agree_on_plan(out, "making", plan(shapes, reference, config))
+    resuming.agree_on_plan(out, "making", plan(shapes, reference, config))
     verbs, step = verbs_of(config), _Steps(say)
     fields_at, tokens_at, run_at, samples_at = (out / part for part in PARTS[2:])
     lines: list[str] = []

@@ -12,6 +12,7 @@ from nfgen.cli.main import main
 
 STORED = Path(__file__).parent.parent / "fixtures" / "v0.1"
 ARTIFACTS = ("fields", "tokens", "run", "samples")
+LONG = "n" * 300
 
 WORDS: dict[str, list[str]] = {
     "shapes": ["vase", "-n", "1", "--resolution", "16", "-o", "OUT"],

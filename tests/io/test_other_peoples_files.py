@@ -11,7 +11,7 @@ import pytest
 
 from nfgen import demo
 from nfgen.errors import ArtifactError
-from nfgen.io import artifact, files
+from nfgen.io import artifact, files, resuming
 from nfgen.report import write_report
 from nfgen.workflow import folder as made_folder
 
@@ -282,7 +282,7 @@ def test_the_demo_overwrites_its_own_artifacts_and_nothing_else(
     with pytest.raises(Begun):
         demo.run_demo(tmp_path / "p", overwrite=True)
     left = snapshot(tmp_path / "p")
-    del left[artifact.PLAN]  # of the demo that begins
+    del left[resuming.PLAN]  # of the demo that begins
     assert left == ({"thesis.txt": "years of work"} if make is thesis_beside else {})
 
 

@@ -1,13 +1,11 @@
 """Whatever a file holds, it gives a shape or a ShapeError with its name and the reason: quickly, in little memory."""
 
 import gzip
-import io
 import json
 import logging
 import os
 import resource
 import struct
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,10 +14,11 @@ import pytest
 import trimesh
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from nfgen.errors import NfgenError, ShapeError
 from nfgen.shapes import ImageShape, MeshShape, VoxelShape, find_shapes, sample_shapes
+
+from .bad_files import glb, idx, npy, npy_claiming, npz, obj, png
 
 BOX = trimesh.creation.box()
 HUGE = 2_000_000_000
@@ -33,47 +32,6 @@ def _little_memory() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_AS, (used + MEMORY, hard))
     yield
     resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
-
-
-def obj(vertices: str, faces: str) -> bytes:
-    lines = [f"v {v}" for v in vertices.split(",")] + [f"f {f}" for f in faces.split(",")]
-    return "\n".join(lines).encode()
-
-
-def npy(array: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    np.save(stream, array, allow_pickle=True)
-    return stream.getvalue()
-
-
-def npy_claiming(shape: tuple[int, ...], dtype: str = "|u1") -> bytes:
-    stream = io.BytesIO()
-    np.lib.format.write_array_header_1_0(stream, {"descr": dtype, "fortran_order": False, "shape": shape})
-    return stream.getvalue() + bytes(100)
-
-
-def npz(**members: bytes) -> bytes:
-    stream = io.BytesIO()
-    with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-        for name, data in members.items():
-            archive.writestr(f"{name}.npy", data)
-    return stream.getvalue()
-
-
-def glb(tree: dict) -> bytes:
-    text = json.dumps(tree).encode()
-    text += b" " * (-len(text) % 4)
-    return struct.pack("<4sIII4s", b"glTF", 2, 20 + len(text), len(text), b"JSON") + text
-
-
-def idx(magic: int, shape: tuple[int, ...], data: bytes = b"") -> bytes:
-    return struct.pack(f">I{len(shape)}I", magic, *shape) + data
-
-
-def png(pixels: np.ndarray) -> bytes:
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "png")
-    return stream.getvalue()
 
 
 CORNERS = "0 0 0,1 0 0,0 1 0,0 0 1"

@@ -7,7 +7,7 @@ import pytest
 import nfgen
 from nfgen import demo
 from nfgen.errors import ArtifactError
-from nfgen.io import artifact
+from nfgen.io import artifact, resuming
 from nfgen.workflow import efforts
 from nfgen.workflow import make as making
 
@@ -55,7 +55,7 @@ def test_a_folder_of_shapes_becomes_samples_and_a_page_and_goes_on_where_it_stop
 
 def test_what_was_made_otherwise_is_not_gone_on_with(shapes: Path, tmp_path: Path) -> None:
     out = tmp_path / "made"
-    artifact.agree_on_plan(_made(out), "making", making.plan(shapes, None, nfgen.MakeConfig(**SETTINGS)))
+    resuming.agree_on_plan(_made(out), "making", making.plan(shapes, None, nfgen.MakeConfig(**SETTINGS)))
     with pytest.raises(ArtifactError, match="other heldout") as caught:
         making.make(shapes, out, **SETTINGS | {"heldout": 0.5})
     assert "--overwrite" in caught.value.remedy
