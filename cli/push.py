@@ -1,35 +1,28 @@
 """`nfgen push`: a run or a tokenizer to the Hugging Face Hub, or to a folder of its kind."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+from .config_options import ConfigCommand
+
+if TYPE_CHECKING:
+    from nfgen.pipeline.config import PushConfig
 
 
-@click.command()
+@click.command(cls=ConfigCommand, config="nfgen.pipeline.config:PushConfig")
 @click.argument("source", type=click.Path(path_type=Path), metavar="RUN")
 @click.argument("repo", required=False)
 @click.option(
     "--samples", type=click.Path(path_type=Path), help="Samples of RUN: their sheet and scores go on the card."
 )
-@click.option("--space", is_flag=True, help="As a Space: a page to draw from RUN, as `nfgen app` serves it.")
-@click.option("--license", help="For the card, as mit or cc-by-4.0.")
-@click.option("--private", is_flag=True, help="If the repository is made: only you can see it.")
-@click.option("--message", default="Upload with nfgen", show_default=True, help="Of the commit.")
 @click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the folder instead of uploading it.")
 @options.overwrite
 @options.quiet
 def push(
-    source: Path,
-    repo: str | None,
-    samples: Path | None,
-    space: bool,
-    license: str | None,
-    private: bool,
-    message: str,
-    out: Path | None,
-    overwrite: bool,
+    source: Path, config: "PushConfig", repo: str | None, samples: Path | None, out: Path | None, overwrite: bool
 ) -> None:
     """Upload RUN, with a model card, as the repository REPO of the Hugging Face Hub (owner/name).
 
@@ -45,7 +38,8 @@ def push(
 
     if (repo is None) == (out is None):
         raise click.UsageError("say where to: REPO as owner/name, or -o FOLDER")
-    if space:
+    license, private, message = config.license, config.private, config.message
+    if config.space:
         from nfgen.app.space import push_space, write_space
 
         if out is not None:

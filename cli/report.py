@@ -1,20 +1,24 @@
 """`nfgen report`: a page to look at."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from . import options
+from .config_options import ConfigCommand
+
+if TYPE_CHECKING:
+    from nfgen.pipeline.config import ReportConfig
 
 
-@click.command()
+@click.command(cls=ConfigCommand, config="nfgen.pipeline.config:ReportConfig")
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "-o", "--out", type=click.Path(path_type=Path), help="File to write. [default: index.html in the first PATH]"
 )
-@click.option("--turntable", type=click.Choice(["gif", "mp4"]), help="Also write an animation of the first models.")
 @options.quiet
-def report(paths: tuple[Path, ...], out: Path | None, turntable: str | None) -> None:
+def report(paths: tuple[Path, ...], config: "ReportConfig", out: Path | None) -> None:
     """Write a web page that shows artifacts: samples, runs, tokens, field sets.
 
     \b
@@ -25,5 +29,5 @@ def report(paths: tuple[Path, ...], out: Path | None, turntable: str | None) -> 
 
     page = write_report(paths, out)
     click.echo(f"{page} is ready: open it in a browser")
-    if turntable is not None:
-        click.echo(f"{write_turntable(paths, page.with_suffix('.' + turntable))} turns its models")
+    if config.turntable is not None:
+        click.echo(f"{write_turntable(paths, page.with_suffix('.' + config.turntable))} turns its models")

@@ -1,4 +1,4 @@
-"""Settings of the verbs: making shapes, training, generating, exporting, and the demo of all."""
+"""Settings of the verbs: making shapes, training, generating, exporting, publishing, and the demo of all."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
@@ -162,6 +162,26 @@ class ExportConfig(Configuration):
     """Device to compute on: auto (the accelerator, if there is one), cpu, cuda, cuda:1, mps, xpu."""
     meshing: SurfaceConfig = SurfaceConfig()
     """How fields become meshes."""
+
+
+class ReportConfig(Configuration):
+    """What is written beside a page."""
+
+    turntable: Literal["gif", "mp4"] | None = None
+    """Also write an animation of the first models; none = none is written."""
+
+
+class PushConfig(Configuration):
+    """How a run is published."""
+
+    space: bool = False
+    """As a Space: a page to draw from the run, as `nfgen app` serves it."""
+    license: str | None = None
+    """For the card, as mit or cc-by-4.0; none = none is named."""
+    private: bool = False
+    """If the repository is made: only you can see it."""
+    message: str = "Upload with nfgen"
+    """Of the commit."""
 
 
 class MakeConfig(Configuration):

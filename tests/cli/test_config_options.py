@@ -7,12 +7,22 @@ from pathlib import Path
 import pytest
 
 import nfgen
+from nfgen.cli.config_options import ConfigCommand
+from nfgen.cli.main import main
 from nfgen.config import Configuration, flat
 from nfgen.errors import ConfigError
 from nfgen.evaluation.config import EvaluateConfig
 from nfgen.fields.field_set import FieldSet
 from nfgen.fitting.config import FitConfig
-from nfgen.pipeline.config import DemoConfig, ExportConfig, GenerateConfig, ShapesConfig, TrainConfig
+from nfgen.pipeline.config import (
+    DemoConfig,
+    ExportConfig,
+    GenerateConfig,
+    PushConfig,
+    ReportConfig,
+    ShapesConfig,
+    TrainConfig,
+)
 from nfgen.shapes.reading import ReadingConfig
 from nfgen.tokenizers.config import CONFIGS, TokenizeConfig
 
@@ -36,6 +46,8 @@ STORED = Path(__file__).parent.parent / "fixtures" / "v0.1"
         (["evaluate"], EvaluateConfig, {}),
         (["export"], ExportConfig, {}),
         (["demo"], DemoConfig, {}),
+        (["report"], ReportConfig, {}),
+        (["push"], PushConfig, {}),
         (["train"], TrainConfig, {}),
         (["train", "--model", "diffusion"], TrainConfig, {"model": "diffusion"}),
         *((["tokenize", "--tokenizer", name], TokenizeConfig, {"tokenizer": name}) for name in CONFIGS),
@@ -128,6 +140,20 @@ def test_the_config_of_shapes_and_of_an_export_makes_them_again(tmp_path: Path) 
     run(*words, "--config", tmp_path / "meshes" / "config.json", "-o", tmp_path / "meshes-again")
     assert files_of(tmp_path / "meshes") == files_of(tmp_path / "meshes-again")
     assert len(list((tmp_path / "meshes").glob("*.ply"))) == 2
+
+
+def test_all_commands_that_have_settings_take_them_from_a_file() -> None:
+    without = {name for name, one in main.commands.items() if not isinstance(one, ConfigCommand)}
+    assert without == {"doctor", "completion"}, "these have none"
+
+
+def test_a_file_says_how_a_run_is_published(trained: Path, tmp_path: Path) -> None:
+    (tmp_path / "push.yaml").write_text("license: mit\n")
+    run("push", trained, "--config", tmp_path / "push.yaml", "-o", tmp_path / "out")
+    assert 'license: "mit"' in (tmp_path / "out" / "README.md").read_text()
+    (tmp_path / "report.toml").write_text("turntable = 'avi'\n")
+    refused = run("report", trained, "--config", tmp_path / "report.toml", "-o", tmp_path / "page.html", status=2)
+    assert "turntable" in refused.stderr
 
 
 def test_the_settings_of_scores_make_them_again(tmp_path: Path) -> None:
