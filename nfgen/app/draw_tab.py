@@ -1,6 +1,5 @@
-"""The tab that draws from a run: what can be set, the samples as they come, and those that are kept."""
+"""The tab that draws from a run: what can be set, and the samples as they come."""
 
-import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -11,41 +10,32 @@ from nfgen.fields.resolution import RESOLUTION
 
 from . import markup
 from .drawing import Drawing, Wish
+from .grid import Grid, Update, plain_html
 from .runs import Offer, Runs
+from .tray import PLAIN, Tray
 
 ANY = "any class"
 OPTIONS_HERE = "Change it under More settings"
 RESOLUTIONS = (32, 64, 96, RESOLUTION, 192)
-MOST_KEPT = 24
-Update = dict[Any, Any]
+# One draw or edit at a time, others wait in a line: two at once would only be slower together.
+IN_LINE: dict[str, Any] = {
+    "api_visibility": "private", "show_progress": "minimal", "concurrency_id": "draw", "concurrency_limit": 1,
+}  # fmt: skip
 
 
 class DrawTab:
     """The tab's elements, and what they do."""
 
-    def __init__(self, runs: Runs, drawing: Drawing, most: int) -> None:
+    def __init__(self, runs: Runs, drawing: Drawing, tray: Tray, most: int) -> None:
         self._runs, self._drawing = runs, drawing
         first = runs[runs.names[0]]
         with gr.Row(equal_height=False):
             with gr.Column(scale=1, min_width=270, elem_classes="settings"):
                 self._build_settings(first, most)
             with gr.Column(scale=4, min_width=300):
-                self._said = plain_html(markup.line("Press Draw."), elem_classes="said")
-                self._build_slots(most)
-                self._command = gr.Textbox(
-                    label="The command that makes the same samples",
-                    interactive=False,
-                    visible=False,
-                    lines=1,
-                    max_lines=4,
-                    buttons=["copy"],
-                    elem_classes="command",
-                )
-                self._tray = plain_html("", elem_id="tray")
-                self._forget = gr.Button("Let them go", size="sm", visible=False, elem_id="forget")
-        self._drawn = gr.State([])
-        self._kept = gr.State([])
+                self._grid = Grid("draw", most, "Press Draw.", "Vary")
         self._connect()
+        tray.connect(self._grid)
 
     def _build_settings(self, first: Offer, most: int) -> None:
         self.run = gr.Dropdown(
@@ -85,51 +75,25 @@ class DrawTab:
                 info="The share of a sample's tokens that stays, from the first; the rest is drawn anew.",
             )  # fmt: skip
 
-    def _build_slots(self, most: int) -> None:
-        """Places for samples, filled one after another: what is there already does not move or lose its focus."""
-        self._slots: list[Any] = []
-        self._cards: list[Any] = []
-        self._keep: list[Any] = []
-        self._vary: list[Any] = []
-        with gr.Row(elem_classes="grid", equal_height=False):
-            for i in range(most):
-                with gr.Column(visible=False, min_width=200, elem_classes="slot") as slot:
-                    self._cards.append(plain_html(""))
-                    with gr.Row(elem_classes="acts"):
-                        self._keep.append(gr.Button("Keep", size="sm", min_width=60, elem_id=f"keep-{i}"))
-                        self._vary.append(gr.Button("Vary", size="sm", min_width=60, elem_id=f"vary-{i}"))
-                self._slots.append(slot)
-
     def _connect(self) -> None:
         wish = [
             self.run, self._label, self._n, self._temperature, self._contrast, self._distinct, self._whole,
             self._resolution, self._seed,
         ]  # fmt: skip
-        shown = [self._said, self._command, self._drawn, *self._slots, *self._cards, *self._vary]
-        # One draw at a time, others wait in a line: two at once would only be slower together.
-        rules: dict[str, Any] = {
-            "api_visibility": "private", "show_progress": "minimal", "show_progress_on": self._said,
-            "concurrency_id": "draw", "concurrency_limit": 1,
-        }  # fmt: skip
-        plain: dict[str, Any] = {"api_visibility": "private", "show_progress": "hidden", "queue": False}
+        grid, shown = self._grid, self._grid.outputs
+        rules = {**IN_LINE, "show_progress_on": grid.said}
         going: list[Any] = [self._go.click(self._draw, wish, shown, **rules)]
-        seed = self._others.click(lambda seed: int(seed or 0) + 1, self._seed, self._seed, **plain)
+        seed = self._others.click(lambda seed: int(seed or 0) + 1, self._seed, self._seed, **PLAIN)
         going.append(seed.then(self._draw, wish, shown, **rules))
-        for i, button in enumerate(self._vary):
-            inputs = [*wish, self._share, self._drawn]
+        for i, button in enumerate(grid.acts):
+            inputs = [*wish, self._share, grid.drawn]
             going.append(button.click(self._varying(i), inputs, shown, **rules))
-        self._stop.click(
-            lambda: markup.line("Stopped. What was drawn stays."), None, self._said, cancels=going, **plain
-        )
-        tray = [self._kept, self._tray, self._forget, self._said]
-        for i, button in enumerate(self._keep):
-            button.click(self._keeping(i), [self._drawn, self._kept], tray, **plain)
-        self._forget.click(lambda: ([], "", gr.update(visible=False)), None, tray[:3], **plain)
+        self._stop.click(lambda: markup.line("Stopped. What was drawn stays."), None, grid.said, cancels=going, **PLAIN)
         settings = [
             self._about, self._label, self._temperature, self._contrast, self._distinct, self._whole,
             self._resolution, self._share,
         ]  # fmt: skip
-        self.run.change(self._settings, self.run, settings, **plain)
+        self.run.change(self._settings, self.run, settings, **PLAIN)
 
     def _settings(self, name: str) -> list[Any]:
         """Another run has other classes, and has chosen other settings."""
@@ -158,60 +122,29 @@ class DrawTab:
 
     def _shown(self, values: Any, vary: str | None = None, share: float = 0.5) -> Iterator[Update]:
         """What changes on the page while samples are drawn."""
-        started = time.monotonic()
-        keys: list[str] = []
         try:
             wish = _wish(values)
             given = None if vary is None else self._drawing.drawn(vary)
             if given is not None and given.run != wish.run:
                 wish = wish._replace(run=given.run)
             config = self._drawing.config(wish, given, share)
-            command = self._drawing.command(wish, config)
-            prefixes = self._drawing.offer(wish.run).prefixes
-            yield {
-                self._said: markup.line("Drawing tokens …"),
-                self._command: gr.update(value=command, visible=True),
-                self._drawn: [],
-            } | {slot: gr.update(visible=False) for slot in self._slots}
-            for key in self._drawing.samples(wish, config):
-                i = len(keys)
-                keys.append(key)
-                yield {
-                    self._said: markup.line(f"{len(keys)} of {wish.n} …"),
-                    self._drawn: list(keys),
-                    self._slots[i]: gr.update(visible=True),
-                    self._cards[i]: markup.card(key, self._drawing.drawn(key)),
-                    self._vary[i]: gr.update(visible=prefixes),
-                }
-            what = "sample" if len(keys) == 1 else "samples"
-            yield {self._said: markup.line(f"{len(keys)} {what} in {time.monotonic() - started:.1f} s.")}
+            recipe = self._drawing.recipe(wish, config)
+            keys = self._drawing.samples(wish, config, recipe)
+            yield from self._grid.filled(
+                recipe.lines(), keys, wish.n, self._drawing.drawn,
+                doing="Drawing tokens …", acts=self._drawing.offer(wish.run).prefixes,
+            )  # fmt: skip
         except NfgenError as error:
-            yield {self._said: problem(error)}
-
-    def _keeping(self, i: int) -> Callable[[list[str], list[str]], tuple[Any, ...]]:
-        def keep(drawn: list[str], kept: list[str]) -> tuple[Any, ...]:
-            try:
-                key = drawn[i]
-                self._drawing.drawn(key)
-            except (IndexError, NfgenError):
-                return kept, gr.skip(), gr.skip(), markup.line("This sample is no longer in memory.", "problem")
-            if key in kept:
-                return kept, gr.skip(), gr.skip(), markup.line("It is kept already.")
-            kept = [*kept, key][-MOST_KEPT:]
-            samples = [(one, self._drawing.drawn(one)) for one in kept]
-            return kept, markup.kept(samples), gr.update(visible=True), markup.line(f"{len(kept)} kept.")
-
-        return keep
+            yield self._grid.failed(problem(error))
 
 
-def plain_html(value: str = "", **settings: Any) -> gr.HTML:
-    """HTML with the looks of the page's own style sheet."""
-    return gr.HTML(value, apply_default_css=False, js_on_load=None, **settings)
+def problem(error: NfgenError, *, options: bool = False) -> str:
+    """The line that says a user's mistake, and what to do about it.
 
-
-def problem(error: NfgenError) -> str:
-    """The line that says a user's mistake, and what to do about it."""
-    remedy = OPTIONS_HERE if "--" in error.remedy else error.remedy  # there are no options of the command line here
+    Args:
+        options: whether those of the command line may be named, which the page itself does not have.
+    """
+    remedy = OPTIONS_HERE if "--" in error.remedy and not options else error.remedy
     return markup.line(" ".join(_sentence(text) for text in (error.problem, remedy) if text), "problem")
 
 

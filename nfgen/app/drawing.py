@@ -1,14 +1,19 @@
 """From what a user has set on the page to samples on the shelf, and the command that makes them again."""
 
-import shlex
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
+
+from torch import Tensor
 
 from nfgen.errors import ConfigError
 from nfgen.pipeline.config import GenerateConfig
 from nfgen.pipeline.draw import draw
+from nfgen.pipeline.mesh_config import MeshingConfig
+from nfgen.pipeline.meshed_sample import DecodedSample
+from nfgen.pipeline.run import Run
 
 from .neighbours import Neighbours
+from .recipe import Recipe
 from .runs import Offer, Runs
 from .shelf import Shelf
 from .things import Drawn
@@ -73,12 +78,12 @@ class Drawing:
             settings["prefix"] = ",".join(map(str, vary.tokens[:kept]))
         return GenerateConfig().with_settings(settings)
 
-    def command(self, wish: Wish, config: GenerateConfig) -> str:
-        """The command line that makes the same samples."""
+    def recipe(self, wish: Wish, config: GenerateConfig) -> Recipe:
+        """The command that makes the same samples."""
         options = ["--class" if word == "--label" else word for word in config.as_options()]
-        return shlex.join(["nfgen", "generate", self._runs[wish.run].word, *options, "-o", "out"])
+        return Recipe(("nfgen", "generate", self._runs[wish.run].word), tuple(options))
 
-    def samples(self, wish: Wish, config: GenerateConfig) -> Iterator[str]:
+    def samples(self, wish: Wish, config: GenerateConfig, recipe: Recipe) -> Iterator[str]:
         """Keys of the samples, each as soon as it is meshed.
 
         Raises:
@@ -88,25 +93,45 @@ class Drawing:
         full = self._runs.complete(offer, config)
         run = self._runs.load(offer, full)
         for number, one in enumerate(draw(run, full)):
-            nearest = str(one.nearest["id"])
-            yield self._shelf.put(
-                Drawn(
-                    name=f"sample-{number:04d}",
-                    field=one.decoded.field,
-                    mesh=one.decoded.mesh,
-                    frame=run.frame,
-                    up=run.up,
-                    meshing=full.meshing,
-                    run=offer.name,
-                    number=number,
-                    seed=full.seed,
-                    index=one.index,
-                    tokens=tuple(one.tokens.tolist()) if offer.prefixes else None,
-                    label=full.label,
-                    nearest=one.nearest,
-                    beside=self._neighbours.key(offer.path, run.train_ids, nearest),
-                )
+            yield self.shelve(
+                offer, run, full.meshing, recipe, number,
+                tokens=one.tokens, decoded=one.decoded, nearest=one.nearest, label=full.label,
+                origin=f"seed {full.seed}, number {one.index}",
+            )  # fmt: skip
+
+    def shelve(
+        self,
+        offer: Offer,
+        run: Run,
+        meshing: MeshingConfig,
+        recipe: Recipe,
+        number: int,
+        *,
+        tokens: Tensor,
+        decoded: DecodedSample,
+        nearest: dict[str, Any],
+        label: str | None,
+        origin: str,
+    ) -> str:
+        """Put a sample on the shelf, and its nearest training shape beside it; returns its key."""
+        return self._shelf.put(
+            Drawn(
+                name=f"sample-{number:04d}",
+                field=decoded.field,
+                mesh=decoded.mesh,
+                frame=run.frame,
+                up=run.up,
+                meshing=meshing,
+                run=offer.name,
+                recipe=recipe,
+                number=number,
+                origin=origin,
+                tokens=tuple(tokens.tolist()) if offer.prefixes else None,
+                label=label,
+                nearest=nearest,
+                beside=self._neighbours.key(offer.path, run.train_ids, str(nearest["id"])),
             )
+        )
 
     def drawn(self, key: str) -> Drawn:
         """A sample that was drawn before.

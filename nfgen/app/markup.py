@@ -22,9 +22,19 @@ def card(key: str, sample: Drawn) -> Markup:
     return _render("card", key=key, sample=sample, model=sample.mesh is not None, title=title)
 
 
-def kept(samples: Sequence[tuple[str, Drawn]]) -> Markup:
-    """The samples that a user keeps, small, and all their files in one."""
+def kept(samples: Sequence[tuple[int, str, Drawn]]) -> Markup:
+    """The samples that a user keeps with their numbers, small, and all their files in one."""
     return _render("kept", samples=samples, formats=[*MESHES, "safetensors"])
+
+
+def chosen(shapes: Sequence[tuple[str, str, Drawn, str]]) -> Markup:
+    """The shapes of an edit: of each the words below it, its key, itself, and the corners of the box around it."""
+    return _render("chosen", shapes=shapes)
+
+
+def command(lines: Sequence[str]) -> Markup:
+    """The commands that make what is shown, to copy."""
+    return _render("command", lines=lines)
 
 
 def line(text: str, kind: str = "note") -> Markup:

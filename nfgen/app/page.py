@@ -9,14 +9,18 @@ import fastapi
 import gradio as gr
 
 from .config import AppConfig
-from .draw_tab import DrawTab, plain_html
+from .draw_tab import DrawTab
 from .drawing import Drawing
+from .edit_tab import EditTab
+from .editing import Editing
 from .gate import LOOPBACK, Gate
+from .grid import plain_html
 from .routes import routes
 from .runs import Runs
 from .shapes_tab import ShapesTab
 from .shelf import Shelf
 from .trainings import Trainings
+from .tray import Tray
 from .uploads import Uploads
 
 WAITING = 64  # requests in line at most
@@ -66,10 +70,16 @@ def build(runs: Sequence[str | Path], config: AppConfig, folder: Path, out: Path
 def _blocks(runs: Runs, shelf: Shelf, trainings: Trainings | None, folder: Path, config: AppConfig) -> gr.Blocks:
     with gr.Blocks(title="nfgen", analytics_enabled=False, delete_cache=FORGOTTEN, fill_width=True) as blocks:
         plain_html(_asset("title.html"))
+        drawing = Drawing(runs, shelf, config.most)
+        tray = Tray(drawing)
         with gr.Tab("Draw"):
-            drawn = DrawTab(runs, Drawing(runs, shelf, config.most), config.most)
+            drawn = DrawTab(runs, drawing, tray, config.most)
+        with gr.Tab("Edit") as tab:
+            edit = EditTab(Editing(runs, drawing, config.most), drawing, tray, config.most)
         with gr.Tab("Your shapes"):
             ShapesTab(runs, Uploads(folder, config.uploads), trainings, shelf, drawn.run)
+        tray.place()
+        edit.follow(tab)
     blocks.queue(max_size=WAITING, default_concurrency_limit=1, api_open=False)
     return blocks
 

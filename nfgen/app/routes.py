@@ -9,8 +9,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from .shelf import Shelf
-from .things import FIELD, MESHES
+from .boxes import Boxed, read_corners
+from .shelf import PICTURE, TYPES, Shelf
+from .things import FIELD, MESHES, Drawn
 from .trainings import Trainings
 
 ASSETS = {
@@ -47,6 +48,14 @@ def routes(shelf: Shelf, trainings: Trainings | None) -> list[Route]:
         )
         return Response(file.content, media_type=file.media_type, headers=saved | DAY)
 
+    def boxed(request: Request) -> Response:
+        sample, corners = shelf.get(request.path_params["key"]), read_corners(request.path_params["corners"])
+        stem, _, suffix = request.path_params["name"].rpartition(".")
+        if not isinstance(sample, Drawn) or corners is None or stem not in ("", PICTURE):
+            return MISSING
+        content = Boxed(sample, corners).content(stem or suffix)
+        return MISSING if content is None else Response(content, media_type=TYPES.get(suffix), headers=DAY)
+
     def archive(request: Request) -> Response:
         keys = request.path_params["keys"].split(",")[:MOST_KEYS]
         return _zip(shelf.archive(keys, (*MESHES, "png", FIELD)), "kept.zip")
@@ -66,6 +75,7 @@ def routes(shelf: Shelf, trainings: Trainings | None) -> list[Route]:
     return [
         Route("/viewer/{name}", asset),
         Route("/shelf/{key}/{name}", thing),
+        Route("/shelf/{key}/box/{corners}/{name}", boxed),
         Route("/archive/{keys}", archive),
         Route("/training/{key}/{what}", training),
     ]

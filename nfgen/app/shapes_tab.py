@@ -10,7 +10,8 @@ from nfgen.errors import NfgenError
 from nfgen.pipeline.config import MakeConfig
 
 from . import markup
-from .draw_tab import plain_html, problem
+from .draw_tab import problem
+from .grid import plain_html
 from .runs import Runs
 from .shelf import Shelf
 from .things import Picture

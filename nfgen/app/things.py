@@ -18,6 +18,7 @@ from nfgen.shapes.base import Transform
 from nfgen.viz.contact_sheet import save_png
 from nfgen.viz.render import render_mesh
 
+from .recipe import Recipe
 from .shelf import MODEL, PICTURE
 
 if TYPE_CHECKING:
@@ -42,10 +43,12 @@ class Drawn:
     """How its files are finished."""
     run: str
     """Name of the run."""
+    recipe: Recipe
+    """What makes it again, as sample `number` of its folder."""
     number: int
-    """Its place among the samples of one draw, from 0."""
-    seed: int
-    index: int
+    """Its place among the samples of one draw or edit, from 0."""
+    origin: str
+    """How it was made, in a few words: "seed 0, number 3"."""
     tokens: tuple[int, ...] | None
     """None where they are no ids."""
     label: str | None
@@ -67,9 +70,9 @@ class Drawn:
     def content(self, kind: str) -> bytes | None:
         """A file by its suffix, or what the page shows."""
         if kind == MODEL:
-            return _packed(self.mesh)
+            return packed_mesh(self.mesh)
         if kind == PICTURE:
-            return _picture(self.field, self.mesh)
+            return picture_of(self.field, self.mesh)
         if kind not in self.suffixes:
             return None
         return _written(f"{self.name}.{kind}", lambda path: self._write(path, kind))
@@ -93,7 +96,9 @@ class Known:
 
     def content(self, kind: str) -> bytes | None:
         """What the page shows."""
-        return _packed(self.mesh) if kind == MODEL else _picture(self.field, self.mesh) if kind == PICTURE else None
+        return (
+            packed_mesh(self.mesh) if kind == MODEL else picture_of(self.field, self.mesh) if kind == PICTURE else None
+        )
 
 
 @dataclass(frozen=True)
@@ -108,13 +113,15 @@ class Picture:
         return self.png if kind == PICTURE else None
 
 
-def _packed(mesh: "trimesh.Trimesh | None") -> bytes | None:
+def packed_mesh(mesh: "trimesh.Trimesh | None") -> bytes | None:
+    """A mesh as the viewer of the page reads it."""
     if mesh is None:
         return None
     return packed_within(np.asarray(mesh.vertices), np.asarray(mesh.faces), MODEL_BYTES).encode()
 
 
-def _picture(field: Field, mesh: "trimesh.Trimesh | None") -> bytes | None:
+def picture_of(field: Field, mesh: "trimesh.Trimesh | None") -> bytes | None:
+    """A PNG of a mesh, or of a field of images; None of a field without a surface."""
     if field.spec.dims == 3 and mesh is None:
         return None
     picture = image_picture(field, PICTURE_SIZE) if mesh is None else render_mesh(mesh, PICTURE_SIZE)

@@ -60,30 +60,16 @@ def edit(
     """
     config = EditConfig.given(config, settings)
     given = [sources] if isinstance(sources, str | Path) else list(sources)
-    _require_fitting(how, given, config)
+    require_fitting(how, len(given), config)
     run_path = "" if isinstance(run, Run) else str(run)
     run, drawing = open_run(run, config.of_generation)
-    tokenizer = run.tokenizer
-    if not isinstance(tokenizer, VQTokenizer):
-        raise ConfigError(f"tokens of {tokenizer.name} have no places in space", "edit by a run of vq or graph tokens")
-    if how in DRAWN:
-        require_any_order(run.model)
+    require_editable(how, run)
     check_finish(config.meshing, config.meshing.format)
     announce(run.device)
     with artifact.writing(out, KIND, overwrite=overwrite) as folder:
         fitting = FitConfig(steps=config.fit_steps, device=config.device, seed=config.seed)
         read = [read_source(run, source, fitting) for source in given]
-        first, second = read[0], read[-1]
-        if how in DRAWN:
-            kept = _kept(how, tokenizer, first, config)
-            tokens = _drawn(run, torch.where(kept, first, -1), drawing)
-        elif how == "interpolate":
-            tokens = editing.interpolate(tokenizer, first, second, torch.linspace(0, 1, config.n))
-        else:
-            axis = "xyz".index(config.axis)
-            planes = editing.middle_planes(tokenizer, first, axis, config.n)
-            planes = planes if config.plane is None else [config.plane]
-            tokens = torch.stack([editing.mix(tokenizer, first, second, axis, plane) for plane in planes])
+        tokens = edited_tokens(how, run, read, config, drawing)
         samples = _written(run, tokens, config, folder)
         about = {
             "run": run_path,
@@ -98,8 +84,49 @@ def edit(
     return samples
 
 
-def _require_fitting(how: How, sources: list[str | Path], config: EditConfig) -> None:
-    """Refuse settings that would be ignored, and another number of shapes than it takes."""
+def edited_tokens(
+    how: How, run: Run, shapes: Sequence[Int[Tensor, "tokens"]], config: EditConfig, drawing: GenerateConfig
+) -> Int[Tensor, "samples tokens"]:
+    """The tokens of the samples that `edit` makes of the tokens of shapes.
+
+    Args:
+        config: that `require_fitting` has let through.
+        drawing: all settings of generation, what was not set as the run chose.
+
+    Raises:
+        ConfigError: if the run cannot do it, or nothing of the shape would be kept.
+    """
+    tokenizer, first, second = require_editable(how, run), shapes[0], shapes[-1]
+    if how in DRAWN:
+        kept = _kept(how, tokenizer, first, config)
+        return _drawn(run, torch.where(kept, first, -1), drawing)
+    if how == "interpolate":
+        return editing.interpolate(tokenizer, first, second, torch.linspace(0, 1, config.n))
+    axis = "xyz".index(config.axis)
+    planes = editing.middle_planes(tokenizer, first, axis, config.n) if config.plane is None else [config.plane]
+    return torch.stack([editing.mix(tokenizer, first, second, axis, plane) for plane in planes])
+
+
+def require_editable(how: How, run: Run) -> VQTokenizer:
+    """The tokenizer of a run that can edit so.
+
+    Raises:
+        ConfigError: it cannot.
+    """
+    tokenizer = run.tokenizer
+    if not isinstance(tokenizer, VQTokenizer):
+        raise ConfigError(f"tokens of {tokenizer.name} have no places in space", "edit by a run of vq or graph tokens")
+    if how in DRAWN:
+        require_any_order(run.model)
+    return tokenizer
+
+
+def require_fitting(how: How, count: int, config: EditConfig) -> None:
+    """Refuse settings that would be ignored, and another number of shapes than it takes.
+
+    Raises:
+        ConfigError: says which.
+    """
     if how not in OF_EDITS:
         raise ConfigError(f"there is no way of editing {how!r}", f"known are: {', '.join(OF_EDITS)}")
     said = config.said()
@@ -112,8 +139,8 @@ def _require_fitting(how: How, sources: list[str | Path], config: EditConfig) ->
         if drawing:
             raise ConfigError(f"{how} draws nothing, and has no {min(drawing)}", "leave it out")
     wanted = 1 if how in DRAWN else 2
-    if len(sources) != wanted:
-        raise ConfigError(f"{how} takes {wanted} shape{'s' * (wanted > 1)}, not {len(sources)}", "name as many")
+    if count != wanted:
+        raise ConfigError(f"{how} takes {wanted} shape{'s' * (wanted > 1)}, not {count}", "name as many")
     if how == "complete" and (config.region is None) == (config.cells is None):
         raise ConfigError("complete needs what is to be kept", "give a region or cells, one of them")
     if config.region is not None:

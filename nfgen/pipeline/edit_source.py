@@ -40,7 +40,7 @@ def read_source(run: Run, source: str | Path, fit_config: FitConfig) -> Int[Tens
         kind = artifact.kind_of(Path(folder))
         if kind == SAMPLES:
             entries = read_list(folder)
-            return _of_sample(run, Path(folder), entries[_index(which, len(entries), source)])
+            return _of_entry(run, Path(folder), entries[_index(which, len(entries), source)])
         if kind == FIELDS:
             fields = FieldSet.load(folder)
             index = fields.ids.index(which) if which in fields.ids else _index(which, len(fields), source)
@@ -50,7 +50,7 @@ def read_source(run: Run, source: str | Path, fit_config: FitConfig) -> Int[Tens
     if artifact.kind_of(path.parent) == SAMPLES:
         for entry in read_list(path.parent):
             if path.name in (entry["field"], entry.get("file"), entry.get("picture")):
-                return _of_sample(run, path.parent, entry)
+                return _of_entry(run, path.parent, entry)
     return _encoded(run, Field.load(path) if path.suffix == ".safetensors" else _fitted(run, path, fit_config))
 
 
@@ -60,9 +60,19 @@ def _index(text: str, count: int, source: str | Path) -> int:
     return int(text)
 
 
-def _of_sample(run: Run, folder: Path, entry: dict[str, Any]) -> Tensor:
-    """Its own tokens if the run's tokenizer decodes them to its field; otherwise those that its field is encoded to."""
-    field, tokens = Field.load(folder / entry["field"]), torch.tensor(entry.get("tokens") or [])
+def _of_entry(run: Run, folder: Path, entry: dict[str, Any]) -> Tensor:
+    return tokens_of_sample(run, Field.load(folder / entry["field"]), torch.tensor(entry.get("tokens") or []))
+
+
+def tokens_of_sample(run: Run, field: Field, tokens: Tensor) -> Int[Tensor, "tokens"]:
+    """The tokens of a sample by the tokenizer of a run.
+
+    Args:
+        tokens: that it was decoded from, by any tokenizer; or none.
+
+    Returns:
+        Those if the run's tokenizer decodes them to the field; otherwise those that the field is encoded to.
+    """
     vocabulary = run.tokenizer.vocabulary
     if field.spec == run.tokenizer.decoded_spec and tokens.shape == (vocabulary.length,):
         low, high = vocabulary.bounds()

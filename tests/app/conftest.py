@@ -8,7 +8,9 @@ import pytest
 import nfgen
 from nfgen.fields.field_set import FieldSet
 
-MEGABYTES = 2
+from ..pipeline.stopping import SMALL, VQ
+
+MEGABYTES, UPLOADS = 2, 8  # of the app that serves the run
 
 
 @pytest.fixture(scope="session")
@@ -22,10 +24,24 @@ def run(tiny_fields: FieldSet, tmp_path_factory: pytest.TempPathFactory) -> Path
 
 
 @pytest.fixture(scope="session")
-def address(run: Path) -> Iterator[str]:
+def edit_runs(tiny_fields: FieldSet, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a run of vq tokens in any order, and one in raster order."""
+    folder = tmp_path_factory.mktemp("edited")
+    tiny_fields.save(folder / "fields")
+    settings = {**VQ, "steps": 60}  # fewer leave fields without a surface
+    nfgen.tokenize(folder / "fields", folder / "tokens", "vq", views=0, heldout=0.25, **settings)
+    for name, share in (("any", 1.0), ("raster", 0.0)):
+        config = nfgen.TrainConfig(steps=10, batch_size=8, model_settings={**SMALL, "random_order": share})
+        nfgen.train(folder / "tokens", folder / name, config=config)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def address(run: Path, edit_runs: Path) -> Iterator[str]:
     """Of the app that serves the run."""
     pytest.importorskip("gradio", reason="the extra app is not installed")
     from nfgen.app import serving
 
-    with serving([run], port=0, most=3, uploads=8, upload_mb=MEGABYTES, device="cpu") as address:
+    runs = [run, edit_runs / "any", edit_runs / "raster"]
+    with serving(runs, port=0, most=3, uploads=UPLOADS, upload_mb=MEGABYTES, device="cpu") as address:
         yield address

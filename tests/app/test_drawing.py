@@ -37,7 +37,9 @@ def drawing(runs: Runs, shelf: Shelf) -> Drawing:
 def shown(drawing: Drawing, wish: Wish, vary: Drawn | None = None) -> tuple[list[Drawn], list[str]]:
     """The samples of a wish, and the words of its command."""
     config = drawing.config(wish, vary)
-    return [drawing.drawn(key) for key in drawing.samples(wish, config)], split(drawing.command(wish, config))
+    recipe = drawing.recipe(wish, config)
+    (line,) = recipe.lines()
+    return [drawing.drawn(key) for key in drawing.samples(wish, config, recipe)], split(line)
 
 
 @pytest.mark.parametrize("format", ["glb", "stl", "obj"])
@@ -72,7 +74,8 @@ def test_a_setting_that_is_as_the_run_chose_is_not_said(drawing: Drawing, runs: 
         "run", None, 2, before.sampling.temperature, before.sampling.contrastive_weight, before.acceptance.distinct,
         before.acceptance.require_body > 0, before.meshing.resolution, 0,
     )  # fmt: skip
-    assert drawing.command(usual, drawing.config(usual)).split()[3:] == ["-n", "2", "--seed", "0", "-o", "out"]
+    (line,) = drawing.recipe(usual, drawing.config(usual)).lines()
+    assert line.split()[3:] == ["-n", "2", "--seed", "0", "-o", "out"]
 
 
 def test_the_nearest_training_shape_is_found_beside_the_run(drawing: Drawing, shelf: Shelf) -> None:
@@ -122,7 +125,7 @@ def test_the_shelf_forgets_what_was_used_longest_ago(shelf: Shelf) -> None:
 
 def test_kept_samples_go_into_one_archive(drawing: Drawing, shelf: Shelf) -> None:
     config = drawing.config(WISH)
-    keys = list(drawing.samples(WISH, config))
+    keys = list(drawing.samples(WISH, config, drawing.recipe(WISH, config)))
     packed = zipfile.ZipFile(io.BytesIO(shelf.archive([*keys, "gone"], ["glb", "safetensors"])))
     names = packed.namelist()
     assert "01-sample-0000.safetensors" in names
