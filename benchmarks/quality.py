@@ -45,11 +45,10 @@ from nfgen.tokens.token_set import TOKENIZER
 
 TOKENIZER_SHARE, MODEL_SHARE = 0.48, 0.15  # of the minutes; fitting, generating and scoring take the rest
 NO_LIMIT = 10**6  # steps
-FROZEN = {
-    "checkpoint": "last", "temperature": 0.9, "contrastive_weight": 0.5, "distinct": True, "require_body": 0.95,
-    "offset": 0.006, "resolution": 96,
-}  # fmt: skip
-"""How samples are drawn: chosen on a split of 439 known chairs, before the reference was looked at."""
+FROZEN = {"require_body": 0.95, "offset": 0.006, "resolution": 96}
+"""How samples are drawn, beside what a run chooses for itself: independently, at the temperature of its kind."""
+HEADLINE = {"checkpoint": "last", "temperature": 0.9, "contrastive_weight": 0.5, "distinct": True}
+"""The same of a model of the fields alone, as it was chosen for version 0.1: `--alone`."""
 POINTS = 2048  # of a cloud
 
 
@@ -67,13 +66,15 @@ POINTS = 2048  # of a cloud
 @click.option("--fit", "fitting", multiple=True, help="NAME=VALUE, a setting of the fits that is not as by default.")
 @click.option("--tokenizer", "tokenizing", multiple=True, help="The same of the tokenizer, as levels=[8,5,5,5].")
 @click.option("--model", "modelling", multiple=True, help="The same of the GPT, as random_order=1.")
-@click.option("--sampling", multiple=True, help="The same of the samples. [default: as it was chosen for version 0.1]")
+@click.option("--sampling", multiple=True, help="The same of the samples.")
+@click.option("--alone", is_flag=True, help="Learn from no made-up shapes, and sample as version 0.1 did.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, draws: int,
     size: str, tokenizer_steps: int | None, model_steps: int | None, fitting: tuple[str, ...],
-    tokenizing: tuple[str, ...], modelling: tuple[str, ...], sampling: tuple[str, ...], work: Path, seed: int,
+    tokenizing: tuple[str, ...], modelling: tuple[str, ...], sampling: tuple[str, ...], alone: bool,
+    work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
     show_progress(True)
@@ -97,7 +98,11 @@ def main(
     fields = step("fit", work / "fields", lambda path: fit(data if every else known, path, config=fit_config))
     if not every:
         step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
-    settings = {"steps": tokenizer_steps or NO_LIMIT, "seed": seed, "heldout": 0.05} | _settings(tokenizing)
+    settings = (
+        {"steps": tokenizer_steps or NO_LIMIT, "seed": seed, "heldout": 0.05}
+        | ({"synthetic": 0} if alone else {})
+        | _settings(tokenizing)
+    )
     settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else None
     tokens = step("tokenizer", work / "tokens", lambda path: tokenize(fields, path, "vq", **settings))
     config = TrainConfig(
@@ -108,7 +113,7 @@ def main(
         lambda path: train(tokens, path, size=size, model_settings=_settings(modelling), config=config),
     )  # fmt: skip
 
-    generation = GenerateConfig().with_settings(FROZEN | _settings(sampling))
+    generation = GenerateConfig().with_settings(FROZEN | (HEADLINE if alone else {}) | _settings(sampling))
 
     def scored(name: str, count: int, real: Path, label: str | None, draw: int = 0) -> dict[str, Any]:
         config = generation.with_settings({"seed": seed + draw})

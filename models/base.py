@@ -14,6 +14,9 @@ from nfgen.errors import ConfigError
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
+OF_CLASSES = ("start_embedding.weight",)
+"""Weights with a row for any class, and one for each class."""
+
 
 class SequenceModel(nn.Module, ABC):
     """A model of token sequences of one vocabulary.
@@ -45,6 +48,28 @@ class SequenceModel(nn.Module, ABC):
     @abstractmethod
     def accepts(cls, vocabulary: Vocabulary) -> bool:
         """Whether the model supports vocabularies of this kind."""
+
+    def begin_with(self, other: "SequenceModel") -> None:
+        """Take the weights of another model of the same kind and size, such as one trained on more shapes.
+
+        Classes go by their names; one that the other does not know begins as its "any class".
+
+        Raises:
+            ConfigError: if it is of another kind or size, or of other tokens.
+        """
+        same = self.vocabulary.replace(classes=()) == other.vocabulary.replace(classes=())
+        if type(self) is not type(other) or not same:
+            raise ConfigError(
+                f"a {other.name} model of other tokens cannot be begun with",
+                "tokenize the fields with the tokenizer of that run",
+            )
+        weights, own, known = other.state_dict(), self.state_dict(), other.vocabulary.classes
+        rows = [0, *(1 + known.index(one) if one in known else 0 for one in self.vocabulary.classes)]
+        weights = {key: value[rows] if key in OF_CLASSES else value for key, value in weights.items()}
+        wrong = [key for key in own if key not in weights or own[key].shape != weights[key].shape]
+        if wrong or len(own) != len(weights):
+            raise ConfigError("the model to begin with has another size", "leave its size and its parts as they are")
+        self.load_state_dict(weights)
 
     def prepare(self, tokens: Tensor) -> None:
         """Compute statistics of the training tokens, once, before training; nothing by default."""

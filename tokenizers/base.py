@@ -138,6 +138,21 @@ class Tokenizer(Shared):
         """
         raise ConfigError(f"the {self.name} tokenizer has no augmented views", "leave --views out, or use vq")
 
+    def synthetic(
+        self, fields: FieldSet, count: int, seed: int
+    ) -> tuple[Int[Tensor, "shapes tokens"], Int[Tensor, "shapes"]]:
+        """Tokens of made-up shapes, and their classes (-1 = none), from which a model learns before the fields. Those
+        that are least like the fields come first.
+
+        Args:
+            fields: those that shapes may be made of.
+            count: how many.
+
+        Raises:
+            ConfigError: if the tokenizer cannot make any.
+        """
+        raise ConfigError(f"the {self.name} tokenizer cannot make up shapes", "leave --synthetic out, or use vq")
+
     @abstractmethod
     def tensors(self) -> dict[str, Tensor]:
         """The fitted state."""

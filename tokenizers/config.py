@@ -32,6 +32,9 @@ class TokenizeConfig(Configuration):
     views: NonNegativeInt | None = None
     """Token sequences of augmented copies to store for each field (vq, graph); none = 32, of more than 5,000 fields no
     copies."""
+    synthetic: NonNegativeInt | None = None
+    """Token sequences of made-up shapes to store, composites of the fields and random solids, from which a model learns
+    first (vq); none = 32 for each 3-D field, 16,384 at most, and of more than 5,000 fields no such shapes."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
     device: str = "auto"

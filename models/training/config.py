@@ -16,6 +16,10 @@ class TrainerConfig(Configuration):
     """Optimizer steps; None = 2,000, or as many as `minutes` allows."""
     minutes: PositiveFloat | None = None
     """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
+    pretrain: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    """Share of the training that learns from the made-up shapes that are stored with the tokens, if there are any: half
+    of it from all, half from those most like the fields. The rest learns from the fields. Without it a few hundred
+    fields are learned by heart."""
     batch_size: PositiveInt = 64
     """Sequences per step, over all processes."""
     tokens_per_pass: PositiveInt = 8192

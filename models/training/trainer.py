@@ -4,7 +4,6 @@ import copy
 import math
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -25,9 +24,10 @@ from nfgen.tokens.vocabulary import Vocabulary
 
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
 from .config import TrainerConfig
-from .data import Augment, Batches, Pass, mixed, passes
+from .data import Augment, Batches, Pass, Synthetic, mixed, passes
 from .distributed import find_worker
 from .optim import low_precision, optimizer, update_average
+from .result import TrainResult
 from .strategy import Worker
 
 OnLog = Callable[[dict[str, Any]], None]
@@ -35,26 +35,6 @@ OnLog = Callable[[dict[str, Any]], None]
 
 OnSample = Callable[[SequenceModel, int], None]
 """Called during training with the averaged model, in eval mode, and the step."""
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """The result of a training."""
-
-    steps: int
-    """Steps done."""
-    best_step: int
-    """Step of the best weights."""
-    loss: float | None
-    """Training loss of the last logged steps: nats per token, or mean absolute or squared error."""
-    val_loss: float | None
-    """Held-out loss of the best weights; None if nothing is held out."""
-    bits_per_field: float | None
-    """Held-out loss in bits per field; None if tokens are continuous or nothing is held out."""
-    seconds: float
-    """Time of training, including that before interruptions."""
-    stopped: str
-    """The reason for stopping: steps, minutes or patience."""
 
 
 def train(
@@ -72,6 +52,8 @@ def train(
     on_sample: OnSample | None = None,
     on_log: OnLog | None = None,
     worker: Worker | None = None,
+    init: SequenceModel | None = None,
+    synthetic: Synthetic | None = None,
 ) -> TrainResult:
     """Train a new model; write the model, its checkpoints and its log to a folder (layout: `checkpoint.py`).
 
@@ -93,6 +75,8 @@ def train(
         on_sample: called every `sample_every` steps.
         on_log: called with every line of the log.
         worker: this process's worker; None = as the launcher started it.
+        init: a model to begin with; None = random weights.
+        synthetic: tokens and labels of made-up shapes, from which the model learns first (`config.pretrain`).
 
     Raises:
         ConfigError: if model, data and settings do not fit each other or the interrupted training, or if there are
@@ -102,11 +86,14 @@ def train(
         KeyboardInterrupt: on Ctrl-C, after a checkpoint.
     """
     run, config = Path(run), config or TrainerConfig()
-    batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment)
+    batches = Batches(vocabulary, tokens, labels, heldout, config.batch_size, config.seed, augment, synthetic)
     worker = worker or find_worker(config)
     with kept_random_state(worker.device):
         torch.manual_seed(config.seed)
-        trainer = Trainer(create(model, vocabulary, settings), batches, config, run, on_log, worker)
+        new = create(model, vocabulary, settings)
+        if init is not None:
+            new.begin_with(init)
+        trainer = Trainer(new, batches, config, run, on_log, worker)
         trainer.open(resume)
         with worker.defer_sigint():
             return trainer.train(on_sample)
@@ -168,7 +155,22 @@ class Trainer:
             return "steps"
         if config.minutes is not None and state.seconds >= 60 * config.minutes:
             return "minutes"
-        return "patience" if config.patience and state.stale >= config.patience else None
+        return "patience" if config.patience and state.stale >= config.patience and not self.pretraining else None
+
+    @property
+    def pretraining(self) -> bool:
+        """Whether the model still learns from made-up shapes."""
+        done = self.config.done(self.state.step, self.state.seconds)
+        return self.batches.synthetic is not None and done < self.config.pretrain
+
+    def _batches(self) -> Batches:
+        """What is learned from now: all made-up shapes, then those most like the real ones, then the real ones. A model
+        that went from solids to chairs at once would draw a vase now and then."""
+        synthetic, share = self.batches.synthetic, self.config.pretrain
+        if synthetic is None or not self.pretraining:
+            return self.batches
+        every, likest = synthetic
+        return every if self.config.done(self.state.step, self.state.seconds) < share / 2 else likest
 
     def train(self, on_sample: OnSample | None) -> TrainResult:
         config = self.config
@@ -206,7 +208,7 @@ class Trainer:
         """One step of the optimizer. Randomness of a pass depends on the seed, the step and its first row."""
         started = time.monotonic()
         config, state, worker = self.config, self.state, self.worker
-        tokens, labels = self.batches.at(state.step)
+        tokens, labels = self._batches().at(state.step)
         rate = self.learning_rate(state.step)
         self.optimizer.zero_grad()
         parts = []

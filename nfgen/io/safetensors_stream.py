@@ -99,14 +99,14 @@ def join_tensors(path: Path, paths: Sequence[Path], count: int, whole: Mapping[s
     Args:
         paths: one at least, all with the same names, types and widths.
         count: rows of all of them together.
-        whole: further tensors with as many rows.
+        whole: further tensors, of any number of rows.
 
     Raises:
         ArtifactError: if a file cannot be read, or the disk refuses.
         ValueError: if they do not go together.
     """
-    first = files.read_tensors(paths[0]) | dict(whole or {})
-    layout = {key: (tensor.dtype, (count, *tensor.shape[1:])) for key, tensor in first.items()}
+    layout = {key: (tensor.dtype, (count, *tensor.shape[1:])) for key, tensor in files.read_tensors(paths[0]).items()}
+    layout |= {key: (tensor.dtype, tuple(tensor.shape)) for key, tensor in (whole or {}).items()}
     with writing_tensors(path, layout) as writer:
         for key, tensor in (whole or {}).items():
             writer.append(key, tensor)

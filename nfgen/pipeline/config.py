@@ -37,6 +37,9 @@ class TrainConfig(TrainerConfig, TokenizeConfig):
     """gpt; for continuous tokens regression, or diffusion; none = gpt or regression, as the tokens are."""
     size: Literal["tiny", "small", "medium", "big", "mnist"] = "tiny"
     """Layers, width and heads of the model by a name; single ones override it."""
+    init: str | None = None
+    """Run whose model to begin with: a folder, or hf://owner/name. Its tokens are of the same tokenizer, or of one that
+    began with the same base; its size holds. None = random weights."""
     model_settings: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     """Settings of the model."""
 

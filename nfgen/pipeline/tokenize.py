@@ -34,6 +34,9 @@ ENCODED_AT_ONCE = 256
 """Fields of a part, which is encoded by one task and kept for a resumed call."""
 USUAL_VIEWS, MANY = 32, 5000
 """Views a field, by the largest number of fields that gets them."""
+SYNTHETIC_A_FIELD, MOST_SYNTHETIC = 32, 16384
+SYNTHETIC = "synthetic.safetensors"
+"""File among the parts."""
 DIGEST = "tokenizer_digest"
 """Setting of tokens: a fingerprint of the file of the tokenizer that wrote them."""
 PART = "part-{:05d}.safetensors"
@@ -75,10 +78,16 @@ def tokenize(
         given = {"seed": config.seed} | given
     chosen = registry.create(config.tokenizer, **given)
     chosen.settle(fields.spec)
-    config = config.replace(tokenizer_settings=chosen.config.to_json(), views=chosen_views(config, len(fields)))
+    config = config.replace(
+        tokenizer_settings=chosen.config.to_json(),
+        views=chosen_views(config, len(fields)),
+        synthetic=chosen_synthetic(config, fields),
+    )
     if config.views and found.views is Tokenizer.views:
         # Says that it has none, before an hour of fitting.
         chosen.views(fields.weights[:1], fields.spec, config.views, config.seed)
+    if config.synthetic and found.synthetic is Tokenizer.synthetic:
+        chosen.synthetic(fields, config.synthetic, config.seed)
     # An impossible share is refused before anything is written.
     split(len(fields), config.heldout, config.seed)
     fixed = {k: v for k, v in config.tokenizer_settings.items() if k not in found.FREE_ON_RESUME}
@@ -117,6 +126,15 @@ def chosen_views(config: TokenizeConfig, fields: int) -> int:
     return USUAL_VIEWS if registry.find(config.tokenizer).views is not Tokenizer.views and fields <= MANY else 0
 
 
+def chosen_synthetic(config: TokenizeConfig, fields: FieldSet) -> int:
+    """How many made-up shapes are stored."""
+    if config.synthetic is not None:
+        return config.synthetic
+    able = registry.find(config.tokenizer).synthetic is not Tokenizer.synthetic
+    few = fields.spec.dims == 3 and len(fields) <= MANY
+    return min(SYNTHETIC_A_FIELD * len(fields), MOST_SYNTHETIC) if able and few else 0
+
+
 def _tokenize_into(
     folder: Path,
     fields: FieldSet,
@@ -134,7 +152,10 @@ def _tokenize_into(
     # Other machines have other devices.
     _encode(folder / PARTS, fields, tokenizer if engine.here else tokenizer.to(CPU), config.views or 0, seed, engine)
     tokenizer.to(device)
-    _join(folder, {"labels": fields.labels, "heldout": mask})
+    whole = {"labels": fields.labels, "heldout": mask}
+    if config.synthetic:
+        whole |= _synthetic(folder / PARTS / SYNTHETIC, fields.select((~mask).nonzero()[:, 0]), tokenizer, config)
+    _join(folder, whole)
     encoded = files.read_tensors(folder / FILE)
     tokens = TokenSet(
         vocabulary=tokenizer.vocabulary,
@@ -143,6 +164,8 @@ def _tokenize_into(
         labels=fields.labels,
         heldout=mask,
         views=encoded.get("views"),
+        synthetic=encoded.get("synthetic"),
+        synthetic_labels=encoded.get("synthetic_labels"),
         frame=common_frame(fields.transforms, fields.spec.dims),
         up=common_up(fields.transforms, fields.spec.dims),
         report=token_report(tokenizer, fields, mask, device) if fields.uniform_eval else {},
@@ -195,6 +218,14 @@ def encode_part(
             # Other warps for each part. Torch's generator keeps 32 bits of a seed; the odd factor spreads the numbers.
             found["views"] = tokenizer.views(weights, spec, views, (seed + number * 0x9E3779B1) % (1 << 32))
     return {key: compact(tokens) for key, tokens in found.items()}
+
+
+def _synthetic(path: Path, known: FieldSet, tokenizer: Tokenizer, config: TokenizeConfig) -> dict[str, Tensor]:
+    """Tokens of made-up shapes, of the fields that are not held out; kept for a resumed call."""
+    if not path.exists():
+        tokens, labels = tokenizer.synthetic(known, config.synthetic or 0, config.seed)
+        files.write_tensors(path, {"synthetic": compact(tokens), "synthetic_labels": labels})
+    return files.read_tensors(path)
 
 
 def _join(folder: Path, others: dict[str, Tensor]) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
-from nfgen.io import artifact, files, resuming
+from nfgen.io import artifact, files, hub, resuming
 from nfgen.io.safetensors_stream import writing_tensors
 from nfgen.models import registry as models
+from nfgen.models.base import SequenceModel
 from nfgen.models.presets import preset
 from nfgen.models.training.checkpoint import STATE
 from nfgen.models.training.distributed import find_worker
@@ -29,6 +31,7 @@ from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
+from nfgen.tokens.vocabulary import Vocabulary
 
 from .like_unseen import UNSEEN, unseen_ranges
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
@@ -77,8 +80,10 @@ def train(
     if kind == TOKENS:
         require_fitting_tokens(source, config)
     plan: dict[str, Any] = {str(kind): files.content_digest(source), "model": config.model, "size": config.size}
+    if config.init is not None:
+        plan["init"] = files.content_digest(hub.find(config.init))
     if kind != TOKENS:
-        plan |= {"heldout": config.heldout, "views": config.views}
+        plan |= {"heldout": config.heldout, "views": config.views, "synthetic": config.synthetic}
         plan |= _tokenizer_plan(config.tokenizer, config.tokenizer_settings)
     resumable = ["training/state.json", f"{TOKENS}/config.json", f".{TOKENS}.nfgen-partial/*/*", artifact.CONFIG]
     with contextlib.ExitStack() as stack:
@@ -104,6 +109,20 @@ def train(
             (folder / resuming.PLAN).unlink(missing_ok=True)
     worker.barrier()
     return Run.load(out, device=config.device)
+
+
+def new_model(config: TrainConfig, vocabulary: Vocabulary) -> tuple[str, Configuration, SequenceModel | None]:
+    """Name and settings of the model that a configuration asks for, and the one to begin with.
+
+    Raises:
+        ConfigError: if there is no such model, size or setting.
+        ArtifactError: if there is no such run to begin with.
+    """
+    init = None if config.init is None else models.load_model(hub.find(config.init), device="cpu")
+    if init is not None and config.model in (None, init.name):
+        return init.name, init.config.replace(**config.model_settings), init
+    model = config.model or models.model_for(vocabulary)
+    return model, preset(model, config.size, **config.model_settings), init
 
 
 def _tokenizer_plan(name: str, settings: dict[str, Any]) -> dict[str, Any]:
@@ -155,12 +174,15 @@ def _train_into(
     tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
     if worker.main and not (folder / TOKENIZER).exists():
         tokenizer.save(folder / TOKENIZER)
-    model = config.model or models.model_for(tokens.vocabulary)
+    model, settings, init = new_model(config, tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
+    synthetic = None
+    if tokens.synthetic is not None and tokens.synthetic_labels is not None and config.pretrain:
+        synthetic = tokens.synthetic, tokens.synthetic_labels
     with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,
-            preset(model, config.size, **config.model_settings),
+            settings,
             tokens.vocabulary,
             tokens.tokens,
             tokens.labels,
@@ -172,6 +194,8 @@ def _train_into(
             on_sample=watcher.sample,
             on_log=watcher.log,
             worker=worker,
+            init=init,
+            synthetic=synthetic,
         )
     if not worker.main:
         return
@@ -193,7 +217,9 @@ def _train_into(
             "frame": None if tokens.frame is None else tokens.frame.to_json(),
             "up": tokens.up,
             "train_ids": [tokens.ids[i] for i in known.tolist()],
-            SAMPLING: choose_sampling(folder, model, tokenizer, tokens.tokens[known]),
+            SAMPLING: choose_sampling(
+                folder, model, tokenizer, tokens.tokens[known], pretrained=synthetic is not None or init is not None
+            ),
             UNSEEN: unseen_ranges(tokenizer, tokens.tokens[tokens.heldout], folder / TRAIN_PROBES),
         },
     )

@@ -40,6 +40,10 @@ class TokenSet:
     """Fields that neither the tokenizer nor the model is trained on."""
     views: Tensor | None = None
     """[N, views, length]: tokens of augmented copies; each epoch of training uses one of them."""
+    synthetic: Tensor | None = None
+    """[S, length]: tokens of made-up shapes, from which a model learns before these; the least like them come first."""
+    synthetic_labels: Int[Tensor, "shapes"] | None = None
+    """[S], as `labels`."""
     frame: Transform | None = None
     """Frame of the shapes' files, if all have the same; generated meshes are placed in it."""
     up: Up = "z"
@@ -61,6 +65,8 @@ class TokenSet:
         tensors = {"tokens": compact(self.tokens), "labels": self.labels, "heldout": self.heldout}
         if self.views is not None:
             tensors["views"] = compact(self.views)
+        if self.synthetic is not None and self.synthetic_labels is not None:
+            tensors |= {"synthetic": compact(self.synthetic), "synthetic_labels": self.synthetic_labels}
         files.write_tensors(folder / FILE, tensors)
         self.write_index(folder)
 
@@ -99,6 +105,8 @@ class TokenSet:
                 labels=tensors["labels"].long(),
                 heldout=tensors["heldout"],
                 views=tensors.get("views"),
+                synthetic=tensors.get("synthetic"),
+                synthetic_labels=tensors.get("synthetic_labels"),
                 frame=frame,
                 up=stored_up(config, frame),
                 report=files.read_json(path / "report.json"),
@@ -111,17 +119,21 @@ class TokenSet:
 
     def _check_stored(self) -> None:
         """Check shapes and types of what was read; models and tokenizers check that codes are allowed."""
-        vocabulary, count = self.vocabulary, len(self)
+        vocabulary, count, synthetic = self.vocabulary, len(self), 0 if self.synthetic is None else len(self.synthetic)
         shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
         kinds = (torch.float32,) if vocabulary.continuous else INTEGERS
         for key, tensor, wanted, of_types in (
             ("tokens", self.tokens, (count, *shape), kinds),
             ("views", self.views, None if self.views is None else (count, *self.views.shape[1:2], *shape), kinds),
             ("labels", self.labels, (count,), (torch.int64,)),
+            ("synthetic", self.synthetic, (synthetic, *shape), kinds),
+            ("synthetic_labels", self.synthetic_labels, (synthetic,), (torch.int64,)),
             ("heldout", self.heldout, (count,), (torch.bool,)),
         ):
             if tensor is not None and (tensor.shape != wanted or tensor.dtype not in of_types):
                 raise ConfigError(f"its {key} are {tensor.dtype} {tuple(tensor.shape)}, not {of_types[0]} {wanted}")
+        if (self.synthetic is None) != (self.synthetic_labels is None):
+            raise ConfigError("it holds made-up shapes without labels, or labels without them")
         if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(vocabulary.classes)):
             raise ConfigError(f"its labels are not those of {len(vocabulary.classes)} classes")
         if not (all(isinstance(id, str) for id in self.ids) and isinstance(self.settings, dict)):

@@ -14,7 +14,8 @@ from nfgen.models.base import SequenceModel
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import find
 from nfgen.models.training.data import Batches
-from nfgen.models.training.trainer import TrainResult, train
+from nfgen.models.training.result import TrainResult
+from nfgen.models.training.trainer import train
 from nfgen.pipeline.config import TrainConfig
 from nfgen.tokens.vocabulary import Vocabulary
 

@@ -201,7 +201,7 @@ def test_pieces_are_counted_before_the_offset_that_joins_them(
     meshes = iter([halves, box, box, box])  # of each draw first without, then with the offset
     monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
     monkeypatch.setattr("nfgen.fields.field.Field.offset", lambda field, distance: field)
-    made = generate(run, tmp_path / "out", n=2, require_body=0.99, offset=0.01)
+    made = generate(run, tmp_path / "out", n=2, require_body=0.99, offset=0.01, distinct=False)
     assert [sample_.index for sample_ in made] == [0, 1]
     assert read_config(tmp_path / "out")["draws"]["one_piece"] == 1 / 2
 

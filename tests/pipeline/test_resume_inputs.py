@@ -14,6 +14,7 @@ import torch
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fitting.config import FitConfig, PointSamplingConfig
+from nfgen.io import files
 from nfgen.pipeline import fit as fitting
 from nfgen.pipeline import generate as generating
 from nfgen.pipeline import tokenize as tokenizing
@@ -170,6 +171,17 @@ def test_a_training_goes_on_with_its_own_tokens_and_settings(
         train(two / other, tmp_path / "run", resume=True, **{**begun, **settings})
     assert train(two / source, tmp_path / "run", resume=True, **begun).result["steps"] == 4
     assert not (tmp_path / "run" / "plan.json").exists()
+
+
+def test_a_training_that_began_with_a_run_goes_on_from_the_same_one(two: Path, tmp_path: Path) -> None:
+    begun = tmp_path / "begun"
+    shutil.copytree(two / "run", begun)
+    arguments: dict[str, Any] = {"config": TRAIN["config"].replace(init=str(begun))}
+    stopped(training, "_write_probes", 0, lambda: train(two / "tokens-a", tmp_path / "run", **arguments))
+    weights = files.read_tensors(begun / "best.safetensors")
+    files.write_tensors(begun / "best.safetensors", {key: value + 0.1 for key, value in weights.items()})
+    with pytest.raises(ArtifactError, match=r"had other init$"):
+        train(two / "tokens-a", tmp_path / "run", resume=True, **arguments)
 
 
 def test_views_of_tokens_are_refused_instead_of_ignored(two: Path, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io.tensor_names import rename
+from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.vq.bounding_box import Box
 from nfgen.tokenizers.vq.dataset import WarpedFields
 from nfgen.tokenizers.vq.networks import Cells, Encoder
@@ -31,6 +32,7 @@ class GraphTokenizer(VQTokenizer):
 
     name = "graph"
     Config = GraphConfig
+    synthetic = Tokenizer.synthetic  # what is made up has no weights
 
     def _encoder(self, cells: Cells, latent: int, probes: int) -> Encoder:
         config = self.config

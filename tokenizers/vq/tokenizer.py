@@ -47,6 +47,7 @@ from .networks import Cells, Decoder, Encoder, ProbeEncoder
 from .probes import find_box, make_grid_query, probe
 from .quantizers import create_quantizer, usage
 from .stored_names import RENAMED
+from .synthetic import made_up
 from .training import VQNetworks, train
 from .warps import Warp
 
@@ -229,6 +230,11 @@ class VQTokenizer(Tokenizer):
         """
         generator = torch.Generator().manual_seed(seed)
         return torch.stack([self.encode_augmented(weights, generator, spec) for _ in range(count)], dim=1)
+
+    def synthetic(
+        self, fields: FieldSet, count: int, seed: int
+    ) -> tuple[Int[Tensor, "shapes tokens"], Int[Tensor, "shapes"]]:
+        return made_up(self.networks, self.spec, self.config, fields, count, seed, self.device)
 
     def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
         spec = spec or self.spec

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .closed_surface import what_is_open
+from .closed_surface import what_is_open, without_slivers
 
 if TYPE_CHECKING:
     import trimesh
@@ -27,7 +27,7 @@ def simplified(mesh: "trimesh.Trimesh", faces: int) -> "tuple[trimesh.Trimesh, s
 
     # The count of an odd number would be passed by one: collapses take two faces each.
     found = igl.qslim(np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64), faces - faces % 2)
-    fewer = trimesh.Trimesh(found[0], found[1], process=False)
+    fewer = without_slivers(trimesh.Trimesh(found[0], found[1], process=False))
     wrong = what_is_open(fewer)
     if wrong is not None:
         return mesh, wrong

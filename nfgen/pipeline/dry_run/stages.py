@@ -10,8 +10,6 @@ import torch
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact
 from nfgen.io.pictures import read_rgb
-from nfgen.models import presets
-from nfgen.models import registry as models
 from nfgen.models.generation.generate import sample
 from nfgen.pipeline.config import GenerateConfig, TrainConfig
 from nfgen.pipeline.finish import finish
@@ -19,8 +17,8 @@ from nfgen.pipeline.generate import require_possible
 from nfgen.pipeline.run import Run, probe_values, read_prefix
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
 from nfgen.pipeline.sampling_choice import open_run
-from nfgen.pipeline.tokenize import chosen_views, tokenize
-from nfgen.pipeline.train import require_fitting_tokens
+from nfgen.pipeline.tokenize import chosen_synthetic, chosen_views, tokenize
+from nfgen.pipeline.train import new_model, require_fitting_tokens
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
 from nfgen.runtime.machine import peak_memory
 from nfgen.tokenizers import registry as tokenizers
@@ -72,11 +70,11 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
             tokens, tokens_folder = TokenSet.load(source), Path(source)
             require_fitting_tokens(tokens_folder, config)
             count = len(tokens)
-        model = config.model or models.model_for(tokens.vocabulary)
+        model, model_settings, _ = new_model(config, tokens.vocabulary)
         rows = torch.arange(count) % len(tokens)
         cost = training_cost(
             model,
-            presets.preset(model, config.size, **config.model_settings),
+            model_settings,
             tokens.vocabulary,
             tokens.tokens[rows] if tokens.vocabulary.continuous else tokens.tokens[rows].long(),
             tokens.labels[rows],
@@ -151,6 +149,7 @@ def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tu
     tokenizer.settle(fields.spec)
     chosen = tokenizer.config
     config = config.replace(views=chosen_views(config, len(fields)))
+    a_field_made_up = chosen_synthetic(config, fields) / len(fields)
     few, more = (min(count, len(fields)) for count in FIELDS)
     steps, minutes = getattr(chosen, "steps", None), getattr(chosen, "minutes", None)
     looped = isinstance(steps, int)
@@ -159,7 +158,9 @@ def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tu
         short = {"steps": turns} if looped else {}
         some = fields.select(torch.arange(count))
         started = time.perf_counter()
-        shorter = config.replace(tokenizer_settings=config.tokenizer_settings | short)
+        shorter = config.replace(
+            tokenizer_settings=config.tokenizer_settings | short, synthetic=round(count * a_field_made_up)
+        )
         tokenize(some, folder / out, config=shorter)
         return time.perf_counter() - started
 

@@ -51,13 +51,22 @@ def random_solid(number: int) -> SDF:
     lies within [-1, 1]^3. The same number gives the same solid."""
     rng = np.random.default_rng(np.random.SeedSequence([number, *b"solid"]))
     if rng.random() < FAMILY_SHARE:
-        family = FAMILIES[str(rng.choice(list(FAMILIES)))]
-        return family.build(family.sample(rng))
+        return _of_a_family(rng)
     for _ in range(TRIES):
         made = _finished(_raw(rng), rng)
         if made is not None:
             return made
     return box(*(2 * rng.uniform(0.3, 0.9, 3)).tolist())
+
+
+def family_solid(number: int) -> SDF:
+    """Shape `number` of a stream of shapes of all built-in families; as `random_solid` otherwise."""
+    return _of_a_family(np.random.default_rng(np.random.SeedSequence([number, *b"family"])))
+
+
+def _of_a_family(rng: Rng) -> SDF:
+    family = FAMILIES[str(rng.choice(list(FAMILIES)))]
+    return family.build(family.sample(rng))
 
 
 def _raw(rng: Rng) -> SDF:

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from nfgen.models.registry import find
-from nfgen.models.training.trainer import TrainResult, train
+from nfgen.models.training.result import TrainResult
+from nfgen.models.training.trainer import train
 from nfgen.pipeline.config import TrainConfig
 from nfgen.tokens.vocabulary import Vocabulary
 
@@ -44,7 +45,9 @@ def settings_of(vocabulary: Vocabulary, name: str | None = None, **settings: obj
 
 def learn(run: Path, vocabulary: Vocabulary = CODES, count: int = 20, out: int = 4, **config: object) -> TrainResult:
     """Train on a little data, with `resume` and the callbacks passed on and the rest as settings."""
-    passed = {key: config.pop(key) for key in ("resume", "augment", "on_sample", "on_log") if key in config}
+    passed = {
+        key: config.pop(key) for key in ("resume", "augment", "on_sample", "on_log", "synthetic") if key in config
+    }
     tokens = config.pop("tokens", data(vocabulary, count))
     name, settings = settings_of(vocabulary, config.pop("name", None), **config.pop("model", {}))  # type: ignore[arg-type]
     defaults = {"steps": 12, "batch_size": 8, "evaluate_every": 4, "log_every": 2}
