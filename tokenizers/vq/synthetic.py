@@ -121,10 +121,10 @@ def _solids(
             shapes = [(family_solid if number % 2 else random_solid)(number) for number in numbers]
             warp = Warp.random(len(shapes), 3, generator, strength=WARP, mirror=config.mirrors(3))
             inputs, box = probe(spec, on_grid(partial(_values, shapes, warp), CPU), counts, config.truncation)
-            yield inputs.to(device), box.to(device), torch.full((len(shapes),), -1)
+            yield inputs.to(device), box.to(device), torch.full((len(shapes),), -1, device=CPU)
             bar.update(len(shapes))
 
 
 def _values(shapes: Sequence[SDF], warp: Warp, points: Tensor) -> Float[Tensor, "shapes points"]:
     places = warp(points.expand(len(shapes), -1, -1)).numpy()
-    return torch.from_numpy(np.stack([shape(at) for shape, at in zip(shapes, places, strict=True)])).float()
+    return torch.from_numpy(np.stack([shape(at) for shape, at in zip(shapes, places, strict=True)])).to(points)
