@@ -14,6 +14,7 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
 from nfgen.runtime.device import CPU
+from nfgen.tokens.synthetic import Synthetic
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .hub import Shared
@@ -138,11 +139,8 @@ class Tokenizer(Shared):
         """
         raise ConfigError(f"the {self.name} tokenizer has no augmented views", "leave --views out, or use vq")
 
-    def synthetic(
-        self, fields: FieldSet, count: int, seed: int
-    ) -> tuple[Int[Tensor, "shapes tokens"], Int[Tensor, "shapes"]]:
-        """Tokens of made-up shapes, and their classes (-1 = none), from which a model learns before the fields. Those
-        that are least like the fields come first.
+    def synthetic(self, fields: FieldSet, count: int, seed: int) -> Synthetic:
+        """Tokens of made-up shapes, from which a model learns before the fields.
 
         Args:
             fields: those that shapes may be made of.

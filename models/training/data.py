@@ -11,13 +11,11 @@ from torch import Tensor
 
 from nfgen.errors import ConfigError
 from nfgen.models.base import check_tokens
+from nfgen.tokens.synthetic import Synthetic
 from nfgen.tokens.vocabulary import Vocabulary
 
 Augment = Callable[[int], Tensor]
 """New tokens of the training rows for an epoch; a function of the epoch only, so that a resumed run is exact."""
-
-Synthetic = tuple[Tensor, Int[Tensor, "shapes"]]
-"""Tokens [S, length (, width)] and labels of made-up shapes, those that are least like the real ones first."""
 
 HELDOUT_ROWS = 1024
 """Most held-out rows that are evaluated; their mean has an error of a few thousandths of a nat."""
@@ -36,7 +34,7 @@ class Batches:
         size: rows per batch.
         seed: seed of the order.
         augment: gives the tokens of the training rows for each epoch; None = always `tokens`.
-        synthetic: tokens and labels of made-up shapes, to be learned from first.
+        synthetic: made-up shapes, to be learned from first.
 
     Raises:
         ConfigError: if tokens, labels or mask do not fit the vocabulary, or no training rows are left.
@@ -68,18 +66,23 @@ class Batches:
         if not len(self.tokens):
             raise ConfigError("there are no training rows", "hold out fewer fields, or give more")
         self.per_epoch = math.ceil(len(self.tokens) / size)
-        self.synthetic: tuple[Batches, Batches] | None = None
-        """Of all made-up shapes, and of the half that is most like the real ones."""
+        self.before: list[Batches] = []
+        """What is learned before: all made-up shapes, then the half of them that is most like the real ones. A model
+        that went from solids to chairs at once would draw a vase now and then."""
         if synthetic is not None:
             made_up, of = synthetic
-            every, half = torch.zeros(len(made_up), dtype=torch.bool), len(made_up) // 2
-            self.synthetic = (
-                Batches(vocabulary, made_up, of, every, size, seed),
-                Batches(vocabulary, made_up[half:], of[half:], every[half:], size, seed),
-            )
+            none = torch.zeros(len(made_up), dtype=torch.bool)
+            for first in (0, len(made_up) // 2):
+                self.before.append(Batches(vocabulary, made_up[first:], of[first:], none[first:], size, seed))
         self._epoch = -1
         self._shuffled = -1, torch.empty(0, dtype=torch.int64)
         self._augmented = self.tokens
+
+    def stage(self, done: float, before: float) -> "Batches":
+        """What is learned from at a share of the training, of which a share goes to what is learned before."""
+        if not self.before or done >= before:
+            return self
+        return self.before[int(done / before * len(self.before))]
 
     def at(self, step: int) -> tuple[Tensor, Int[Tensor, "batch"]]:
         """Tokens and labels of a step."""
@@ -113,8 +116,8 @@ class Batches:
     def digest(self) -> str:
         """A hash of the data, by which a resumed run checks that they are the same."""
         digest = hashlib.sha256(b"augmented" if self.augment else b"plain")
-        if self.synthetic is not None:
-            digest.update(self.synthetic[0].digest().encode())
+        if self.before:
+            digest.update(self.before[0].digest().encode())
         for tensor in (self.tokens, self.labels, self.heldout_tokens, self.heldout_labels):
             digest.update(str(tuple(tensor.shape)).encode())
             for part in tensor.split(DIGESTED_AT_ONCE):

@@ -20,11 +20,12 @@ from nfgen.runtime.device import kept_random_state
 from nfgen.runtime.learning_rate_schedule import warmup_cosine
 from nfgen.runtime.progress import Progress, progress
 from nfgen.runtime.signals import uninterrupted
+from nfgen.tokens.synthetic import Synthetic
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
 from .config import TrainerConfig
-from .data import Augment, Batches, Pass, Synthetic, mixed, passes
+from .data import Augment, Batches, Pass, mixed, passes
 from .distributed import find_worker
 from .optim import low_precision, optimizer, update_average
 from .result import TrainResult
@@ -76,7 +77,7 @@ def train(
         on_log: called with every line of the log.
         worker: this process's worker; None = as the launcher started it.
         init: a model to begin with; None = random weights.
-        synthetic: tokens and labels of made-up shapes, from which the model learns first (`config.pretrain`).
+        synthetic: made-up shapes, from which the model learns first (`config.pretrain`).
 
     Raises:
         ConfigError: if model, data and settings do not fit each other or the interrupted training, or if there are
@@ -155,22 +156,13 @@ class Trainer:
             return "steps"
         if config.minutes is not None and state.seconds >= 60 * config.minutes:
             return "minutes"
-        return "patience" if config.patience and state.stale >= config.patience and not self.pretraining else None
+        patient = self.stage is not self.batches or not config.patience or state.stale < config.patience
+        return None if patient else "patience"
 
     @property
-    def pretraining(self) -> bool:
-        """Whether the model still learns from made-up shapes."""
-        done = self.config.done(self.state.step, self.state.seconds)
-        return self.batches.synthetic is not None and done < self.config.pretrain
-
-    def _batches(self) -> Batches:
-        """What is learned from now: all made-up shapes, then those most like the real ones, then the real ones. A model
-        that went from solids to chairs at once would draw a vase now and then."""
-        synthetic, share = self.batches.synthetic, self.config.pretrain
-        if synthetic is None or not self.pretraining:
-            return self.batches
-        every, likest = synthetic
-        return every if self.config.done(self.state.step, self.state.seconds) < share / 2 else likest
+    def stage(self) -> Batches:
+        """What is learned from now: made-up shapes, if there are any, or the fields."""
+        return self.batches.stage(self.config.done(self.state.step, self.state.seconds), self.config.pretrain)
 
     def train(self, on_sample: OnSample | None) -> TrainResult:
         config = self.config
@@ -208,7 +200,7 @@ class Trainer:
         """One step of the optimizer. Randomness of a pass depends on the seed, the step and its first row."""
         started = time.monotonic()
         config, state, worker = self.config, self.state, self.worker
-        tokens, labels = self._batches().at(state.step)
+        tokens, labels = self.stage.at(state.step)
         rate = self.learning_rate(state.step)
         self.optimizer.zero_grad()
         parts = []

@@ -23,7 +23,18 @@ from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.config import TokenizeConfig
 from nfgen.tokens.round_trip import token_report
-from nfgen.tokens.token_set import FILE, KIND, TOKENIZER, TokenSet, common_frame, common_up, compact, split
+from nfgen.tokens.token_set import (
+    FILE,
+    KIND,
+    TOKENIZER,
+    TokenSet,
+    common_frame,
+    common_up,
+    compact,
+    split,
+    stored_synthetic,
+    synthetic_tensors,
+)
 
 SCRATCH = "training"
 """Folder of the tokenizer's checkpoints, while it is fitted."""
@@ -164,8 +175,7 @@ def _tokenize_into(
         labels=fields.labels,
         heldout=mask,
         views=encoded.get("views"),
-        synthetic=encoded.get("synthetic"),
-        synthetic_labels=encoded.get("synthetic_labels"),
+        synthetic=stored_synthetic(encoded),
         frame=common_frame(fields.transforms, fields.spec.dims),
         up=common_up(fields.transforms, fields.spec.dims),
         report=token_report(tokenizer, fields, mask, device) if fields.uniform_eval else {},
@@ -223,8 +233,8 @@ def encode_part(
 def _synthetic(path: Path, known: FieldSet, tokenizer: Tokenizer, config: TokenizeConfig) -> dict[str, Tensor]:
     """Tokens of made-up shapes, of the fields that are not held out; kept for a resumed call."""
     if not path.exists():
-        tokens, labels = tokenizer.synthetic(known, config.synthetic or 0, config.seed)
-        files.write_tensors(path, {"synthetic": compact(tokens), "synthetic_labels": labels})
+        made = tokenizer.synthetic(known, config.synthetic or 0, config.seed)
+        files.write_tensors(path, synthetic_tensors(made))
     return files.read_tensors(path)
 
 

@@ -176,9 +176,7 @@ def _train_into(
         tokenizer.save(folder / TOKENIZER)
     model, settings, init = new_model(config, tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
-    synthetic = None
-    if tokens.synthetic is not None and tokens.synthetic_labels is not None and config.pretrain:
-        synthetic = tokens.synthetic, tokens.synthetic_labels
+    synthetic = tokens.synthetic if config.pretrain else None
     with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,

@@ -13,6 +13,7 @@ from nfgen.io import artifact, files
 from nfgen.io.meshes import Up
 from nfgen.shapes.base import Transform, stored_up
 
+from .synthetic import Synthetic
 from .vocabulary import Vocabulary
 
 KIND = "tokens"
@@ -40,10 +41,8 @@ class TokenSet:
     """Fields that neither the tokenizer nor the model is trained on."""
     views: Tensor | None = None
     """[N, views, length]: tokens of augmented copies; each epoch of training uses one of them."""
-    synthetic: Tensor | None = None
-    """[S, length]: tokens of made-up shapes, from which a model learns before these; the least like them come first."""
-    synthetic_labels: Int[Tensor, "shapes"] | None = None
-    """[S], as `labels`."""
+    synthetic: Synthetic | None = None
+    """Made-up shapes, from which a model learns before these."""
     frame: Transform | None = None
     """Frame of the shapes' files, if all have the same; generated meshes are placed in it."""
     up: Up = "z"
@@ -65,8 +64,8 @@ class TokenSet:
         tensors = {"tokens": compact(self.tokens), "labels": self.labels, "heldout": self.heldout}
         if self.views is not None:
             tensors["views"] = compact(self.views)
-        if self.synthetic is not None and self.synthetic_labels is not None:
-            tensors |= {"synthetic": compact(self.synthetic), "synthetic_labels": self.synthetic_labels}
+        if self.synthetic is not None:
+            tensors |= synthetic_tensors(self.synthetic)
         files.write_tensors(folder / FILE, tensors)
         self.write_index(folder)
 
@@ -105,8 +104,7 @@ class TokenSet:
                 labels=tensors["labels"].long(),
                 heldout=tensors["heldout"],
                 views=tensors.get("views"),
-                synthetic=tensors.get("synthetic"),
-                synthetic_labels=tensors.get("synthetic_labels"),
+                synthetic=stored_synthetic(tensors),
                 frame=frame,
                 up=stored_up(config, frame),
                 report=files.read_json(path / "report.json"),
@@ -119,25 +117,38 @@ class TokenSet:
 
     def _check_stored(self) -> None:
         """Check shapes and types of what was read; models and tokenizers check that codes are allowed."""
-        vocabulary, count, synthetic = self.vocabulary, len(self), 0 if self.synthetic is None else len(self.synthetic)
+        vocabulary, count = self.vocabulary, len(self)
+        made_up, of = self.synthetic or (None, None)
         shape = (vocabulary.length, vocabulary.width) if vocabulary.continuous else (vocabulary.length,)
         kinds = (torch.float32,) if vocabulary.continuous else INTEGERS
         for key, tensor, wanted, of_types in (
             ("tokens", self.tokens, (count, *shape), kinds),
             ("views", self.views, None if self.views is None else (count, *self.views.shape[1:2], *shape), kinds),
             ("labels", self.labels, (count,), (torch.int64,)),
-            ("synthetic", self.synthetic, (synthetic, *shape), kinds),
-            ("synthetic_labels", self.synthetic_labels, (synthetic,), (torch.int64,)),
+            ("made-up shapes", made_up, None if made_up is None else (*made_up.shape[:1], *shape), kinds),
+            ("labels of them", of, None if made_up is None else made_up.shape[:1], (torch.int64,)),
             ("heldout", self.heldout, (count,), (torch.bool,)),
         ):
             if tensor is not None and (tensor.shape != wanted or tensor.dtype not in of_types):
                 raise ConfigError(f"its {key} are {tensor.dtype} {tuple(tensor.shape)}, not {of_types[0]} {wanted}")
-        if (self.synthetic is None) != (self.synthetic_labels is None):
-            raise ConfigError("it holds made-up shapes without labels, or labels without them")
         if count and not (int(self.labels.min()) >= -1 and int(self.labels.max()) < len(vocabulary.classes)):
             raise ConfigError(f"its labels are not those of {len(vocabulary.classes)} classes")
         if not (all(isinstance(id, str) for id in self.ids) and isinstance(self.settings, dict)):
             raise ConfigError("its ids are not strings, or its settings are not a JSON object")
+
+
+def synthetic_tensors(synthetic: Synthetic) -> dict[str, Tensor]:
+    """Made-up shapes as tensors of a file."""
+    return {"synthetic": compact(synthetic.tokens), "synthetic_labels": synthetic.labels}
+
+
+def stored_synthetic(tensors: dict[str, Tensor]) -> Synthetic | None:
+    """The made-up shapes of a file; None if it holds none.
+
+    Raises:
+        KeyError: if it holds them without labels.
+    """
+    return Synthetic(tensors["synthetic"], tensors["synthetic_labels"]) if "synthetic" in tensors else None
 
 
 def common_frame(transforms: Tensor | None, dims: int = 3) -> Transform | None:

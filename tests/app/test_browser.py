@@ -14,14 +14,11 @@ import pytest
 import trimesh
 from PIL import Image
 
-from .visiting import FIRST, SAMPLES, draw, keep, visit, wait_for_samples
+from .visiting import FIRST, SAMPLES, WARNED, draw, keep, visit, wait_for_samples
 
 pytest.importorskip("gradio", reason="the extra app is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting:Warning"),  # Gradio, of pandas
-    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),  # the same
-]
+pytestmark = WARNED
 
 CONTROLS = "button, input, textarea, summary, a[href], [tabindex='0']"
 

@@ -7,14 +7,11 @@ import pytest
 import trimesh
 
 from .conftest import MEGABYTES, UPLOADS
-from .visiting import keep, visit
+from .visiting import WARNED, keep, visit
 
 pytest.importorskip("gradio", reason="the extra app is not installed")
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-pytestmark = [
-    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting:Warning"),  # Gradio, of pandas
-    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),  # the same
-]
+pytestmark = WARNED
 
 
 def give(page: "playwright.Page", *paths: Path) -> None:

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
+
 from ..browsing import PATIENCE
 
 if TYPE_CHECKING:
@@ -13,6 +15,10 @@ if TYPE_CHECKING:
 
 FIRST = ".slot .model[data-label^='Sample 0']"
 SAMPLES = 2
+WARNED = [
+    pytest.mark.filterwarnings("ignore:.*no_silent_downcasting:Warning"),  # Gradio, of pandas
+    pytest.mark.filterwarnings("ignore:The copy keyword is deprecated"),  # the same
+]
 
 
 @contextmanager

@@ -6,27 +6,26 @@ built-in families, for signed distances in 3-D, show what any shape is like.
 """
 
 import itertools
-from collections.abc import Iterator, Sequence
-from functools import partial
+from collections.abc import Iterator
 
-import numpy as np
 import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
-from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import progress
 from nfgen.shapes.synthetic import SDF
 from nfgen.shapes.synthetic.random_solids import family_solid, random_solid
+from nfgen.tokens.synthetic import Synthetic
 
 from .bounding_box import Box
 from .config import VQConfig
 from .dataset import WarpedFields
 from .probes import on_grid, probe
 from .training import VQNetworks
+from .training_shapes import distances
 from .warps import Warp
 
 WARP = 0.5
@@ -35,96 +34,68 @@ AT_ONCE = 32
 SOLIDS = 0.5
 """Share of the shapes that are solids, where these can be used."""
 
-Inputs = Float[Tensor, "shapes probes"]
+Seen = tuple[Float[Tensor, "shapes probes"], Box, Int[Tensor, "shapes"]]
+"""What the encoder takes of some shapes, their truncated values and boxes, and the class of each (-1 = none)."""
 
 
-def made_up(
-    networks: VQNetworks, spec: FieldSpec, config: VQConfig, fields: FieldSet, count: int, seed: int,
-    device: torch.device,
-) -> tuple[Int[Tensor, "shapes tokens"], Int[Tensor, "shapes"]]:  # fmt: skip
-    """Tokens of made-up shapes, and their classes (-1 = none): solids, where these can be used, then composites.
+class MadeUp:
+    """Makes shapes up, and encodes them.
 
     Args:
         networks: of a tokenizer that probes fields, on a device.
-        spec: of the fields that it was fitted on.
-        fields: those that composites are made of.
-        count: how many shapes.
+        config: its settings.
         seed: of all random numbers.
     """
-    generator, counts = torch.Generator().manual_seed(seed), networks.encoder.probe_counts
-    of_solids = int(count * SOLIDS) if (spec.dims, spec.output) == (3, "sdf") else 0
-    every = itertools.chain(
-        _solids(spec, counts, config, of_solids, generator, device),
-        _composites(fields, counts, config, count - of_solids, generator, device),
-    )
-    tokens, labels = [], []
-    with torch.no_grad():
-        for inputs, box, of in every:
+
+    def __init__(self, networks: VQNetworks, config: VQConfig, device: torch.device, seed: int) -> None:
+        self.networks, self.config, self.device = networks, config, device
+        self.counts = networks.encoder.probe_counts
+        self.generator = torch.Generator().manual_seed(seed)
+
+    @torch.no_grad()
+    def shapes(self, fields: FieldSet, count: int) -> Synthetic:
+        """Solids, where these can be used, then composites of fields; so many in all."""
+        spec = fields.spec
+        solids = int(count * SOLIDS) if (spec.dims, spec.output) == (3, "sdf") else 0
+        tokens, labels = [], []
+        for inputs, box, of in itertools.chain(self._solids(fields, solids), self._composites(fields, count - solids)):
             for some in batches(len(inputs), AT_ONCE):
-                codes = networks.quantizer(networks.encoder(inputs[some], box[some].numbers)).indices.flatten(1)
-                tokens.append(torch.cat([networks.quantizer.codes + box[some].tokens, codes], dim=1).cpu())
+                latents = self.networks.encoder(inputs[some], box[some].numbers)
+                tokens.append(self.networks.tokens(latents, box[some]).cpu())
             labels.append(of)
-    return torch.cat(tokens), torch.cat(labels)
+        return Synthetic(torch.cat(tokens), torch.cat(labels))
 
+    def _composites(self, fields: FieldSet, count: int) -> Iterator[Seen]:
+        """Composites of two fields each, of the same class where there are classes."""
+        config = self.config.replace(augment=WARP, mix_planes=1.0, solids=0.0)
+        while count > 0:
+            pool = WarpedFields(fields, self.counts, config, self.generator, self.device)
+            labels = fields.labels[pool.index[: pool.size].cpu()]
+            pool.index[pool.size :] = self._partners(labels, fields.labels).to(self.device)
+            pool.fill()
+            chosen = torch.randperm(pool.size, generator=self.generator)[:count]
+            here = chosen.to(self.device)
+            yield pool.inputs(here), pool.boxes[here], labels[chosen]
+            count -= len(chosen)
 
-def _composites(
-    fields: FieldSet,
-    counts: tuple[int, ...],
-    config: VQConfig,
-    count: int,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Iterator[tuple[Inputs, Box, Int[Tensor, "shapes"]]]:
-    """Composites of two fields each, of the same class where there are classes.
+    def _partners(self, wanted: Int[Tensor, "shapes"], labels: Int[Tensor, "fields"]) -> Int[Tensor, "shapes"]:
+        """For each class that is wanted a random field of it."""
+        found = torch.empty_like(wanted)
+        for label in wanted.unique():
+            those, places = (labels == label).nonzero()[:, 0], wanted == label
+            found[places] = those[torch.randint(len(those), (int(places.sum()),), generator=self.generator)]
+        return found
 
-    Args:
-        counts: probes along each axis.
-        count: how many.
+    def _solids(self, fields: FieldSet, count: int) -> Iterator[Seen]:
+        """Warped random solids and shapes of built-in families in turn."""
+        with progress(count, "solids", "shape") as bar:
+            for some in batches(count, AT_ONCE):
+                solids = [(family_solid if i % 2 else random_solid)(i) for i in range(some.start, some.stop)]
+                warp = Warp.random(len(solids), 3, self.generator, strength=WARP, mirror=self.config.mirrors(3))
 
-    Yields:
-        Truncated values at the probes, boxes, and the class of each (-1 = none), some shapes at a time.
-    """
-    config = config.replace(augment=WARP, mix_planes=1.0, solids=0.0)
-    while count > 0:
-        pool = WarpedFields(fields, counts, config, generator, device)
-        labels = fields.labels[pool.index[: pool.size].cpu()]
-        pool.index[pool.size :] = _partners(labels, fields.labels, generator).to(device)
-        pool.fill()
-        chosen = torch.randperm(pool.size, generator=generator)[:count]
-        yield pool.inputs(chosen.to(device)), pool.boxes[chosen.to(device)], labels[chosen]
-        count -= len(chosen)
+                def query(points: Tensor, solids: list[SDF] = solids, warp: Warp = warp) -> Tensor:
+                    return distances(solids, warp(points.expand(len(solids), -1, -1)))
 
-
-def _partners(
-    wanted: Int[Tensor, "shapes"], labels: Int[Tensor, "fields"], generator: torch.Generator
-) -> Int[Tensor, "shapes"]:
-    """For each class that is wanted a random field of it."""
-    found = torch.empty_like(wanted)
-    for label in wanted.unique():
-        those, places = (labels == label).nonzero()[:, 0], wanted == label
-        found[places] = those[torch.randint(len(those), (int(places.sum()),), generator=generator)]
-    return found
-
-
-def _solids(
-    spec: FieldSpec,
-    counts: tuple[int, ...],
-    config: VQConfig,
-    count: int,
-    generator: torch.Generator,
-    device: torch.device,
-) -> Iterator[tuple[Inputs, Box, Int[Tensor, "shapes"]]]:
-    """Warped random solids and shapes of built-in families in turn; what it yields is as in `_composites`."""
-    with progress(count, "solids", "shape") as bar:
-        for some in batches(count, AT_ONCE):
-            numbers = range(some.start, some.stop)
-            shapes = [(family_solid if number % 2 else random_solid)(number) for number in numbers]
-            warp = Warp.random(len(shapes), 3, generator, strength=WARP, mirror=config.mirrors(3))
-            inputs, box = probe(spec, on_grid(partial(_values, shapes, warp), CPU), counts, config.truncation)
-            yield inputs.to(device), box.to(device), torch.full((len(shapes),), -1, device=CPU)
-            bar.update(len(shapes))
-
-
-def _values(shapes: Sequence[SDF], warp: Warp, points: Tensor) -> Float[Tensor, "shapes points"]:
-    places = warp(points.expand(len(shapes), -1, -1)).numpy()
-    return torch.from_numpy(np.stack([shape(at) for shape, at in zip(shapes, places, strict=True)])).to(points)
+                inputs, box = probe(fields.spec, on_grid(query, CPU), self.counts, self.config.truncation)
+                yield inputs.to(self.device), box.to(self.device), torch.full((len(solids),), -1, device=CPU)
+                bar.update(len(solids))

@@ -35,6 +35,7 @@ from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.registry import load_tokenizer
+from nfgen.tokens.synthetic import Synthetic
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import settled
@@ -47,7 +48,7 @@ from .networks import Cells, Decoder, Encoder, ProbeEncoder
 from .probes import find_box, make_grid_query, probe
 from .quantizers import create_quantizer, usage
 from .stored_names import RENAMED
-from .synthetic import made_up
+from .synthetic import MadeUp
 from .training import VQNetworks, train
 from .warps import Warp
 
@@ -231,15 +232,12 @@ class VQTokenizer(Tokenizer):
         generator = torch.Generator().manual_seed(seed)
         return torch.stack([self.encode_augmented(weights, generator, spec) for _ in range(count)], dim=1)
 
-    def synthetic(
-        self, fields: FieldSet, count: int, seed: int
-    ) -> tuple[Int[Tensor, "shapes tokens"], Int[Tensor, "shapes"]]:
-        return made_up(self.networks, self.spec, self.config, fields, count, seed, self.device)
+    def synthetic(self, fields: FieldSet, count: int, seed: int) -> Synthetic:
+        return MadeUp(self.networks, self.config, self.device, seed).shapes(fields, count)
 
     def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
         spec = spec or self.spec
         self._check_function(weights, spec)
-        quantizer = self.networks.quantizer
         tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64, device=weights.device)
         at_once, workers = (1, torch.get_num_threads()) if is_cpu(self.device) else (ACCELERATOR_FIELDS, 1)
         size = max(at_once, FIELDS_A_TASK)
@@ -254,8 +252,7 @@ class VQTokenizer(Tokenizer):
                 latents = self.networks.encoder(inputs, box.numbers)
                 if self.config.refine:
                     latents = refine(self.networks, latents, spec, here, box, seen, self.config)
-                codes = quantizer(latents).indices.flatten(1)
-                tokens[one] = torch.cat([quantizer.codes + box.tokens, codes], dim=1)
+                tokens[one] = self.networks.tokens(latents, box)
             return some.stop - some.start
 
         with progress(len(weights), "encode", "fields") as bar:

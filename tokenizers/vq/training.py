@@ -5,7 +5,7 @@ import time
 from pathlib import Path
 
 import torch
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,6 +15,7 @@ from nfgen.runtime.precision import bfloat16_pays
 from nfgen.runtime.progress import progress
 from nfgen.runtime.signals import uninterrupted
 
+from .bounding_box import Box
 from .checkpoint import Checkpoint
 from .config import VQConfig
 from .dataset import Batch, WarpedFields
@@ -41,6 +42,10 @@ class VQNetworks(nn.Module):
     def __init__(self, encoder: Encoder, quantizer: Quantizer, decoder: Decoder, field: GridField) -> None:
         super().__init__()
         self.encoder, self.quantizer, self.decoder, self.field = encoder, quantizer, decoder, field
+
+    def tokens(self, latents: Tensor, box: Box) -> Int[Tensor, "fields tokens"]:
+        """The sequence of each field: its box, then the codes of its latents."""
+        return torch.cat([self.quantizer.codes + box.tokens, self.quantizer(latents).indices.flatten(1)], dim=1)
 
 
 def train(

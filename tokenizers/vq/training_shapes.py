@@ -2,14 +2,16 @@
 
 import functools
 import math
+from collections.abc import Sequence
 
 import numpy as np
 import torch
-from jaxtyping import Int
+from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.runtime.device import CPU
+from nfgen.shapes.synthetic import SDF
 from nfgen.shapes.synthetic.random_solids import random_solid
 
 from .probes import QueryFn, make_query
@@ -59,7 +61,10 @@ class TrainingShapes:
 
 
 def _solid_values(numbers: Int[Tensor, "solids"], points: Tensor) -> Tensor:
-    """Distances [solids, n] of solids at points [solids, n, 3]; on the processor, as each is a tree of its own."""
+    return distances([_solid(int(number)) for number in numbers], points)
+
+
+def distances(solids: Sequence[SDF], points: Float[Tensor, "solids points 3"]) -> Float[Tensor, "solids points"]:
+    """Distances of solids at points of each; on the processor, as each is a tree of its own."""
     places = points.cpu().numpy()
-    values = [_solid(int(number))(at) for number, at in zip(numbers, places, strict=True)]
-    return torch.from_numpy(np.stack(values)).to(points)
+    return torch.from_numpy(np.stack([solid(at) for solid, at in zip(solids, places, strict=True)])).to(points)

@@ -93,8 +93,8 @@ def test_they_are_stored_with_the_tokens_and_trained_on(tiny_fields: FieldSet, t
     made = tokenize(tiny_fields, tmp_path / "tokens", "vq", synthetic=20, views=1, heldout=0.25, **SMALL)
     stored = TokenSet.load(tmp_path / "tokens")
     assert stored.synthetic is not None
-    assert stored.synthetic_labels is not None
-    assert stored.synthetic.shape == (20, 11)
+    assert stored.synthetic.labels.shape == (20,)
+    assert stored.synthetic.tokens.shape == (20, 11)
     assert made.settings["synthetic"] == 20
     small = {"layers": 1, "width": 16, "heads": 1}
     run = train(tmp_path / "tokens", tmp_path / "run", steps=4, batch_size=4, sample_every=0, model_settings=small)
@@ -113,7 +113,7 @@ def test_they_are_stored_with_the_tokens_and_trained_on(tiny_fields: FieldSet, t
 def test_by_default_there_are_thirty_two_a_field(tiny_fields: FieldSet, tmp_path: Path) -> None:
     made = tokenize(tiny_fields, tmp_path / "tokens", "vq", views=0, **SMALL)
     assert made.synthetic is not None
-    assert len(made.synthetic) == 32 * len(tiny_fields)
+    assert len(made.synthetic.tokens) == 32 * len(tiny_fields)
     assert tokenize(tiny_fields, tmp_path / "none", "vq", views=0, synthetic=0, **SMALL).synthetic is None
 
 
