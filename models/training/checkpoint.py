@@ -127,14 +127,16 @@ def append_log(run: Path, line: dict[str, Any]) -> None:
         file.write(json.dumps(line, allow_nan=False) + "\n")
 
 
-def cut_log(run: Path, step: int) -> None:
-    """Remove the lines after a step; a resumed training writes them again."""
+def cut_log(run: Path, state: TrainingState) -> None:
+    """Remove the lines written after a state was kept; a resumed training writes them again."""
     if not (run / LOG).exists():
         return
+    # Losses that wait for their line say that the state was kept before its step had one.
+    last = state.step - bool(state.losses)
     kept = []
     for line in (run / LOG).read_text(encoding="utf-8", errors="replace").splitlines():
         # A killed process may leave an incomplete line.
         with contextlib.suppress(ValueError, KeyError, TypeError):
-            if files.parse_json(line)["step"] <= step:
+            if files.parse_json(line)["step"] <= last:
                 kept.append(line + "\n")
     files.write_atomically(run / LOG, "".join(kept).encode())

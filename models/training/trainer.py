@@ -144,7 +144,7 @@ class Trainer:
             parts = self.model, self.average, self.optimizer
             self.state = load_state(self.run, self.about, *parts, self.worker.distribute_like)
             if self.worker.main:
-                cut_log(self.run, self.state.step)
+                cut_log(self.run, self.state)
         elif self.worker.main:
             (self.run / LOG).unlink(missing_ok=True)
             files.write_json(self.run / MODEL, self.model.describe())

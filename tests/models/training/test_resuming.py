@@ -104,6 +104,33 @@ def test_an_interruption_at_any_moment_leaves_no_trace_in_the_log(
         assert len({(tmp_path / run / f"{name}.safetensors").read_bytes() for run in ("whole", "parts")}) == 1
 
 
+class Killed(BaseException):
+    """Ends a training as SIGKILL does: without a checkpoint."""
+
+
+@pytest.mark.parametrize("step", [3, 8, 16])
+def test_a_kill_after_an_interruption_leaves_no_trace_in_the_log(tmp_path: Path, step: int) -> None:
+    """Ctrl-C keeps a checkpoint of a step that has no line yet; the resumed training writes the line, and is killed."""
+    settings = {"steps": 16, "evaluate_every": 8, "log_every": 3, "sample_every": 1}
+
+    def interrupt(model: SequenceModel, at: int) -> None:
+        if at == step:
+            raise KeyboardInterrupt
+
+    def kill(line: dict[str, Any]) -> None:
+        if line["step"] == step:
+            raise Killed
+
+    learn(tmp_path / "whole", **settings)
+    with pytest.raises(KeyboardInterrupt):
+        learn(tmp_path / "parts", on_sample=interrupt, **settings)
+    with pytest.raises(Killed):
+        learn(tmp_path / "parts", on_log=kill, resume=True, **settings)
+    learn(tmp_path / "parts", resume=True, **settings)
+    whole, parts = ([{**line, "tokens_per_second": 0} for line in log(tmp_path / run)] for run in ("whole", "parts"))
+    assert parts == whole
+
+
 OLD_NAMES = (
     ("start_embedding.weight", "starts.weight"),
     ("position_embedding.weight", "places.weight"),
