@@ -33,6 +33,27 @@ def quiet() -> None:
     show_progress(False)
 
 
+COARSE = {
+    "nfgen.pipeline.sample_set.PICTURE_SIZE": 64,
+    "nfgen.pipeline.training_monitor.CELLS": 16,
+    "nfgen.viz.lighting.DIRECTIONS": 16,
+    "nfgen.viz.lighting.SUN_MAP": 64,
+    "nfgen.viz.scene.LONGEST_EDGE": 0.5,
+}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def coarse_pictures() -> Iterator[None]:
+    """Pictures of samples are small and their light is rough: drawing them took half of the time of all tests.
+
+    How pictures look is tested in `tests/viz`, where they are as users see them.
+    """
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in COARSE.items():
+            patch.setattr(name, value)
+        yield
+
+
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
     with chromium() as found:

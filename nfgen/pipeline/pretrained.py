@@ -18,10 +18,9 @@ from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import TOKENIZER
 from nfgen.viz.contact_sheet import contact_sheet, save_png
-from nfgen.viz.render import render_mesh
 
 from .sample_set import KIND as SAMPLES
-from .sample_set import image_picture
+from .sample_set import picture_of
 
 PICTURED = 9
 PICTURE_CELLS = 64
@@ -79,7 +78,5 @@ def write_pretrained(
 def _draw(model: SequenceModel, tokenizer: Tokenizer, path: Path) -> None:
     """A few samples on a sheet, the first ones of seed 0."""
     fields = decode_fields(tokenizer, sample(model, PICTURED))
-    pictures = [
-        image_picture(field) if field.spec.dims == 2 else render_mesh(field.mesh(PICTURE_CELLS)) for field in fields
-    ]
-    save_png(path, contact_sheet(pictures))
+    meshes = [field.mesh(PICTURE_CELLS) if field.spec.dims == 3 else None for field in fields]
+    save_png(path, contact_sheet([picture_of(field, mesh) for field, mesh in zip(fields, meshes, strict=True)]))

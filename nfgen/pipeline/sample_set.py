@@ -96,18 +96,22 @@ def write_sample(
     field.save(folder / f"{name}.safetensors")
     file: str | None = None
     if field.spec.dims == 2:
-        picture = image_picture(field)
         file = f"{name}.image.png"
         save_png(folder / file, (255 * field.image(64)).round().byte().numpy())
-    else:
-        import trimesh
-
-        picture = render_mesh(mesh.mesh if mesh is not None else trimesh.Trimesh(), PICTURE_SIZE)
-        if mesh is not None:
-            file = f"{name}.{format}"
-            mesh.write(folder / file, frame, up)
-    save_png(folder / f"{name}.png", picture)
+    elif mesh is not None:
+        file = f"{name}.{format}"
+        mesh.write(folder / file, frame, up)
+    save_png(folder / f"{name}.png", picture_of(field, None if mesh is None else mesh.mesh))
     return file, f"{name}.safetensors", f"{name}.png"
+
+
+def picture_of(field: Field, mesh: "trimesh.Trimesh | None") -> np.ndarray:
+    """A picture [256, 256, 3] of a 2-D field, or of the mesh of a 3-D one: the ground alone if that is None."""
+    import trimesh
+
+    if field.spec.dims == 2:
+        return image_picture(field)
+    return render_mesh(trimesh.Trimesh() if mesh is None else mesh, PICTURE_SIZE)
 
 
 def image_picture(field: Field, size: int = PICTURE_SIZE) -> np.ndarray:

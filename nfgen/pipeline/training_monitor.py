@@ -12,9 +12,8 @@ from nfgen.models.training.checkpoint import STATE
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.decoding import decode_fields
 from nfgen.viz.contact_sheet import contact_sheet, save_png
-from nfgen.viz.render import render_mesh
 
-from .sample_set import image_picture
+from .sample_set import picture_of
 from .tensorboard import FOLDER, TensorBoard
 
 SAMPLES = 4
@@ -37,12 +36,9 @@ class TrainingMonitor:
         (self.folder / "pictures").mkdir(exist_ok=True)
         pictures = []
         for index, field in enumerate(decode_fields(self.tokenizer, sample(model, SAMPLES))):
-            if field.spec.dims == 2:
-                pictures.append(image_picture(field))
-                continue
-            mesh = field.mesh(CELLS)
-            pictures.append(render_mesh(mesh))
-            if self.board is not None:
+            mesh = field.mesh(CELLS) if field.spec.dims == 3 else None
+            pictures.append(picture_of(field, mesh))
+            if mesh is not None and self.board is not None:
                 self.board.mesh(f"samples/{index}", mesh, step)
         sheet = contact_sheet(pictures)
         save_png(self.folder / "pictures" / f"step-{step:06d}.png", sheet)
