@@ -89,6 +89,14 @@ def test_an_edited_sample_turns_is_saved_and_is_edited_again(edited: "playwright
     )
 
 
+def test_all_that_is_kept_stays_drawn_while_more_is_kept(edited: "playwright.Page") -> None:
+    edited.locator("#tray .model").first.scroll_into_view_if_needed()
+    edited.wait_for_function(
+        "() => [...document.querySelectorAll('#tray .model')].every((one) => 'drawn' in one.dataset)"
+    )
+    assert edited.locator("#tray .model").count() >= SAMPLES
+
+
 def test_the_box_is_seen_around_what_is_kept_and_an_empty_one_is_a_problem(
     edited: "playwright.Page", tmp_path: Path
 ) -> None:

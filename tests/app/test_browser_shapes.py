@@ -57,9 +57,10 @@ def test_a_larger_upload_than_is_allowed_is_said_and_not_taken(
     browser: "playwright.Browser", address: str, tmp_path: Path
 ) -> None:
     (tmp_path / "large.stl").write_bytes(bytes((MEGABYTES << 20) + 1))
-    with visit(browser, address) as page:
+    too_large = "exceed the maximum allowed size"
+    with visit(browser, address, says=too_large) as page:
         give(page, tmp_path / "large.stl")
-        page.get_by_text("exceeds the maximum allowed size").wait_for()
+        page.get_by_text(too_large).wait_for()
         keep(page, "large-upload", tmp_path)
         page.get_by_role("button", name="Read them").click()
         page.locator("#found .problem").wait_for()

@@ -271,7 +271,14 @@
 
   function lookAround() {
     document.querySelectorAll("button.model").forEach(adopt);
-    [...tiles.keys()].filter((element) => !element.isConnected).forEach(dismiss);
+    for (const [element, tile] of tiles) {
+      if (!element.isConnected) dismiss(element);
+      else if (tile.model !== element.dataset.model || (tile.shown && !("drawn" in element.dataset))) {
+        // A page may change an element in place: its model, or all that was not in its text, as what was drawn.
+        tile.model = element.dataset.model;
+        request(tile);
+      }
+    }
   }
 
   // ---- the stage: one model large, its neighbour beside it ---------------------------------------------------------
@@ -379,7 +386,9 @@
   }
 
   lookAround();
-  new MutationObserver(lookAround).observe(document.body, { childList: true, subtree: true });
+  new MutationObserver(lookAround).observe(document.body, {
+    childList: true, subtree: true, attributeFilter: ["data-model", "data-drawn"],
+  });
 
   // A page that leaves the screen of a phone may lose its graphics memory: three.js restores it, the canvases are ours.
   studio.renderer.domElement.addEventListener("webglcontextrestored", () => tiles.forEach((tile) => tile.shown && request(tile)));
