@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from nfgen.errors import ConfigError, NfgenError
+from nfgen.errors import ConfigError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import BASE, FieldSet
 from nfgen.fields.mlp import initial_weights
@@ -15,7 +15,7 @@ from nfgen.runtime.device import find_device
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.sample_many import Sampled
 
-from .job import FitJob
+from .job import FitJob, none_usable
 from .optimize import fit_batch
 
 INITS = ("random", "first", "shared")
@@ -38,12 +38,15 @@ def _fitted_base(job: FitJob, refs: list[ShapeRef]) -> Tensor:
     # A first shape that is unusable must not end the fit, so look on until one is found.
     wanted = 1 if job.config.init == "first" else min(SHARED_SHAPES, len(refs))
     sampled: list[Sampled] = []
+    unusable: list[dict[str, str]] = []
     position = 0
     while len(sampled) < wanted and position < len(refs):
-        sampled += job.sample(refs[position : position + wanted - len(sampled)])[0]
+        usable, skipped = job.sample(refs[position : position + wanted - len(sampled)])
+        sampled += usable
+        unusable += skipped
         position += wanted
     if not sampled:
-        raise NfgenError(f"none of the {len(refs)} shapes was usable", "look at the shapes named")
+        raise none_usable(unusable)
     job.kept.update({one.ref.id: one for one in sampled})
     points = job.points(sampled)
     pooled, values = points.points.flatten(0, 1)[None], points.values.flatten()[None]

@@ -11,6 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
+from nfgen.errors import NfgenError
 from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.shapes import ShapeRef, sample_shapes
@@ -91,3 +92,9 @@ class FitJob:
 
 def _digest(seed: int, id: str) -> bytes:
     return hashlib.sha256(f"{seed}:{id}".encode()).digest()
+
+
+def none_usable(skipped: Sequence[dict[str, str]]) -> NfgenError:
+    """The error that no shape of a fit could be used, with the reasons of the first ones."""
+    reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in skipped[:3])
+    return NfgenError(f"none of the {len(skipped)} shapes was usable: {reasons}", "look at the shapes named")

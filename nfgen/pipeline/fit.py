@@ -11,14 +11,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from nfgen.errors import ConfigError, NfgenError
+from nfgen.errors import ConfigError
 from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard, write_sources
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fitting.config import FitConfig
 from nfgen.fitting.halving import fit_in_memory
 from nfgen.fitting.init import INITS, find_base
-from nfgen.fitting.job import FitJob
+from nfgen.fitting.job import FitJob, none_usable
 from nfgen.fitting.merge import PARTS, pack
 from nfgen.fitting.optimize import OnStep
 from nfgen.fitting.snapshots import SnapshotRecorder
@@ -103,8 +103,7 @@ def fit(
                 settings=config.to_json() | {COMPUTED_ON: describe(device)},
             )
             if len(fields) == 0:
-                reasons = "; ".join(f"{entry['id']}: {entry['reason']}" for entry in fields.skipped[:3])
-                raise NfgenError(f"none of the {len(refs)} shapes was usable: {reasons}", "look at the shapes named")
+                raise none_usable(fields.skipped)
             write_sources(folder, _absolute(sources))
             write_index(folder, fields)
         # What only an interrupted fit needs.

@@ -211,7 +211,5 @@ def _members(ref: ShapeRef, name: str) -> list[ShapeRef]:
     except ShapeError as problem:
         return [replace(ref, problem=ShapeError(problem.problem, problem.remedy))]
     digits = len(str(count - 1))
-    return [
-        replace(ref, id=f"{ref.id}#{i:0{digits}}", index=i, label=ref.label if labels is None else str(int(labels[i])))
-        for i in range(count)
-    ]
+    classes = [ref.label] * count if labels is None else [str(label) or None for label in labels]
+    return [replace(ref, id=f"{ref.id}#{i:0{digits}}", index=i, label=one) for i, one in enumerate(classes)]

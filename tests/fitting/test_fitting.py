@@ -17,6 +17,7 @@ from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig, PointSamplingConfig
 from nfgen.fitting.optimize import fit_batch
+from nfgen.pipeline.dry_run.fit import plan_fit
 from nfgen.shapes import find_shapes
 
 SPEC = FieldSpec(frequencies=1, hidden=(16, 16))
@@ -177,9 +178,12 @@ def test_an_unusable_shape_is_skipped_or_ends_a_strict_fit(tmp_path: Path) -> No
     with pytest.raises(ShapeError, match=r"a\.ply"):
         fit(folder, tmp_path / "strict", strict=True)
     (folder / "b.ply").unlink()
-    with pytest.raises(NfgenError, match="none of the 1 shapes"):
-        fit(folder, tmp_path / "none")
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "shapes"]
+    for init in ("random", "first", "shared"):
+        with pytest.raises(NfgenError, match=r"none of the 1 shapes was usable: a\.ply: "):
+            fit(folder, tmp_path / init, init=init)
+        with pytest.raises(NfgenError, match=r"a\.ply: "):
+            plan_fit(folder, init=init)
+    assert sorted(path.name for path in tmp_path.glob("[!.]*")) == ["out", "shapes"]
 
 
 def test_a_brightness_field_and_a_sine_field_are_fitted(tmp_path: Path) -> None:

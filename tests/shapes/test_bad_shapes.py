@@ -105,7 +105,7 @@ BAD: dict[str, tuple[bytes, str]] = {
         "not a 3-D voxel grid",
     ),
     "vast.npz": (npz(voxels=npy(np.zeros((3, 8), np.uint8)), shape=npy(np.array([2**20] * 3))), "are more than"),
-    "labels.npz": (npz(voxels=npy(GRID), labels=npy(np.arange(5))), "not one integer for each of 1"),
+    "labels.npz": (npz(voxels=npy(GRID), labels=npy(np.arange(5))), "not one whole number or name for each of 1"),
     "names.npz": (npz(a=npy(GRID), b=npy(GRID)), "has no array `voxels`"),
     "claim.binvox": (b"#binvox 1\ndim 2000 1000 1000\ndata\n\x01\xff", "are more than"),
     "runs.binvox": (b"#binvox 1\ndim 4 4 4\ndata\n\x01\xff", "the runs give 255 voxels"),

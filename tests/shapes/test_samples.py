@@ -38,6 +38,13 @@ def write_grids(folder: Path) -> None:
     np.savez_compressed(folder / "grids.npz", voxels=packed, shape=[16, 16, 16], labels=[4, 7])
 
 
+def test_classes_of_grids_are_numbers_or_names(tmp_path: Path) -> None:
+    grids = np.stack([voxel_ball(8)] * 3)
+    for labels, classes in (([4, 7, 4], ["4", "7", "4"]), (["bed", "night stand", ""], ["bed", "night stand", None])):
+        np.savez(tmp_path / "grids.npz", voxels=grids, labels=labels)
+        assert [ref.label for ref in find_shapes(tmp_path)] == classes
+
+
 def write_shapes(folder: Path) -> None:
     for i in range(3):
         moved(BOX, i).export(folder / f"{i}.off")

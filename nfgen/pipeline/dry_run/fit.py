@@ -6,17 +6,17 @@ from typing import Any
 
 import torch
 
-from nfgen.errors import NfgenError
 from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import FieldSet
 from nfgen.fitting.config import FitConfig
 from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
-from nfgen.fitting.job import FitJob
+from nfgen.fitting.job import FitJob, none_usable
 from nfgen.fitting.optimize import fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
 from nfgen.runtime.machine import peak_memory, processors
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.guarded import is_plain
+from nfgen.shapes.sample_many import Sampled
 
 from .estimate import Plan, per_turn, silent, timed
 
@@ -36,11 +36,11 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
     chosen = [refs[i * len(refs) // min(PROBED, len(refs))] for i in range(min(PROBED, len(refs)))]
     with silent(), tempfile.TemporaryDirectory() as folder:
         job = FitJob(spec, config, (), Path(folder), False, 1, None)
-        found: list[Any] = job.sample(chosen[:1])[0]  # pays for the imports
+        found, unusable = job.sample(chosen[:1])  # pays for the imports
         timed_ones = chosen[1:] or chosen
-        sampling = _seconds_a_shape(job, timed_ones, found) * len(refs)
+        sampling = _seconds_a_shape(job, timed_ones, found, unusable) * len(refs)
         if not found:
-            raise NfgenError(f"none of the {len(chosen)} shapes probed was usable", "look at the shapes named")
+            raise none_usable(unusable)
         at_once = min(config.batch_size, len(refs))
         points = job.points([found[i % len(found)] for i in range(at_once)])
         start = torch.zeros(at_once, spec.size)
@@ -78,9 +78,15 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
     return Plan({"shapes": len(refs), "weights a field": spec.size}, seconds, peak_memory() + waiting)
 
 
-def _seconds_a_shape(job: FitJob, refs: list[ShapeRef], found: list[Any]) -> float:
-    """Sample shapes, put them into a list, and give the time of one."""
-    several = timed(lambda: found.extend(job.sample(refs)[0]))
+def _seconds_a_shape(job: FitJob, refs: list[ShapeRef], found: list[Sampled], unusable: list[dict[str, str]]) -> float:
+    """Sample shapes, put them and those that are unusable into lists, and give the time of one."""
+
+    def sample() -> None:
+        usable, skipped = job.sample(refs)
+        found.extend(usable)
+        unusable.extend(skipped)
+
+    several = timed(sample)
     if len(refs) == 1 or all(is_plain(ref) for ref in refs):
         return several / len(refs)
     # They are read in another process, whose start is paid once.

@@ -32,8 +32,8 @@ class Grids:
     """[n, x, y, z], or packed bits [n, x*y*z/8]."""
     packed: tuple[int, ...] | None
     """The shape of each grid if the bits are packed."""
-    labels: NDArray[np.int64] | None
-    """[n] class of each grid."""
+    labels: NDArray[Any] | None
+    """[n] class of each grid, a whole number or a name."""
 
     def __len__(self) -> int:
         return len(self.array)
@@ -50,7 +50,8 @@ def open_grids(file: ShapeFile, id: str, values: Values = "auto") -> Grids:
     """Open the voxel grids of an `.npy` or `.npz` file; the last file opened stays open for its next grid.
 
     An `.npz` holds either one array of grids, or `voxels` as packed bits uint8 [n, x*y*z/8] (C order, most significant
-    bit first) with `shape` int64 [3]; both may come with `labels` [n]. Nothing is ever unpickled.
+    bit first) with `shape` int64 [3]; both may come with `labels` [n], whole numbers or names. Nothing is ever
+    unpickled.
 
     Raises:
         ShapeError: unreadable, of a wrong shape or type, or claiming more than the file or the limits hold.
@@ -116,8 +117,9 @@ def _of_arrays(arrays: dict[str, NDArray[Any]], values: Values, id: str) -> Grid
         grids = Grids(as_grids(array, values, id), None, labels)
     else:
         grids = _packed(array, shape, labels, id)
-    if labels is not None and (labels.shape != (len(grids),) or labels.dtype.kind not in "iu"):
-        raise ShapeError(f"{id}: `labels` is not one integer for each of {len(grids)} grids", "give labels [n]")
+    if labels is not None and (labels.shape != (len(grids),) or labels.dtype.kind not in "iuU"):
+        problem = f"{id}: `labels` is not one whole number or name for each of {len(grids)} grids"
+        raise ShapeError(problem, "give labels [n]")
     return grids
 
 
