@@ -87,6 +87,7 @@ def test_an_edited_sample_turns_is_saved_and_is_edited_again(edited: "playwright
     edited.wait_for_function(
         "() => [...document.querySelectorAll('.command textarea')].some((one) => one.value.split('\\n').length === 3)"
     )
+    edited.get_by_text(f"{SAMPLES} samples in").locator("visible=true").wait_for()  # only then it edits again
 
 
 def test_all_that_is_kept_stays_drawn_while_more_is_kept(edited: "playwright.Page") -> None:
