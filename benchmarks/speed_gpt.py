@@ -67,11 +67,11 @@ def x_transformer(size: str, length: int) -> torch.nn.Module:
 
 def step_of_ours(model: SequenceModel, tokens: torch.Tensor, bfloat16: bool) -> Callable[[], None]:
     config = TrainConfig()
-    adam, labels = optimizer(model, config), torch.full((len(tokens),), -1)
+    adam, labels = optimizer(model, config), torch.full((len(tokens),), -1, device=tokens.device)
 
     def step() -> None:
         adam.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        with torch.autocast(tokens.device.type, torch.bfloat16, enabled=bfloat16):
             loss = model.loss(tokens, labels)
         loss.backward()
         torch.nn.utils.clip_grad_norm_(model.parameters(), config.clip)
@@ -90,6 +90,13 @@ def step_of_gpt2(model: torch.nn.Module, tokens: torch.Tensor) -> Callable[[], N
         adam.step()
 
     return step
+
+
+def training_operations(model: SequenceModel, size: str, length: int) -> int:
+    """Floating-point operations of a step for a token: six a weight, and twelve a number of width, pair of tokens and
+    layer, halved by causality."""
+    matrices = sum(p.numel() for name, p in model.named_parameters() if p.ndim == 2 and "embed" not in name)
+    return 6 * matrices + 6 * SIZES[size]["layers"] * length * SIZES[size]["width"]
 
 
 @torch.inference_mode()
@@ -136,10 +143,7 @@ def train(size: str, length: int, batch: int, rounds: int) -> None:
     for work in works.values():
         work()
     spent = in_turns(works, rounds)
-    # Six operations a weight and token, and twelve a number of width, pair of tokens and layer, halved by causality.
-    sizes = SIZES[size]
-    matrices = sum(p.numel() for name, p in ours.named_parameters() if p.ndim == 2 and "embed" not in name)
-    done = tokens.numel() * (6 * matrices + 6 * sizes["layers"] * length * sizes["width"])
+    done = tokens.numel() * training_operations(ours, size, length)
     highest = product_speed(torch.bfloat16 if bfloat16 else torch.float32, 1024)
     report(
         "speed_gpt_train",

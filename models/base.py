@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from nfgen.config import Configuration
 from nfgen.errors import ConfigError
 from nfgen.models.generation.config import SamplingConfig
+from nfgen.runtime.device import CPU, upload
 from nfgen.tokens.vocabulary import Vocabulary
 
 OF_CLASSES = ("start_embedding.weight",)
@@ -171,3 +172,9 @@ def allowed_ranges(vocabulary: Vocabulary) -> list[tuple[int, int]]:
     """Range [low, high) of the codes allowed at each of the `length` positions of a discrete vocabulary."""
     low, high = vocabulary.bounds()
     return list(zip(low.tolist(), high.tolist(), strict=True))
+
+
+def with_dropped(labels: Int[Tensor, "fields"], share: float) -> Int[Tensor, "fields"]:
+    """Labels of which a random share is -1; drawn on the CPU, as each device draws in its own way."""
+    dropped = upload(torch.rand(labels.shape, device=CPU) < share, labels.device)
+    return torch.where(dropped, -1, labels)

@@ -11,9 +11,10 @@ from torch import Tensor, nn
 
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.nn.transformer import Transformer, learning_rate_at
+from nfgen.runtime.device import CPU, upload
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .base import SequenceModel
+from .base import SequenceModel, with_dropped
 from .config import EVAL_LEVELS, DiffusionConfig
 
 BETA_MIN, BETA_MAX = 0.1, 20.0  # first and last beta of the linear schedule, times its levels: DDPM's 1e-4 and 0.02
@@ -77,11 +78,11 @@ class DiffusionTransformer(SequenceModel):
         """
         count = len(self.noise)
         if self.training:
-            levels = torch.randint(count, labels.shape, device=tokens.device)
-            noise = torch.randn_like(tokens)
+            # Drawn on the CPU, as each device draws in its own way.
+            levels = upload(torch.randint(count, labels.shape, device=CPU), tokens.device)
+            noise = upload(torch.randn(tokens.shape, device=CPU), tokens.device)
             if self.vocabulary.classes and self.config.class_dropout:
-                dropped = torch.rand(labels.shape, device=labels.device) < self.config.class_dropout
-                labels = torch.where(dropped, -1, labels)
+                labels = with_dropped(labels, self.config.class_dropout)
             return self._errors(tokens, labels, levels, noise).mean()
         generator = torch.Generator().manual_seed(0)
         total = torch.zeros((), device=tokens.device)

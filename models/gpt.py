@@ -9,9 +9,10 @@ from torch import Tensor
 
 from nfgen.errors import ConfigError
 from nfgen.models.generation.config import SamplingConfig
-from nfgen.models.generation.logits import draw, uniforms
+from nfgen.models.generation.logits import draw, require_finite, uniforms
 from nfgen.models.nn.heads import OWN_VECTORS_UP_TO, CodeEmbedding, DigitHead, Head, TableHead
 from nfgen.models.nn.orders import Places, eval_orders, raster, sampling_orders, training_orders
+from nfgen.runtime.device import CPU, upload
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .autoregressive import CausalModel
@@ -45,7 +46,7 @@ class GPT(CausalModel):
         self.register_buffer("ungrouped", torch.tensor(ungrouped), persistent=False)
         self.grouped: Tensor
         self.ungrouped: Tensor
-        self.group_of = torch.tensor([groups.index(one) for one in self.ranges], device="cpu")
+        self.group_of = torch.tensor([groups.index(one) for one in self.ranges], device=CPU)
 
     @classmethod
     def accepts(cls, vocabulary: Vocabulary) -> bool:
@@ -151,14 +152,16 @@ class GPT(CausalModel):
             for of, weight in classes
             if model is not None and share * weight != 0
         ]
+        finite = torch.ones((), dtype=torch.bool, device=tokens.device)
         for step in range(first, length):
             hidden = [(decoder.hidden(), decoder.logits_fn, weight) for decoder, weight in decoders]
             here = orders[:, step : step + 1]
             uniform, drawn = numbers.T.gather(1, here.to(numbers.device))[:, 0], torch.empty_like(labels)
             for group in groups[:, step].unique().tolist():
-                rows = (groups[:, step] == group).nonzero()[:, 0].to(labels.device)
+                rows = upload((groups[:, step] == group).nonzero()[:, 0], labels.device)
                 low, high = list(self.groups)[group]
                 logits = torch.stack([weight * logits_fn(h[rows], low, high) for h, logits_fn, weight in hidden]).sum(0)
+                finite &= torch.isfinite(logits.sum())
                 drawn[rows] = low + draw(logits, uniform[rows.to(uniform.device)], settings)
             kept = tokens.gather(1, here)
             now = torch.where(kept >= 0, kept, drawn[:, None])
@@ -167,6 +170,7 @@ class GPT(CausalModel):
                 decoder.append(now)
             if advance is not None:
                 advance()
+        require_finite(finite)
         return tokens
 
 

@@ -13,6 +13,7 @@ from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.gpt import GPT
 from nfgen.models.training.data import parts
 from nfgen.runtime.device import free_memory
+from nfgen.runtime.halving import in_halves
 from nfgen.runtime.progress import progress
 from nfgen.tokens.vocabulary import Vocabulary
 
@@ -20,8 +21,8 @@ from .logits import generators
 
 CACHE_BYTES = 1 << 30
 """Memory limit of generation if no batch size is given; fits a laptop."""
-LARGEST_BATCH = 256
-"""Larger batches are no faster on two cores."""
+LARGEST_BATCH, LARGEST_ACCELERATOR_BATCH = 256, 4096
+"""Larger batches are no faster on two cores; a step of one token leaves an accelerator idle with small ones."""
 
 
 def sample(
@@ -50,7 +51,8 @@ def sample(
         label: class of all samples, or of each [n]; None = any class (BOS).
         prefix: first tokens [m (, width)] of all samples, or of each [n, m (, width)].
         given: tokens [n, length] of any positions, -1 where one is to be drawn; for a gpt trained with `random_order`.
-        batch_size: samples per batch; None = as many as fit in 1 GiB of cache.
+        batch_size: samples per batch; None = as many as fit in 1 GiB of cache, or in a quarter of the free memory of an
+            accelerator. Where memory runs out, half of them at a time.
         reference_model: the same model with the weights of its lowest held-out loss, for `settings.contrastive_weight`.
 
     Returns:
@@ -80,19 +82,20 @@ def sample(
             )
         generate = partial(model.generate, reference_model=reference_model.eval())
     size = batch_size or fitting_batch(model, settings)
+    remedy = "use --device cpu, or a smaller model"
     was_training = model.training
     model.eval()
-    batches = []
     try:
-        starts = range(0, n, size)
-        with progress(len(starts) * model.vocabulary.length, "sample", "token") as bar:
-            for start in starts:
-                end = min(start + size, n)
-                randoms = generators(seed, range(first + start, first + end))
-                some = labels[start:end]
-                more = {} if given is None else {"given": given[start:end].to(some.device)}
-                begun = None if prefix is None else prefix[start:end]
-                batches.append(generate(some, randoms, settings, begun, bar.update, **more).cpu())
+        with progress(len(range(0, n, size)) * model.vocabulary.length, "sample", "token") as bar:
+
+            def drawn(here: slice) -> Tensor:
+                randoms = generators(seed, range(first + here.start, first + here.stop))
+                some = labels[here]
+                more = {} if given is None else {"given": given[here].to(some.device)}
+                begun = None if prefix is None else prefix[here]
+                return generate(some, randoms, settings, begun, bar.update, **more).cpu()
+
+            batches = [batch for _, batch in in_halves(drawn, n, size, "samples", remedy)]
     finally:
         model.train(was_training)
     if batches:
@@ -109,7 +112,8 @@ def fitting_batch(model: SequenceModel, settings: SamplingConfig) -> int:
     """Number of samples per batch whose cache fits in 1 GiB, or in a quarter of the free memory of an accelerator."""
     free = free_memory(next(model.parameters()).device)
     most = CACHE_BYTES if free is None else free // 4
-    return max(1, min(LARGEST_BATCH, most // (settings.passes * model.bytes_per_sample)))
+    largest = LARGEST_BATCH if free is None else LARGEST_ACCELERATOR_BATCH
+    return max(1, min(largest, most // (settings.passes * model.bytes_per_sample)))
 
 
 def _conditions(

@@ -2,11 +2,11 @@
 
 import numpy as np
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from torch import Tensor
 
 from nfgen.errors import NfgenError
-from nfgen.runtime.device import CPU, supports
+from nfgen.runtime.device import CPU, supports, upload
 
 from .config import SamplingConfig
 
@@ -21,7 +21,7 @@ def uniforms(
 ) -> Float[Tensor, "count samples"]:
     """`count` numbers in [0, 1) from each generator, float64; on the processor if the device has no float64."""
     numbers = torch.from_numpy(np.stack([random.random(count) for random in randoms], axis=1))
-    return numbers.to(device) if supports(device, torch.float64) else numbers
+    return upload(numbers, device) if supports(device, torch.float64) else numbers
 
 
 def draw(
@@ -29,7 +29,8 @@ def draw(
 ) -> Int[Tensor, "samples"]:
     """Draw one token per sample by inverting the cumulative distribution at `uniform`.
 
-    It takes one random number per token, not one per code. Small changes of the logits rarely change the token.
+    It takes one random number per token, not one per code. Small changes of the logits rarely change the token. Of
+    logits that are not finite it draws any token: to raise here would wait for the device in each step.
     """
     if settings.temperature == 0:
         return logits.argmax(dim=-1)
@@ -37,13 +38,17 @@ def draw(
         return draw(logits.cpu(), uniform, settings).to(logits.device)
     # float64: in float32 a cumulative sum over 65,536 codes loses the rare ones.
     probabilities = torch.softmax(logits.double() / settings.temperature, dim=-1)
-    if probabilities.isnan().any():
-        raise NfgenError("the model gives logits that are not finite", "train it again with a lower learning rate")
     cumulative = _filtered(probabilities, settings).cumsum(dim=-1)
     total = cumulative[:, -1:]
     # Just below the total, so that rounding cannot pick a token of probability 0 after the last possible one.
     target = torch.minimum(uniform[:, None].to(total) * total, torch.nextafter(total, torch.zeros_like(total)))
-    return torch.searchsorted(cumulative, target, right=True)[:, 0]
+    return torch.searchsorted(cumulative, target, right=True)[:, 0].clamp_(max=logits.shape[-1] - 1)
+
+
+def require_finite(finite: Bool[Tensor, ""]) -> None:
+    """Raise NfgenError unless all logits were finite, after the last token."""
+    if not finite:
+        raise NfgenError("the model gives logits that are not finite", "train it again with a lower learning rate")
 
 
 def _filtered(probabilities: Tensor, settings: SamplingConfig) -> Tensor:

@@ -7,6 +7,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nfgen.runtime.device import CPU, upload
+
 EVAL_ORDERS = 4
 """Random orders by which held-out sequences are judged, the same for all of them and each time."""
 
@@ -39,11 +41,14 @@ def raster(count: int, length: int, device: torch.device) -> Int[Tensor, "count 
 
 
 def training_orders(count: int, length: int, share: float, device: torch.device) -> Int[Tensor, "count length"]:
-    """For each sequence a random order of its positions, or with the probability 1 - share the raster order."""
-    orders = torch.rand(count, length, device=device).argsort(dim=1)
+    """For each sequence a random order of its positions, or with the probability 1 - share the raster order.
+
+    Drawn on the CPU, as each device draws in its own way.
+    """
+    orders = upload(torch.rand(count, length, device=CPU), device).argsort(dim=1)
     if share == 1:
         return orders
-    is_random = torch.rand(count, 1, device=device) < share
+    is_random = upload(torch.rand(count, 1, device=CPU) < share, device)
     return torch.where(is_random, orders, raster(count, length, device))
 
 
@@ -51,7 +56,7 @@ def eval_orders(length: int, share: float) -> list[tuple[Int[Tensor, "length"], 
     """Fixed orders, and the weight of each in the mean that `training_orders` has."""
     generator = torch.Generator().manual_seed(0)
     chosen = [(torch.randperm(length, generator=generator), share / EVAL_ORDERS) for _ in range(EVAL_ORDERS)]
-    return chosen if share == 1 else [*chosen, (torch.arange(length, device="cpu"), 1 - share)]
+    return chosen if share == 1 else [*chosen, (torch.arange(length, device=CPU), 1 - share)]
 
 
 def sampling_orders(

@@ -19,7 +19,7 @@ from nfgen.errors import ConfigError
 from nfgen.models.base import SequenceModel
 from nfgen.models.nn.transformer import Block
 from nfgen.runtime import launcher
-from nfgen.runtime.device import find_device
+from nfgen.runtime.device import find_device, is_cpu
 from nfgen.runtime.signals import sigint_calls
 
 from .config import TrainerConfig
@@ -57,10 +57,11 @@ class Accelerated(Worker):
         for name, remedy in UNSUPPORTED.items():
             if os.environ.get(name, "false").lower() == "true":
                 raise ConfigError(f"{name} is set, which nfgen does not support", remedy)
-        kind = find_device(config.device).type
+        device = find_device(config.device)
+        kind = device.type
         # The trainer's autocast sets the precision, as in a single process, whatever accelerate is configured for.
         self.accelerator = Accelerator(
-            cpu=kind == "cpu",
+            cpu=is_cpu(device),
             mixed_precision="no",
             kwargs_handlers=[InitProcessGroupKwargs(timeout=PATIENCE)],
         )
@@ -128,8 +129,8 @@ class Accelerated(Worker):
                 found[name] = full.cpu() if self.shard else full
         return found
 
-    def full_scalar(self, tensor: Tensor) -> float:
-        return (tensor.full_tensor() if _is_sharded(tensor) else tensor).item()
+    def full_scalar(self, tensor: Tensor) -> Tensor:
+        return tensor.full_tensor() if _is_sharded(tensor) else tensor
 
     def local_shard(self, tensor: Tensor) -> Tensor:
         return tensor.to_local() if _is_sharded(tensor) else tensor

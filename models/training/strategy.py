@@ -74,9 +74,9 @@ class Worker:
         """Full tensors from sharded ones, in the main process; the others may get none."""
         return tensors
 
-    def full_scalar(self, tensor: Tensor) -> float:
-        """The value of a tensor of one number, in all processes."""
-        return tensor.item()
+    def full_scalar(self, tensor: Tensor) -> Tensor:
+        """A tensor of one number, whole in all processes."""
+        return tensor
 
     def local_shard(self, tensor: Tensor) -> Tensor:
         """The shard of a tensor that this process holds."""

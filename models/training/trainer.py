@@ -8,14 +8,15 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from jaxtyping import Bool, Float, Int
-from torch import Tensor, nn
+from jaxtyping import Bool, Int
+from torch import Tensor
 
 from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, NfgenError
 from nfgen.io import files
 from nfgen.models.base import SequenceModel
 from nfgen.models.registry import MODEL, create
+from nfgen.runtime.deferred import Deferred
 from nfgen.runtime.device import kept_random_state
 from nfgen.runtime.learning_rate_schedule import warmup_cosine
 from nfgen.runtime.progress import Progress, progress
@@ -25,8 +26,9 @@ from nfgen.tokens.vocabulary import Vocabulary
 
 from .checkpoint import LOG, STATE, TrainingState, append_log, cut_log, load_state, save_state, state_tensors
 from .config import TrainerConfig
-from .data import Augment, Batches, Pass, mixed, passes
+from .data import Augment, Batches
 from .distributed import find_worker
+from .gradient import BatchGradient
 from .optim import low_precision, optimizer, update_average
 from .result import TrainResult
 from .strategy import Worker
@@ -123,10 +125,12 @@ class Trainer:
         self.batches, self.config, self.run, self.on_log = batches, config, run, on_log
         self.peak = config.learning_rate or model.learning_rate
         self.optimizer = optimizer(self.model, config)
-        self.low_precision = low_precision(self.model, config, self.device)
+        low = low_precision(self.model, config, self.device)
+        self.gradient = BatchGradient(config, self.worker, low, model.vocabulary.length)
         self.about = {"config": config.to_json(), "model": model.describe(), "data": batches.digest()}
-        self.rows = max(1, config.tokens_per_pass // model.vocabulary.length)
         self.state = TrainingState()
+        self.pending, self.unshared = Deferred(self.device), 0.0
+        """Loss and gradient norm of steps whose figures are not in the state yet, and the seconds since then."""
         self.seen, self.spent = 0, 0.0
 
     def open(self, resume: bool) -> None:
@@ -178,6 +182,8 @@ class Trainer:
                         if average is not None and self.worker.main:
                             on_sample(average, step)
                         self.state = self.state.replace(sampled=step)
+                    if step % config.evaluate_every == 0 or step % config.log_every == 0 or self.stopped() is not None:
+                        self.fetch()
                     due = step % config.evaluate_every == 0 or self.stopped() is not None
                     # The state decides, as an interruption may have come between a step and its evaluation.
                     if due and step > self.state.evaluated:
@@ -197,47 +203,52 @@ class Trainer:
         return every > 0 and state.step % every == 0 and state.step > state.sampled
 
     def step(self) -> None:
-        """One step of the optimizer. Randomness of a pass depends on the seed, the step and its first row."""
+        """One step of the optimizer."""
         started = time.monotonic()
         config, state, worker = self.config, self.state, self.worker
         tokens, labels = self.stage.at(state.step)
         rate = self.learning_rate(state.step)
-        self.optimizer.zero_grad()
-        parts = []
-        for some in passes(tokens, labels, self.rows, config.accumulate, worker.rank, worker.count):
-            torch.manual_seed(mixed(config.seed, state.step) + some.first)
-            with worker.no_sync(self.train_loss, some.last):
-                part = self._loss(self.train_loss, some) * some.share
-                (part * worker.count).backward()  # passes are summed, processes are averaged
-            parts.append(part.detach())
-        # Fetched once, after all passes: each fetch waits for the device.
-        loss = sum(torch.stack(parts).cpu().tolist()) if parts else 0.0
-        loss, interrupted = worker.all_reduce_sum(loss, worker.interrupted)
-        if interrupted:
-            raise KeyboardInterrupt
-        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip)
-        if not math.isfinite(loss) or not math.isfinite(worker.full_scalar(norm)):
-            raise self._diverged()
+        loss = self.gradient.backward(self.train_loss, tokens, labels, state.step)
+        norm = worker.full_scalar(torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip))
         with uninterrupted():
             for group in self.optimizer.param_groups:
                 group["lr"] = rate
             self.optimizer.step()
             update_average(self.average, self.model, config.average, state.step)
-            seconds = worker.broadcast_main(time.monotonic() - started)
-            losses = (*state.losses, loss)
-            self.state = state.replace(step=state.step + 1, seconds=state.seconds + seconds, losses=losses)
-        self.seen += len(tokens) * self.model.vocabulary.length
-        self.spent += seconds
+            self.pending.add(loss, norm)
+            self.state = state.replace(step=state.step + 1)
+            self.seen += len(tokens) * self.model.vocabulary.length
+            self.unshared += time.monotonic() - started
+        if self.pending.due:
+            self.fetch()
+
+    def fetch(self) -> None:
+        """Put the losses of the last steps, and their seconds, into the state; all processes do so together.
+
+        Raises:
+            NfgenError: if a loss or a gradient is not finite.
+            KeyboardInterrupt: if Ctrl-C was pressed in one of several processes.
+        """
+        if not len(self.pending):
+            return
+        started, first = time.monotonic(), self.state.step - len(self.pending)
+        with uninterrupted():
+            mine, norms = zip(*self.pending.fetch(), strict=True)
+            seconds = (self.unshared + time.monotonic() - started) * self.worker.main  # as clocks differ
+            *losses, seconds, interrupted = self.worker.all_reduce_sum(*mine, seconds, self.worker.interrupted)
+            for step, figures in enumerate(zip(losses, norms, strict=True), first):
+                if not all(map(math.isfinite, figures)):
+                    raise self._diverged(step)
+            state, self.unshared = self.state, 0.0
+            self.state = state.replace(losses=(*state.losses, *losses), seconds=state.seconds + seconds)
+            self.spent += seconds
+        if interrupted:
+            raise KeyboardInterrupt
 
     def learning_rate(self, step: int) -> float:
         """The rate of a step at this time of training."""
         config, done = self.config, self.config.done(step, self.state.seconds)
         return warmup_cosine(self.peak, step, config.warmup_steps, done, config.final_learning_rate)
-
-    def _loss(self, of: nn.Module, some: Pass) -> Float[Tensor, ""]:
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.low_precision):
-            loss: Tensor = of(some.tokens.to(self.device), some.labels.to(self.device))
-        return loss
 
     @torch.no_grad()  # not inference mode, which sharded weights do not support
     def evaluate(self) -> None:
@@ -247,9 +258,9 @@ class Trainer:
         tokens, labels = self.batches.heldout_tokens, self.batches.heldout_labels
         loss = None
         if len(tokens):
-            mine = passes(tokens, labels, self.rows, 1, self.worker.rank, self.worker.count)
-            losses = [(self._loss(self.eval_loss, some), some.share) for some in mine]
-            mean = sum(loss.item() * share for loss, share in losses)
+            mine = self.gradient.passes(tokens, labels)
+            losses = torch.stack([self.gradient.loss(self.eval_loss, some) for some in mine]).tolist()
+            mean = sum(loss * some.share for loss, some in zip(losses, mine, strict=True))
             (loss,) = self.worker.all_reduce_sum(mean)
             if not math.isfinite(loss):
                 raise self._diverged()
@@ -287,6 +298,7 @@ class Trainer:
 
     def save(self) -> None:
         """Write a checkpoint from which the training can resume."""
+        self.fetch()
         self._require_finite_weights()
         with uninterrupted():
             tensors = self.worker.gather_full(state_tensors(self.model, self.average, self.optimizer))
@@ -315,24 +327,19 @@ class Trainer:
         if self.worker.all_reduce_sum(not finite)[0]:
             raise self._diverged()
 
-    def _diverged(self) -> NfgenError:
+    def _diverged(self, step: int | None = None) -> NfgenError:
         kept = "no checkpoint was reached"
         if (self.run / STATE).exists():
             kept = f"the checkpoint of step {files.read_json(self.run / STATE)['state']['step']} is kept"
         return NfgenError(
-            f"the loss is no longer finite at step {self.state.step} of {self.run}",
+            f"the loss is no longer finite at step {self.state.step if step is None else step} of {self.run}",
             f"{kept}: resume from it (--resume) with a lower learning rate, as --learning-rate {self.peak / 3:.1g}",
         )
 
     def _show(self, bar: Progress) -> None:
         now = int(self.state.seconds) if self.config.minutes is not None else self.state.step
-        figures = (
-            {"loss": self.state.losses[-1]}
-            if self.state.losses
-            else {"loss": self.state.loss}
-            if self.state.loss is not None
-            else {}
-        )
+        last = self.state.losses[-1] if self.state.losses else self.state.loss
+        figures = {} if last is None else {"loss": last}
         if self.state.best_loss is not None:
             figures["val"] = self.state.best_loss
         if self.spent:

@@ -1,4 +1,4 @@
-"""Fit many fields at once: one Adam over a batch of flat weights [N, P], each field on its own shape."""
+"""Fit many fields at once: one optimizer over a batch of flat weights [N, P], each field on its own shape."""
 
 import math
 import time
@@ -15,9 +15,9 @@ from nfgen.fields.gradient import losses_and_gradient
 from nfgen.fields.mlp import batches, fourier_features
 from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.device import is_cpu
-from nfgen.runtime.learning_rate_schedule import one_cycle
 
 from .config import FitConfig
+from .step import FitOptimizer
 
 CHECK_EVERY = 50  # steps between looks at the loss of each field: a look costs a synchronisation
 FIELDS_IN_CACHE = 8  # on a processor: at 1,024 points of 32 neurons one layer of 8 fields is 1 MB
@@ -89,8 +89,7 @@ def fit_batch(
     losses_so_far = torch.full((fields,), math.inf, device=device)
     result = Fit(start.clone(), losses_so_far, torch.full((fields,), config.steps, device=device), 0.0)
     active = torch.arange(fields, device=device)
-    moments = [torch.zeros_like(weights), torch.zeros_like(weights)]
-    rates = _layer_rates(spec, config, device)
+    optimizer = FitOptimizer(spec, config, weights)
     smoothed = torch.zeros(fields, device=device)
     for step in range(config.steps):
         offset = int(torch.randint(available - window + 1, (), generator=generator))
@@ -98,7 +97,7 @@ def fit_batch(
         gradient, losses = _gradient(spec, weights, features[:, here], targets[:, here], config, base)
         if on_step is not None:
             on_step(step, weights, losses)
-        _adam(weights, gradient, moments, rates, step, config)
+        optimizer.step(weights, gradient, step)
         smoothed = losses if step == 0 else smoothed.lerp(losses, 0.1)
         if (step + 1) % CHECK_EVERY == 0 or step + 1 == config.steps:
             if not torch.isfinite(smoothed).all():
@@ -110,7 +109,7 @@ def fit_batch(
                 # Copies only when a field stops, so that a plain run never gathers its points.
                 active, weights, smoothed = active[going], weights[going], smoothed[going]
                 features, targets = features[going], targets[going]
-                moments = [moment[going] for moment in moments]
+                optimizer.keep(going)
                 if len(active) == 0:
                     break
     if on_step is not None:
@@ -132,26 +131,3 @@ def _gradient(
     if base is not None and config.pull:
         gradient.add_(weights - base, alpha=2 * config.pull)
     return gradient, losses
-
-
-def _adam(
-    weights: Tensor, gradient: Tensor, moments: list[Tensor], rates: Tensor, step: int, config: FitConfig
-) -> None:
-    """One Adam step (Kingma and Ba 2015, algorithm 1) in place, at the one-cycle rate (Smith 2018)."""
-    first, second = 0.9, 0.99
-    rate = one_cycle(step / config.steps)
-    moments[0].lerp_(gradient, 1 - first)
-    moments[1].mul_(second).addcmul_(gradient, gradient, value=1 - second)
-    correction = math.sqrt(1 - second ** (step + 1))
-    denominator = moments[1].sqrt().div_(correction).add_(1e-8)
-    weights.addcdiv_(moments[0] * rates, denominator, value=-rate / (1 - first ** (step + 1)))
-
-
-def _layer_rates(spec: FieldSpec, config: FitConfig, device: torch.device) -> Float[Tensor, "weights"]:
-    """Learning rate of each weight."""
-    rates = torch.full((spec.size,), config.learning_rate, device=device)
-    if spec.output == "sdf":
-        # Adam's step does not know how small distances are: at the full rate each step would move the output by
-        # more than the truncation (measured: IoU 0.72 after 600 steps).
-        rates[spec.layers[-1].start :] *= config.truncation
-    return rates

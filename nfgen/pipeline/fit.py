@@ -16,14 +16,14 @@ from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import BASE, KIND, FieldSet, shard_exists, write_index, write_shard, write_sources
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fitting.config import FitConfig
-from nfgen.fitting.halving import fit_in_memory
+from nfgen.fitting.in_memory import fields_at_once, fit_in_memory
 from nfgen.fitting.init import INITS, find_base
 from nfgen.fitting.job import FitJob, none_usable
 from nfgen.fitting.merge import PARTS, pack
 from nfgen.fitting.optimize import OnStep
 from nfgen.fitting.snapshots import SnapshotRecorder
 from nfgen.io import artifact, files, resuming
-from nfgen.runtime.device import COMPUTED_ON, choose_device, describe, find_device, without_device
+from nfgen.runtime.device import COMPUTED_ON, choose_device, describe, find_device, is_cpu, without_device
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import progress
 from nfgen.shapes import ShapeRef, find_shapes
@@ -145,31 +145,43 @@ def _fit_shards(
 ) -> None:
     """Fit the shards that are not there yet, and write each as a part."""
     missing = [i for i in range(len(shards)) if not shard_exists(job.folder / PARTS, i)]
-    tasks: Iterator[list[ShapeRef]] = (shards[i] for i in missing)
+    device = find_device(job.config.device)
+    together = fields_at_once(job.spec, job.config, device) // job.config.batch_size if engine.here else 1
+    groups = [missing[start : start + together] for start in range(0, len(missing), together)]
+    tasks: Iterator[list[list[ShapeRef]]] = ([shards[i] for i in group] for group in groups)
     if engine.here:
-        tasks = _sampled_ahead(job, [shards[i] for i in missing])
+        tasks = _sampled_ahead(job, [[shards[i] for i in group] for group in groups])
     else:
         # The processes are the parallelism; samples of the base would be sent to all of them.
         job = replace(job, workers=1, kept={})
     with progress(sum(len(shards[i]) for i in missing), "fit", "shape") as bar:
-        for place, part in engine.map(partial(fit_shard, job, base, on_step), tasks):
-            write_shard(job.folder / PARTS, missing[place], part)
-            bar.update(len(shards[missing[place]]), **_means(part))
+        fits = partial(fit_shards, job, base, on_step)
+        for place, parts in engine.map(fits, tasks, accelerated=not is_cpu(device)):
+            for number, part in zip(groups[place], parts, strict=True):
+                write_shard(job.folder / PARTS, number, part)
+                bar.update(len(shards[number]), **_means(part))
 
 
-def _sampled_ahead(job: FitJob, shards: list[list[ShapeRef]]) -> Iterator[list[ShapeRef]]:
-    """The shards one by one; the shapes of several are sampled together, over processes."""
-    at_once = max(1, SAMPLED_AT_ONCE // job.config.batch_size)
-    for start in range(0, len(shards), at_once):
-        some = shards[start : start + at_once]
-        job.prepare([ref for shard in some for ref in shard])
+def _sampled_ahead(job: FitJob, groups: list[list[list[ShapeRef]]]) -> Iterator[list[list[ShapeRef]]]:
+    """The groups of shards one by one; the shapes of several are sampled together, over processes."""
+    at_once = max(1, SAMPLED_AT_ONCE // sum(map(len, groups[0]))) if groups else 1
+    for start in range(0, len(groups), at_once):
+        some = groups[start : start + at_once]
+        job.prepare([ref for group in some for shard in group for ref in shard])
         yield from some
 
 
-def fit_shard(job: FitJob, base: Tensor | None, on_step: OnStep | None, refs: list[ShapeRef]) -> FieldSet:
-    """Sample the shapes of a shard and fit a field to each that can be used."""
-    sampled, skipped = job.sample(refs)
-    return replace(_fitted(job, sampled, base, on_step), skipped=tuple(skipped))
+def fit_shards(
+    job: FitJob, base: Tensor | None, on_step: OnStep | None, shards: list[list[ShapeRef]]
+) -> list[FieldSet]:
+    """Sample the shapes of shards and fit a field to each that can be used, all at once."""
+    found = [job.sample(refs) for refs in shards]
+    fitted = _fitted(job, [one for sampled, _ in found for one in sampled], base, on_step)
+    parts, end = [], 0
+    for sampled, skipped in found:
+        start, end = end, end + len(sampled)
+        parts.append(replace(fitted.select(torch.arange(start, end)), skipped=tuple(skipped)))
+    return parts
 
 
 def _means(part: FieldSet) -> dict[str, float]:

@@ -14,7 +14,7 @@ from nfgen.errors import NfgenError
 from nfgen.fields.field import Field
 from nfgen.io import artifact, files, resuming
 from nfgen.models.generation.generate import sample
-from nfgen.runtime.device import COMPUTED_ON, announce, describe, without_device
+from nfgen.runtime.device import COMPUTED_ON, announce, describe, is_cpu, without_device
 from nfgen.runtime.executor import Engine, create_engine, in_order
 from nfgen.runtime.progress import progress
 
@@ -68,9 +68,10 @@ def generate(
         journal = Journal(folder)
         rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
         match = match_unseen(run, config, prefix)
-        draws = _draw(folder, config.n, partial(drawn, run, config, prefix, match), engine)
+        each = partial(engine.map, accelerated=not is_cpu(device))
+        draws = _draw(folder, config.n, partial(each, partial(drawn, run, config, prefix, match)))
         made = partial(make_sample, run, rules, config.meshing)
-        _write_samples(folder, journal, draws, lambda tokens: in_order(engine.map(made, tokens)), config, rules)
+        _write_samples(folder, journal, draws, lambda tokens: in_order(each(made, tokens)), config, rules)
         about = {
             "run": run_path,
             "settings": config.to_json(),
@@ -156,7 +157,9 @@ def _write_samples(
                 return
 
 
-def _draw(folder: Path, n: int, draw: partial[tuple[Tensor, Tensor]], engine: Engine) -> Iterator[tuple[int, Tensor]]:
+def _draw(
+    folder: Path, n: int, draw: Callable[[Iterator[tuple[int, int]]], Iterator[tuple[int, tuple[Tensor, Tensor]]]]
+) -> Iterator[tuple[int, Tensor]]:
     """Indices and tokens of draws without end, those that are kept; draw i is the same however many are drawn.
 
     Tokens are kept in the folder: a resumed call meshes them and need not draw them again.
@@ -165,7 +168,7 @@ def _draw(folder: Path, n: int, draw: partial[tuple[Tensor, Tensor]], engine: En
     firsts = range(0, n, count)
     while True:
         missing = [first for first in firsts if not (folder / DRAWN.format(first)).exists()]
-        drawn = engine.map(draw, ((first, count) for first in missing))
+        drawn = draw((first, count) for first in missing)
         for first in firsts:
             while not (folder / DRAWN.format(first)).exists():
                 place, (tokens, kept) = next(drawn)

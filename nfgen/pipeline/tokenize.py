@@ -15,7 +15,7 @@ from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.merge import PARTS
 from nfgen.io import artifact, files, resuming
 from nfgen.io.safetensors_stream import join_tensors
-from nfgen.runtime.device import COMPUTED_ON, CPU, choose_device, describe, without_device
+from nfgen.runtime.device import COMPUTED_ON, choose_device, describe, is_cpu, without_device
 from nfgen.runtime.executor import Engine, create_engine
 from nfgen.runtime.progress import hidden_progress, progress
 from nfgen.tokenizers import registry
@@ -160,9 +160,7 @@ def _tokenize_into(
     else:
         tokenizer.fit(fields.select(_fitted_on(~mask, fields.spec, seed)), folder / SCRATCH, device)
         tokenizer.save(folder / TOKENIZER)
-    # Other machines have other devices.
-    _encode(folder / PARTS, fields, tokenizer if engine.here else tokenizer.to(CPU), config.views or 0, seed, engine)
-    tokenizer.to(device)
+    _encode(folder / PARTS, fields, tokenizer, config.views or 0, seed, engine)
     whole = {"labels": fields.labels, "heldout": mask}
     if config.synthetic:
         whole |= _synthetic(folder / PARTS / SYNTHETIC, fields.select((~mask).nonzero()[:, 0]), tokenizer, config)
@@ -211,7 +209,7 @@ def _encode(parts: Path, fields: FieldSet, tokenizer: Tokenizer, views: int, see
 
     encode = partial(encode_part, tokenizer, fields.spec, views, seed)
     with progress(sum(here.stop - here.start for _, here in missing), "encode", "field") as bar:
-        for place, tensors in engine.map(encode, tasks()):
+        for place, tensors in engine.map(encode, tasks(), accelerated=not is_cpu(tokenizer.device)):
             number, here = missing[place]
             files.write_tensors(parts / PART.format(number), tensors)
             bar.update(here.stop - here.start)

@@ -22,7 +22,7 @@ from nfgen.models.training.distributed import find_worker
 from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
 from nfgen.pipeline.config import TrainConfig
-from nfgen.runtime.device import COMPUTED_ON, choose_device, describe
+from nfgen.runtime.device import COMPUTED_ON, CPU, choose_device, describe
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import FILE as TENSORS
@@ -118,7 +118,7 @@ def new_model(config: TrainConfig, vocabulary: Vocabulary) -> tuple[str, Configu
         ConfigError: if there is no such model, size or setting.
         ArtifactError: if there is no such run to begin with.
     """
-    init = None if config.init is None else models.load_model(hub.find(config.init), device="cpu")
+    init = None if config.init is None else models.load_model(hub.find(config.init), device=str(CPU))
     if init is not None and config.model in (None, init.name):
         return init.name, init.config.replace(**config.model_settings), init
     model = config.model or models.model_for(vocabulary)

@@ -21,6 +21,8 @@ COMPUTED_ON = "computed_on"
 """Key in artifacts, for information: on what they were computed."""
 WITHOUT_FLOAT64 = ("mps",)
 """Kinds of devices that have no float64."""
+UPLOADS_UNAWAITED = {"cuda"}
+"""Kinds of devices whose copies from ordinary memory are safe to go on without."""
 log = logging.getLogger("nfgen")
 
 
@@ -116,10 +118,27 @@ def finest(device: torch.device) -> torch.dtype:
     return torch.float64 if supports(device, torch.float64) else torch.float32
 
 
+def upload(tensor: torch.Tensor, device: torch.device) -> torch.Tensor:
+    """A tensor of the processor on a device, without waiting for what the device does before.
+
+    CUDA has taken the numbers of ordinary memory when the call returns; other devices may not, so there it waits.
+    """
+    return tensor.to(device, non_blocking=device.type in UPLOADS_UNAWAITED)
+
+
 def free_memory(device: torch.device) -> int | None:
     """Bytes of a device's memory that are free; None if it does not say."""
     try:
         return None if is_cpu(device) else int(torch.accelerator.get_memory_info(device)[0])
+    except (RuntimeError, AttributeError, NotImplementedError):
+        return None
+
+
+def peak_memory(device: torch.device) -> int | None:
+    """Most bytes of a device's memory that this process has had; None if it does not say, and for the CPU, whose
+    memory is the machine's."""
+    try:
+        return None if is_cpu(device) else int(torch.accelerator.max_memory_allocated(device))
     except (RuntimeError, AttributeError, NotImplementedError):
         return None
 

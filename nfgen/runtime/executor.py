@@ -16,13 +16,19 @@ class Engine(Protocol):
     here: bool
     """Whether tasks run in this process, where they share its memory."""
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
+    def map(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], *, accelerated: bool = False
+    ) -> Iterator[tuple[int, Result]]:
         """Run all tasks; yield the number and the result of each, once, as they finish.
 
         Tasks are taken from the iterable when there is room for them, so it may be lazy. Unless the engine is `here`,
         function, tasks and results must be picklable.
 
+        Args:
+            accelerated: whether each task computes on an accelerator.
+
         Raises:
+            ConfigError: if there is none for them.
             NfgenError: the error of a task, or that every process that ran a task was lost.
         """
 
@@ -32,7 +38,9 @@ class LocalEngine:
 
     here = True
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
+    def map(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], *, accelerated: bool = False
+    ) -> Iterator[tuple[int, Result]]:
         for number, task in enumerate(tasks):
             yield number, function(task)
 

@@ -53,17 +53,24 @@ class RayEngine:
                 f"set OMP_NUM_THREADS={max(1, int(largest))}",
             )
 
-    def map(self, function: Callable[[Task], Result], tasks: Iterable[Task]) -> Iterator[tuple[int, Result]]:
-        """As `Engine.map`; a task whose process or machine is lost is repeated."""
+    def map(
+        self, function: Callable[[Task], Result], tasks: Iterable[Task], *, accelerated: bool = False
+    ) -> Iterator[tuple[int, Result]]:
+        """As `Engine.map`; a task whose process or machine is lost is repeated. An accelerated one has a GPU alone."""
         import ray
 
-        remote: Any = ray.remote(num_cpus=self._threads, max_retries=ATTEMPTS, scheduling_strategy="SPREAD")(_do)
+        if accelerated and not ray.cluster_resources().get("GPU"):
+            raise ConfigError(
+                "no machine of the cluster has a GPU", "use --device cpu, or start machines that have one"
+            )
+        needs: dict[str, Any] = {"num_cpus": self._threads} | ({"num_gpus": 1} if accelerated else {})
+        remote: Any = ray.remote(**needs, max_retries=ATTEMPTS, scheduling_strategy="SPREAD")(_do)
         # Sent once per machine, not per task: it holds a tokenizer, or a model.
         shared = ray.put(function)
         running: dict[Any, int] = {}
         try:
             for number, task in enumerate(tasks):
-                while len(running) >= self._room():
+                while len(running) >= self._room(accelerated):
                     yield self._finished(running)
                 running[remote.remote(shared, task, self._threads)] = number
             while running:
@@ -72,11 +79,13 @@ class RayEngine:
             for reference in running:
                 ray.cancel(reference, force=True)
 
-    def _room(self) -> int:
+    def _room(self, accelerated: bool) -> int:
         import ray
 
         # Queried each time, as machines come and go.
-        return max(1, WAITING * int(ray.cluster_resources().get("CPU", 1)) // self._threads)
+        found = ray.cluster_resources()
+        at_once = int(found.get("CPU", 1)) // self._threads
+        return max(1, WAITING * (min(at_once, int(found.get("GPU", 1))) if accelerated else at_once))
 
     def _finished(self, running: dict[Any, int]) -> tuple[int, Any]:
         import ray

@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from torch import Tensor
 
 from nfgen.config import Configuration, require
+from nfgen.runtime.device import CPU
 
 MOST_TOKENS, MOST_CODES = 1 << 20, 1 << 24
 """Limits far above any real vocabulary, so that a damaged file cannot exhaust memory."""
@@ -109,8 +110,8 @@ class Vocabulary(Configuration):
         """Range [low, high) of the codes allowed at each token of a field, without start and EOS."""
         require(not self.continuous, "vocabulary", "must be discrete to have codes", "continuous")
         # On the CPU even inside a `torch.device("meta")` context, as values are needed.
-        ranges = torch.tensor(self.ranges or ((0, self.codes),), device="cpu")
-        of_token = ranges[torch.arange(self.length, device="cpu") % len(ranges)]
+        ranges = torch.tensor(self.ranges or ((0, self.codes),), device=CPU)
+        of_token = ranges[torch.arange(self.length, device=CPU) % len(ranges)]
         return of_token[:, 0], of_token[:, 1]
 
     def allowed(self, position: int) -> Bool[Tensor, "vocabulary"]:

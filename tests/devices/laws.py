@@ -1,5 +1,7 @@
 """Laws of devices: nothing mixes them, and their results are those of the CPU. `test_devices.py` runs them."""
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -60,13 +62,13 @@ def test_the_simulated_device_refuses_what_a_gpu_refuses(simulated: torch.device
     assert (there + here.to(simulated)).cpu().tolist() == [2, 2, 2]
 
 
-@pytest.mark.parametrize("output", ["sdf", "occupancy"])
-def test_a_fit_on_a_device_is_that_on_the_cpu(device: torch.device, output: str) -> None:
+@pytest.mark.parametrize(("output", "optimizer"), [("sdf", "adam"), ("occupancy", "adam"), ("sdf", "muon")])
+def test_a_fit_on_a_device_is_that_on_the_cpu(device: torch.device, output: str, optimizer: Any) -> None:
     spec = FieldSpec(frequencies=1, hidden=(8, 8), output=output)  # type: ignore[arg-type]
     generator = torch.Generator().manual_seed(0)
     points = torch.rand(3, 64, 3, generator=generator) * 2 - 1
     values, start = points.norm(dim=-1) - 0.5, initial_weights(spec, 3, generator)
-    config = FitConfig(steps=4, points=16)
+    config = FitConfig(steps=4, points=16, optimizer=optimizer)
     there = fit_batch(spec, points.to(device), values.to(device), start.to(device), config, start[0].to(device))
     here = fit_batch(spec, points, values, start, config, start[0])
     assert there.weights.device == there.losses.device == there.steps.device == device
@@ -128,7 +130,8 @@ def test_the_classifiers_of_an_evaluation_are_those_of_the_cpu(device: torch.dev
     ("name", "settings"),
     [("vq", VQ), ("vq", VQ | {"quantizer": "vq", "codebook": 8}), ("vq", VQ | {"quantizer": "rvq", "codebook": 8}),
      ("vq", VQ | {"quantizer": "lfq", "codebook": 8}), ("vq", VQ | {"basis": "octahedral"}),
-     ("vq", VQ | {"refine": 2}), ("graph", VQ | {"encoder_blocks": 1, "edge_channels": 4, "node_points": 4}),
+     ("vq", VQ | {"refine": 2}), ("vq", VQ | {"solids": 0.5}),
+     ("graph", VQ | {"encoder_blocks": 1, "edge_channels": 4, "node_points": 4}),
      ("identity", {}), ("histogram", {"bins": 16}), ("codebook", {"codes": 8, "steps": 1})],
 )  # fmt: skip
 @pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
@@ -144,6 +147,10 @@ def test_a_tokenizer_on_a_device_takes_and_gives_tensors_of_either(
     assert there.device == tokenizer.decode(there).device == device
     assert torch.equal(there.cpu(), tokens)
     tokenizer.code_vectors()
+    if name == "vq":
+        made_up = tokenizer.synthetic(fields, 4, 0)
+        assert made_up.tokens.device == made_up.labels.device == CPU
+        assert len(made_up.tokens) == 4
     on_the_cpu = tokenizer.to(CPU).encode(fields.weights)
     if tokens.is_floating_point():
         torch.testing.assert_close(on_the_cpu, tokens, **ROUNDING)

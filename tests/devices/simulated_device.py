@@ -3,11 +3,14 @@
 It is torch's Python backend for `privateuseone`, under the name `simulated`. Its tensors wrap tensors of the CPU, on
 which every operation runs; so values are real, results can be compared with those of the CPU, and code may depend on
 them. An operation on a tensor of each device raises as it does on a GPU: a tensor of the CPU may only be copied, or be
-a single number.
+a single number. `waits` lists the lines at which a processor would wait for a GPU.
 """
 
 import contextlib
+import re
+import sys
 from collections.abc import Callable, Iterator
+from types import FrameType
 from typing import Any
 
 import pytest
@@ -16,14 +19,24 @@ from torch import Tensor
 from torch.utils import _pytree as pytree
 from torch.utils import backend_registration
 
-from nfgen.runtime import precision
+from nfgen.runtime import device, precision
 
 NAME = "simulated"
 _aten = torch.ops.aten
 COPIES = {_aten._to_copy.default, _aten.copy_.default, _aten._copy_from.default}
 THROUGH_CPU = ("tensor", "arange", "eye")
 """Functions that copy Python numbers, or resize a tensor, where a Python backend cannot be asked."""
-state = {"available": False}
+MADE_THERE = ("arange", "eye")
+"""Those that a GPU computes itself."""
+WAITS = {_aten._local_scalar_dense.default, _aten.nonzero.default, _aten.masked_select.default, _aten.equal.default,
+         _aten._unique2.default, _aten.unique_dim.default, _aten.bincount.default}  # fmt: skip
+"""Operations whose result, or its size, the processor has to know."""
+state = {"available": False, "copies of the maker": False}
+OTHERS = re.compile(r"/tests/|/lib/python|^<")
+"""Files that are not the package's."""
+waits: list[str] = []
+"""The lines of the package that wait for the device: for numbers from it, or for a copy to it, which torch ends
+before it goes on unless it is told not to."""
 
 
 class MixedDevices(RuntimeError):
@@ -54,6 +67,7 @@ class SimulatedTensor(Tensor):
         return f"SimulatedTensor({self.inner})"
 
     def tolist(self) -> Any:
+        _waited()
         return self.inner.tolist()
 
     @classmethod
@@ -68,6 +82,8 @@ def _run(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         for one in tensors:
             if not isinstance(one, SimulatedTensor) and one.ndim > 0:
                 raise MixedDevices(f"{function} on {simulated[0].device} and {one.device}")
+    if _waits(function, args, kwargs):
+        _waited()
     generator = kwargs.get("generator")
     if (
         generator is not None
@@ -97,6 +113,32 @@ def _run(function: Any, args: Any, kwargs: dict[str, Any]) -> Any:
         return known[id(value)] if id(value) in known else SimulatedTensor(value)
 
     return pytree.tree_map(wrapped, out) if stays else out
+
+
+def _waits(function: Any, args: Any, kwargs: dict[str, Any]) -> bool:
+    """Whether the processor waits for the device in an operation."""
+    if function in COPIES:
+        if state["copies of the maker"]:
+            return False
+        source = args[0] if function is _aten._to_copy.default else args[1]
+        if function is _aten._to_copy.default:
+            there = torch.device(kwargs.get("device") or source.device).type == NAME
+        else:
+            there = isinstance(args[0], SimulatedTensor)
+        from_there = isinstance(source, SimulatedTensor)
+        blocking = not (kwargs.get("non_blocking") or (function is _aten.copy_.default and True in args[2:]))
+        return from_there != there and (from_there or (blocking and source.ndim > 0))
+    if function in (_aten.index.Tensor, _aten.index_put_.default, _aten.index_put.default):
+        masks = [one for one in args[1] if one is not None and one.dtype == torch.bool]
+        return any(isinstance(one, SimulatedTensor) for one in masks)
+    return function in WAITS and any(isinstance(one, SimulatedTensor) for one in args)
+
+
+def _waited() -> None:
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None and OTHERS.search(frame.f_code.co_filename):
+        frame = frame.f_back
+    waits.append("a test" if frame is None else f"{frame.f_code.co_filename}:{frame.f_lineno}")
 
 
 class _Hook(torch._C._acc.PrivateUse1Hooks):  # type: ignore[misc,name-defined]
@@ -144,9 +186,19 @@ def _through_cpu(make: Callable[..., Tensor]) -> Callable[..., Tensor]:
     def made(*args: Any, device: Any = None, **others: Any) -> Tensor:
         if device is None or torch.device(device).type != NAME:
             return make(*args, device=device, **others)
-        return make(*args, **others).to(device)
+        with _as_made_there(make.__name__ in MADE_THERE):
+            return make(*args, **others).to(device)
 
     return made
+
+
+@contextlib.contextmanager
+def _as_made_there(there: bool) -> Iterator[None]:
+    state["copies of the maker"] = there
+    try:
+        yield
+    finally:
+        state["copies of the maker"] = False
 
 
 @contextlib.contextmanager
@@ -157,6 +209,7 @@ def simulated_device(monkeypatch: pytest.MonkeyPatch) -> Iterator[torch.device]:
         monkeypatch.setattr(torch, name, _through_cpu(getattr(torch, name)))
     # In float32 results are those of the CPU to the bit.
     monkeypatch.setattr(precision, "product_speed", lambda dtype, side=None, device=None: 1.0)
+    monkeypatch.setattr(device, "UPLOADS_UNAWAITED", {NAME})
     precision.bfloat16_pays.cache_clear()
     state["available"] = True
     try:

@@ -13,6 +13,7 @@ from nfgen.runtime.device import CPU, find_device, why
 
 HERE = Path(__file__).parent
 LAWS = ("laws.py", "laws_of_commands.py")
+SIMULATED = (*LAWS, "laws_of_waits.py")
 
 
 def run(laws: str, marked: str) -> None:
@@ -21,7 +22,7 @@ def run(laws: str, marked: str) -> None:
     assert done.returncode == 0, done.stdout[-8000:] + done.stderr[-2000:]
 
 
-@pytest.mark.parametrize("laws", LAWS)
+@pytest.mark.parametrize("laws", SIMULATED)
 def test_laws_hold_on_a_simulated_device(laws: str) -> None:
     run(laws, "not gpu")
 

@@ -80,7 +80,7 @@ def test_an_interrupted_fit_goes_on_to_the_same_end(
         fitted.append(len(points))
         return fit_batch(spec, points, *rest, **named)
 
-    monkeypatch.setattr("nfgen.fitting.halving.fit_batch", counting)
+    monkeypatch.setattr("nfgen.fitting.in_memory.fit_batch", counting)
     resumed = fit(solids, tmp_path / "cut", resume=True)
     assert fitted == [2, 1], "done work is not redone"
     assert torch.equal(resumed.weights, whole.weights)

@@ -32,6 +32,7 @@ BASE: dict[str, Any] = {
     "log_every": 1,
     "sample_every": 9,
     "precision": "float32",
+    "device": "cpu",
 }
 
 

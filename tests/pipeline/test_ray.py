@@ -38,14 +38,14 @@ MEMORY = 100 << 20  # bytes of each machine's store of objects
 
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
-    """Two machines of one processor each."""
+    """Two machines of one processor each; the second says that it has a GPU."""
     from ray.cluster_utils import Cluster
 
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     arguments = {"num_cpus": 1, "object_store_memory": MEMORY, "include_dashboard": False}
     made = Cluster(initialize_head=True, head_node_args=arguments)
-    made.add_node(num_cpus=1, object_store_memory=MEMORY)
+    made.add_node(num_cpus=1, num_gpus=1, object_store_memory=MEMORY)
     ray.init(address=made.address, log_to_driver=False)
     yield made
     ray.shutdown()
@@ -126,6 +126,19 @@ def test_more_threads_than_any_machine_has(cluster: Any) -> None:
             create_engine("ray")
     finally:
         torch.set_num_threads(1)
+
+
+def test_accelerated_tasks_have_a_gpu_each(cluster: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    def work(task: int) -> int:
+        import ray as there
+
+        return len(there.get_gpu_ids())
+
+    assert dict(create_engine("ray").map(work, range(3), accelerated=True)) == {0: 1, 1: 1, 2: 1}
+    assert dict(create_engine("ray").map(work, range(1))) == {0: 0}
+    monkeypatch.setattr(ray, "cluster_resources", lambda: {"CPU": 2.0})
+    with pytest.raises(ConfigError, match="no machine of the cluster has a GPU"):
+        list(create_engine("ray").map(work, range(1), accelerated=True))
 
 
 def test_nothing_is_lost_or_doubled_when_a_machine_goes(cluster: Any, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from torch import Tensor
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io.tensor_names import rename
+from nfgen.runtime.device import upload
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.vq.bounding_box import Box
 from nfgen.tokenizers.vq.dataset import WarpedFields
@@ -62,7 +63,8 @@ class TransformedFields(WarpedFields):
     """A pool of transformed fields, whose weights are the encoder's input."""
 
     def inputs(self, rows: Tensor) -> Tensor:
-        return transform_weights(self.spec, self.shapes.weights[self.index[rows]], self.warps[rows])
+        weights = self.shapes.weights[upload(self.index[rows], self.device)]
+        return transform_weights(self.spec, weights, self.warps[upload(rows, self.device)])
 
     def _random_warps(self, count: int) -> Warp:
         dims, mirror = self.spec.dims, self.config.mirrors(self.spec.dims)

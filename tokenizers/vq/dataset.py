@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from nfgen.fields.field_set import FieldSet
-from nfgen.runtime.device import CPU
+from nfgen.runtime.device import CPU, finest, upload
 from nfgen.runtime.progress import progress
 
 from .bounding_box import Box
@@ -55,6 +55,9 @@ class WarpedFields:
     the content of each cell has to be learned by itself. Plane i divides row i; row `size` + i of `index` and `warps`
     is the field beyond it.
 
+    What is drawn, rows, indices and planes lie on the CPU, as they decide what is computed; warps, values and boxes lie
+    on the device.
+
     Args:
         fields: the fields to warp.
         counts: probes along each axis.
@@ -79,7 +82,7 @@ class WarpedFields:
         count = self.shapes.count
         self.size = size = max(config.batch_size, min(POOL_COPIES * count, POOL_LIMIT))
         # Of few shapes each is in the pool; the first ones of many would all be fields.
-        first = torch.arange(size, device=device) % count if count <= POOL_LIMIT else self._random(count, size)
+        first = torch.arange(size, device=CPU) % count if count <= POOL_LIMIT else self._random(count, size)
         self.index = torch.cat([first, self._random(count, size)])
         self.warps = self._random_warps(2 * size)
         self.planes = self._random_planes(size)
@@ -90,7 +93,7 @@ class WarpedFields:
         """Evaluate the whole pool for the first time."""
         with progress(self.size, "warp", "fields") as bar:
             for start in range(0, self.size, WARPED_AT_ONCE):
-                rows = torch.arange(start, min(start + WARPED_AT_ONCE, self.size), device=self.device)
+                rows = torch.arange(start, min(start + WARPED_AT_ONCE, self.size), device=CPU)
                 self._evaluate(rows)
                 bar.update(len(rows))
 
@@ -107,20 +110,24 @@ class WarpedFields:
         rows = self._random(self.size, POOL_REFRESHED)
         both = torch.cat([rows, self.size + rows])
         self.index[both] = self._random(self.shapes.count, 2 * POOL_REFRESHED)
-        self.warps[both] = self._random_warps(2 * POOL_REFRESHED)
+        self.warps[self._there(both)] = self._random_warps(2 * POOL_REFRESHED)
         self.planes[rows] = self._random_planes(POOL_REFRESHED)
         self._evaluate(rows)
 
     def draw(self) -> Batch:
         """A random batch."""
         rows = self._random(self.size, self.config.batch_size)
-        values, box = self.values[rows].float(), self.boxes[rows]
+        here = self._there(rows)
+        values, box = self.values[here].float(), self.boxes[here]
         points, corners = self._points(values, box)
         return Batch(self.inputs(rows), box, points, corners, self.query(rows, points))
 
     def inputs(self, rows: Int[Tensor, "chosen"]) -> Float[Tensor, "chosen inputs"]:
         """The encoder's input of some rows: their truncated values at the probes."""
-        return self.values[rows].float()
+        return self.values[self._there(rows)].float()
+
+    def _there(self, tensor: Tensor) -> Tensor:
+        return upload(tensor, self.device)
 
     def _points(
         self, values: Float[Tensor, "batch probes"], box: Box
@@ -131,41 +138,46 @@ class WarpedFields:
         corners = centres * (dims + 1)
         inner, anywhere = int(count * BOX_SHARE), int(count * (1 - NEAR_SHARE - BOX_SHARE))
         near = count - corners - inner - anywhere + centres
-        likelihood = (values.abs() < NEAR_VALUE) + FAR_WEIGHT
-        drawn = torch.multinomial(likelihood.cpu(), near, replacement=True, generator=self.generator)
-        chosen = self.probes[drawn.to(self.device)]
+        likelihood = ((values.abs() < NEAR_VALUE) + FAR_WEIGHT).to(finest(self.device)).cumsum(1)
+        # Not `multinomial`: each device draws in its own way.
+        uniform = torch.rand(len(values), near, dtype=torch.float64, generator=self.generator)
+        sought = self._there(uniform.to(likelihood.dtype)) * likelihood[:, -1:]
+        chosen = self.probes[torch.searchsorted(likelihood, sought).clamp_(max=len(self.probes) - 1)]
         spacing = 1 - self.probes.amax(0)  # half a spacing lies between the last probe and the side of the box
-        chosen = chosen + 2 * spacing * self._uniform(*chosen.shape)
-        placed = box.to_space(torch.cat([chosen, self._uniform(len(values), inner, dims)], dim=1))
-        around = simplices(placed[:, :centres])
-        return torch.cat([around, placed[:, centres:], self._uniform(len(values), anywhere, dims)], dim=1), corners
+        chosen = chosen + 2 * spacing * self._there(self._uniform(*chosen.shape))
+        placed = box.to_space(torch.cat([chosen, self._there(self._uniform(len(values), inner, dims))], dim=1))
+        around, far = simplices(placed[:, :centres]), self._there(self._uniform(len(values), anywhere, dims))
+        return torch.cat([around, placed[:, centres:], far], dim=1), corners
 
     def _evaluate(self, rows: Int[Tensor, "chosen"]) -> None:
         spec, truncation = self.spec, self.config.truncation
-        values, self.boxes[rows] = probe(spec, on_grid(partial(self.query, rows), self.device), self.counts, truncation)
-        self.values[rows] = values.half()
+        there = self._there(rows)
+        values, self.boxes[there] = probe(
+            spec, on_grid(partial(self.query, rows), self.device), self.counts, truncation
+        )
+        self.values[there] = values.half()
 
     def query(self, rows: Int[Tensor, "chosen"], points: Tensor) -> Float[Tensor, "chosen points"]:
         """Values of some rows at points [points, dims] or at each one's own [chosen, points, dims]."""
 
         def one_side(parts: Tensor, at: Tensor) -> Tensor:
             # An inference tensor can neither be changed nor be used in training.
-            return self.shapes.query(self.index[parts], self.warps[parts])(at).clone()
+            return self.shapes.query(self.index[parts], self.warps[self._there(parts)])(at).clone()
 
         values = one_side(rows, points)
-        planes = self.planes[rows]
-        mixed = torch.isfinite(planes[:, -1])
-        if mixed.any():
-            points = points.expand(len(rows), -1, -1)[mixed]
-            beyond = torch.einsum("npd,nd->np", points, planes[mixed, :-1]) > planes[mixed, -1:]
-            values[mixed] = torch.where(beyond, one_side(self.size + rows[mixed], points), values[mixed])
+        mixed = torch.isfinite(self.planes[rows, -1]).nonzero()[:, 0]
+        if len(mixed):
+            planes, there = self._there(self.planes[rows[mixed]]), self._there(mixed)
+            points = points.expand(len(rows), -1, -1)[there]
+            beyond = torch.einsum("npd,nd->np", points, planes[:, :-1]) > planes[:, -1:]
+            values[there] = torch.where(beyond, one_side(self.size + rows[mixed], points), values[there])
         return values
 
     def _random(self, limit: int, count: int) -> Int[Tensor, "count"]:
-        return torch.randint(limit, (count,), generator=self.generator).to(self.device)
+        return torch.randint(limit, (count,), generator=self.generator)
 
     def _uniform(self, *shape: int) -> Float[Tensor, "*shape"]:
-        return torch.rand(shape, generator=self.generator).to(self.device) * 2 - 1
+        return torch.rand(shape, generator=self.generator) * 2 - 1
 
     def _random_warps(self, count: int) -> Warp:
         dims = self.spec.dims
@@ -181,6 +193,6 @@ class WarpedFields:
         first = int(self.config.mirrors(dims))
         normal = functional.one_hot(first + self._random(dims - first, count), dims).float()
         towards = torch.where(self._uniform(count, 1) < 0, -1.0, 1.0)
-        whole = torch.rand(count, 1, generator=self.generator).to(self.device) >= self.mix_planes
+        whole = torch.rand(count, 1, generator=self.generator) >= self.mix_planes
         offset = (PLANE_WITHIN * self._uniform(count, 1)).masked_fill(whole, torch.inf)
         return torch.cat([towards * normal, offset], dim=1)

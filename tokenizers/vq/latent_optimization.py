@@ -40,7 +40,8 @@ def refine(
             distances = networks.field(networks.decoder(quantised, box.numbers), box, points)
             loss = reconstruction_loss(distances, targets, spec.output, config.truncation)
             better = loss.detach() < least
-            best[better], least[better] = free.detach()[better], loss.detach()[better]
+            best = torch.where(better[:, None, None], free.detach(), best)
+            least = torch.where(better, loss.detach(), least)
             optimizer.zero_grad()
             loss.sum().backward()
             optimizer.step()

@@ -70,12 +70,11 @@ class MadeUp:
         config = self.config.replace(augment=WARP, mix_planes=1.0, solids=0.0)
         while count > 0:
             pool = WarpedFields(fields, self.counts, config, self.generator, self.device)
-            labels = fields.labels[pool.index[: pool.size].cpu()]
-            pool.index[pool.size :] = self._partners(labels, fields.labels).to(self.device)
+            labels = fields.labels[pool.index[: pool.size]]
+            pool.index[pool.size :] = self._partners(labels, fields.labels)
             pool.fill()
             chosen = torch.randperm(pool.size, generator=self.generator)[:count]
-            here = chosen.to(self.device)
-            yield pool.inputs(here), pool.boxes[here], labels[chosen]
+            yield pool.inputs(chosen), pool.boxes[chosen.to(self.device)], labels[chosen]
             count -= len(chosen)
 
     def _partners(self, wanted: Int[Tensor, "shapes"], labels: Int[Tensor, "fields"]) -> Int[Tensor, "shapes"]:

@@ -30,7 +30,7 @@ from nfgen.fields.mlp import batches
 from nfgen.fields.spec import FieldSpec
 from nfgen.io.state_dict import check_state_dict
 from nfgen.io.tensor_names import rename
-from nfgen.runtime.device import is_cpu
+from nfgen.runtime.device import CPU, is_cpu
 from nfgen.runtime.progress import progress
 from nfgen.runtime.threads import in_threads
 from nfgen.tokenizers.base import Tokenizer
@@ -139,7 +139,7 @@ class VQTokenizer(Tokenizer):
         number = cells.number * cells.sides
         probes = config.probes or max(1, round((PROBES[dims] / number) ** (1 / dims)))
         # Always on a real device, also within `check_state_dict`: its constructor computes with values.
-        with torch.device("cpu"):
+        with CPU:
             quantizer = create_quantizer(config.quantizer, config.slots, config.levels, config.codebook)
         sizes = (cells, quantizer.width, config.channels)
         return VQNetworks(

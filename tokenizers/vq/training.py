@@ -1,5 +1,6 @@
 """Training of the VQ tokenizer: a loss in function space on warped fields."""
 
+import itertools
 import math
 import time
 from pathlib import Path
@@ -10,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from nfgen.fields.spec import Output
+from nfgen.runtime.deferred import Deferred
 from nfgen.runtime.learning_rate_schedule import cosine_decay
 from nfgen.runtime.precision import bfloat16_pays
 from nfgen.runtime.progress import progress
@@ -71,7 +73,7 @@ def train(
     reached = first
     started = time.monotonic() - spent
     networks.train()
-    shown = 0.0
+    shown, figures = 0.0, Deferred(pool.device)
     # In percent, as either the steps or the time limit ends it.
     with progress(100, f"train {name}", "%") as bar:
         try:
@@ -86,15 +88,21 @@ def train(
                 if step % config.save_every == 0 and step > first:
                     checkpoint.save(step, time.monotonic() - started)
                 with uninterrupted():
-                    loss = _step(networks, pool, optimizers, config, done)
-                    if loss is None:
-                        raise checkpoint.diverged(step)
+                    figures.add(*_step(networks, pool, optimizers, config, done))
                     reached = step + 1
-                shown = loss if step == 0 else 0.98 * shown + 0.02 * loss
+                if figures.due:
+                    losses = fetched(figures)
+                    if losses is None:
+                        raise checkpoint.diverged(step)
+                    shown = losses[0] if step + 1 == len(losses) else shown
+                    for loss in losses:
+                        shown += 0.02 * (loss - shown)
                 bar.update(int(100 * done) - bar.done, loss=shown, step=step)
         except KeyboardInterrupt:
             checkpoint.save(reached, time.monotonic() - started)
             raise
+        if fetched(figures) is None:
+            raise checkpoint.diverged(reached)
         checkpoint.save(reached, time.monotonic() - started)
         bar.update(100 - bar.done, loss=shown)
     networks.eval()
@@ -106,20 +114,23 @@ def _step(
     optimizers: list[torch.optim.Optimizer],
     config: VQConfig,
     done: float,
-) -> float | None:
-    """One step of the optimizers, and its loss; None, and unchanged weights, if that is not finite."""
+) -> tuple[Tensor, Tensor]:
+    """One step of the optimizers: its loss, and the norm of its gradient, on the device."""
     pool.refresh(done)
     loss = function_loss(networks, pool.draw(), config)
     for optimizer in optimizers:
         optimizer.zero_grad()
     loss.backward()
     norm = nn.utils.clip_grad_norm_(networks.parameters(), 1.0)
-    value, length = torch.stack([loss.detach(), norm]).cpu().tolist()  # the step's only wait for the device
-    if not (math.isfinite(length) and math.isfinite(value)):
-        return None
     for optimizer in optimizers:
         optimizer.step()
-    return float(value)
+    return loss.detach(), norm
+
+
+def fetched(figures: Deferred) -> list[float] | None:
+    """The losses of the last steps; None if one, or a gradient, is not finite."""
+    rows = figures.fetch()
+    return [row[0] for row in rows] if all(map(math.isfinite, itertools.chain(*rows))) else None
 
 
 def function_loss(networks: VQNetworks, batch: Batch, config: VQConfig) -> Float[Tensor, ""]:

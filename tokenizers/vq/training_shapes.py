@@ -10,7 +10,7 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from nfgen.fields.field_set import FieldSet
-from nfgen.runtime.device import CPU
+from nfgen.runtime.device import CPU, upload
 from nfgen.shapes.synthetic import SDF
 from nfgen.shapes.synthetic.random_solids import random_solid
 
@@ -44,17 +44,20 @@ class TrainingShapes:
         self.count = self.first_solid + (SOLIDS if solids else 0)
 
     def query(self, numbers: Int[Tensor, "chosen"], warps: Warp) -> QueryFn:
-        """The query function of warped shapes by their numbers."""
-        is_solid = numbers >= self.first_solid
-        if not is_solid.any():
-            return make_query(self.spec, self.weights[numbers % len(self.weights)], warps)
+        """The query function of warped shapes by their numbers, which lie on the CPU: they decide what is computed."""
+        solids, others = (part.nonzero()[:, 0] for part in (numbers >= self.first_solid, numbers < self.first_solid))
+        if not len(solids):
+            index = upload(numbers % len(self.weights), self.weights.device)
+            return make_query(self.spec, self.weights[index], warps)
 
         def query(points: Tensor) -> Tensor:
             points = points.expand(len(numbers), -1, -1)
             values = points.new_empty(points.shape[:2])
-            values[is_solid] = _solid_values(numbers[is_solid] - self.first_solid, warps[is_solid](points[is_solid]))
-            if not is_solid.all():
-                values[~is_solid] = self.query(numbers[~is_solid], warps[~is_solid])(points[~is_solid])
+            there = upload(solids, points.device)
+            values[there] = _solid_values(numbers[solids] - self.first_solid, warps[there](points[there]))
+            if len(others):
+                there = upload(others, points.device)
+                values[there] = self.query(numbers[others], warps[there])(points[there])
             return values
 
         return query

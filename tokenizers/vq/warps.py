@@ -11,6 +11,8 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
+from nfgen.runtime.device import upload
+
 # Largest changes at strength 1, chosen so that warped chairs still look like chairs.
 LOG_SCALE = 0.15  # of each axis
 SHIFT = 0.06
@@ -64,7 +66,7 @@ class Warp:
         )
 
     def to(self, device: torch.device) -> "Warp":
-        return Warp(**{key: value.to(device) for key, value in vars(self).items()})
+        return Warp(**{key: upload(value, device) for key, value in vars(self).items()})
 
     def __getitem__(self, rows: Int[Tensor, "chosen"] | slice) -> "Warp":
         return Warp(**{key: value[rows] for key, value in vars(self).items()})

@@ -22,6 +22,10 @@ class Plan:
     seconds: dict[str, float]
     """Of each part, from a short measured probe on this machine as busy as it is now."""
     memory_bytes: int
+    device_memory_bytes: int | None = None
+    """Of the accelerator, where it computes on one that tells."""
+    device_free_bytes: int | None = None
+    """What it has now."""
 
     @property
     def total_seconds(self) -> float:
@@ -33,6 +37,7 @@ class Plan:
         return {
             **self.counts,
             "memory_bytes": self.memory_bytes,
+            **({} if self.device_memory_bytes is None else {"device_memory_bytes": self.device_memory_bytes}),
             "seconds": self.total_seconds,
             "parts": {key: round(value, 3) for key, value in self.seconds.items()},
         }
@@ -45,9 +50,16 @@ class Plan:
         }
         text = counts | {
             "memory": f"about {self.memory_bytes / 1e9:.2g} GB",
+            **self._device(),
             "time": f"about {duration(self.total_seconds)} ({parts})",
         }
         return [*(f"{key:<22}{value}" for key, value in text.items()), "nothing was written"]
+
+    def _device(self) -> dict[str, str]:
+        if self.device_memory_bytes is None:
+            return {}
+        free = "" if self.device_free_bytes is None else f" of {self.device_free_bytes / 1e9:.2g} GB free"
+        return {"device memory": f"about {self.device_memory_bytes / 1e9:.2g} GB{free}"}
 
 
 def duration(seconds: float) -> str:

@@ -9,10 +9,13 @@ import torch
 from nfgen.fields.accuracy import field_accuracy
 from nfgen.fields.field_set import FieldSet
 from nfgen.fitting.config import FitConfig
+from nfgen.fitting.in_memory import fields_at_once
 from nfgen.fitting.init import SHARED_SHAPES, SHARED_STEPS_POINTS
 from nfgen.fitting.job import FitJob, none_usable
 from nfgen.fitting.optimize import fit_batch
 from nfgen.pipeline.fit import SAMPLED_AT_ONCE, list_shapes
+from nfgen.runtime.device import find_device, free_memory, synchronize
+from nfgen.runtime.device import peak_memory as device_peak_memory
 from nfgen.runtime.machine import peak_memory, processors
 from nfgen.shapes import ShapeRef
 from nfgen.shapes.guarded import is_plain
@@ -33,6 +36,8 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
     """
     config = FitConfig.given(config, settings)
     spec, refs = list_shapes(sources, config)
+    device = find_device(config.device)
+    free = free_memory(device)
     chosen = [refs[i * len(refs) // min(PROBED, len(refs))] for i in range(min(PROBED, len(refs)))]
     with silent(), tempfile.TemporaryDirectory() as folder:
         job = FitJob(spec, config, (), Path(folder), False, 1, None)
@@ -41,12 +46,14 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
         sampling = _seconds_a_shape(job, timed_ones, found, unusable) * len(refs)
         if not found:
             raise none_usable(unusable)
-        at_once = min(config.batch_size, len(refs))
+        at_once = min(fields_at_once(spec, config, device), len(refs))
         points = job.points([found[i % len(found)] for i in range(at_once)])
-        start = torch.zeros(at_once, spec.size)
+        inputs, values = points.points.to(device), points.values.to(device)
+        start = torch.zeros(at_once, spec.size, device=device)
 
         def fit(steps: int) -> None:
-            fit_batch(spec, points.points, points.values, start, config.replace(steps=steps))
+            fit_batch(spec, inputs, values, start, config.replace(steps=steps))
+            synchronize(device)
 
         once, turn = per_turn(fit)
         shards = len(refs) / at_once
@@ -56,9 +63,11 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
             of_base = config.replace(points=config.points * times)
             several = job.points([found[i % len(found)] for i in range(count)])
             all_points, all_values = several.points.flatten(0, 1)[None], several.values.flatten()[None]
+            all_points, all_values = all_points.to(device), all_values.to(device)
 
             def base(steps: int) -> None:
                 fit_batch(spec, all_points, all_values, start[:1], of_base.replace(steps=steps))
+                synchronize(device)
 
             base_once, base_turn = per_turn(base)
             seconds["base"] = base_once + config.steps * base_turn
@@ -75,7 +84,8 @@ def plan_fit(sources: Any, config: FitConfig | None = None, *, workers: int | No
         seconds["judging"] = shards * timed(lambda: field_accuracy(spec, start, judged))
     bytes_a_shape = 4 * (spec.dims + 1) * sum(points.points.shape[1:2] + points.eval_points.shape[1:2])
     waiting = max(0, min(SAMPLED_AT_ONCE, len(refs)) - at_once) * bytes_a_shape
-    return Plan({"shapes": len(refs), "weights a field": spec.size}, seconds, peak_memory() + waiting)
+    counts = {"shapes": len(refs), "weights a field": spec.size}
+    return Plan(counts, seconds, peak_memory() + waiting, device_peak_memory(device), free)
 
 
 def _seconds_a_shape(job: FitJob, refs: list[ShapeRef], found: list[Sampled], unusable: list[dict[str, str]]) -> float:

@@ -65,7 +65,14 @@ def training_cost(
         trainer = Trainer(create(name, vocabulary, settings), batches, config, Path(folder))
         trainer.open(False)
         trainer.step()  # the first pays for memory and threads
-        step = sum(timed(trainer.step) for _ in range(MEASURED)) / MEASURED
+        trainer.fetch()
+
+        def steps() -> None:
+            for _ in range(MEASURED):
+                trainer.step()
+            trainer.fetch()  # it waits for an accelerator
+
+        step = timed(steps) / MEASURED
 
         def evaluation() -> None:
             trainer.evaluate()

@@ -10,7 +10,7 @@ import torch
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact
 from nfgen.io.pictures import read_rgb
-from nfgen.models.generation.generate import sample
+from nfgen.models.generation.generate import fitting_batch, sample
 from nfgen.pipeline.config import GenerateConfig, TrainConfig
 from nfgen.pipeline.finish import finish
 from nfgen.pipeline.generate import require_possible
@@ -20,6 +20,8 @@ from nfgen.pipeline.sampling_choice import open_run
 from nfgen.pipeline.tokenize import chosen_synthetic, chosen_views, tokenize
 from nfgen.pipeline.train import new_model, require_fitting_tokens
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
+from nfgen.runtime.device import find_device, free_memory, is_cpu
+from nfgen.runtime.device import peak_memory as device_peak_memory
 from nfgen.runtime.machine import peak_memory
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.config import TokenizeConfig
@@ -48,8 +50,10 @@ def plan_tokenize(
     fields = fields if isinstance(fields, FieldSet) else FieldSet.load(fields)
     config = TokenizeConfig.given(config, settings | ({"tokenizer": tokenizer} if tokenizer else {}))
     with silent(), tempfile.TemporaryDirectory() as folder:
+        device = find_device(config.device)
+        free = free_memory(device)
         seconds, tokens = _try_tokenizer(fields, Path(folder), config)
-    return Plan(_counts(tokens, len(fields)), {"tokenizer": seconds}, peak_memory())
+    return Plan(_counts(tokens, len(fields)), {"tokenizer": seconds}, peak_memory(), device_peak_memory(device), free)
 
 
 def plan_train(source: str | Path, config: TrainConfig | None = None, **settings: Any) -> Plan:
@@ -59,6 +63,8 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
         ConfigError: as `train` does.
     """
     config = TrainConfig.given(config, settings)
+    device = find_device(config.device)
+    free = free_memory(device)
     seconds: dict[str, float] = {}
     with silent(), tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -94,7 +100,7 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
             seconds["pictures"] = drawing * (steps // config.sample_every)
         seconds["training fields"] = ended
     counts = {"model": model, "parameters": cost.model.parameter_count, **_counts(tokens, count)}
-    return Plan(counts, seconds, peak_memory())
+    return Plan(counts, seconds, peak_memory(), device_peak_memory(device), free)
 
 
 def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, **settings: Any) -> Plan:
@@ -106,6 +112,8 @@ def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, *
     run, config = open_run(run, GenerateConfig.given(config, settings))
     require_possible(run, config)
     vocabulary, n, sampling = run.model.vocabulary, config.n, config.sampling
+    device = next(run.model.parameters()).device
+    free = free_memory(device)
     with silent(), tempfile.TemporaryDirectory() as name:
         seconds = {"tokens": sampling_cost(run.model, n, config.batch_size, sampling)}
         few = min(n, WRITTEN)
@@ -140,7 +148,15 @@ def plan_generate(run: Run | str | Path, config: GenerateConfig | None = None, *
         pictures += [read_rgb(file) for file in sorted(Path(name).glob("probe-?.png"))]
         seconds["contact sheet"] = timed(sheet) / few * n
     counts = {"samples": n, "parameters": run.model.parameter_count, "tokens a sample": vocabulary.length}
-    return Plan(counts, seconds, peak_memory() + sampling.passes * min(n, 256) * run.model.bytes_per_sample)
+    cache = (
+        sampling.passes * min(n, config.batch_size or fitting_batch(run.model, sampling)) * run.model.bytes_per_sample
+    )
+    if is_cpu(device):
+        return Plan(counts, seconds, peak_memory() + cache)
+    weights = sum(weight.nbytes for weight in run.model.parameters())
+    # One batch has been drawn, of the right size, unless sequences are so long that few rows were enough.
+    on_device = max(device_peak_memory(device) or 0, weights + cache)
+    return Plan(counts, seconds, peak_memory(), on_device, free)
 
 
 def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tuple[float, TokenSet]:
