@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from nfgen.errors import ArtifactError, ConfigError, NfgenError
 from nfgen.io.files import read_tensors, write_tensors
-from nfgen.runtime.device import CPU
+from nfgen.runtime.device import CPU, upload
 from nfgen.runtime.progress import progress
 
 from .clouds import as_clouds
@@ -93,7 +93,7 @@ def train_classifier(
         with progress(epochs, "train classifier", "epoch") as bar:
             for _ in range(epochs):
                 for batch in torch.randperm(len(x)).to(device).split(BATCH):
-                    scale = torch.empty(len(batch), 1, 3).uniform_(*SCALES).to(device)
+                    scale = upload(torch.empty(len(batch), 1, 3).uniform_(*SCALES), device)
                     loss = nn.functional.cross_entropy(model(x[batch] * scale), y[batch])
                     optimizer.zero_grad()
                     loss.backward()

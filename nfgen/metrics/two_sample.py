@@ -18,7 +18,7 @@ from torch.nn.functional import avg_pool2d, binary_cross_entropy_with_logits
 from nfgen.errors import NfgenError
 from nfgen.metrics.copying import share_with_interval
 from nfgen.metrics.mmd_cov_nna import ENOUGH, Score
-from nfgen.runtime.device import CPU
+from nfgen.runtime.device import CPU, upload
 from nfgen.runtime.progress import progress
 
 FOLDS = 5
@@ -194,7 +194,7 @@ def _train(
         chosen = torch.cat([kind[torch.randint(len(kind), (SHAPES,))] for kind in kinds]).repeat_interleave(PICTURES)
         view = torch.randint(pictures.shape[1], (len(chosen),))
         down, across = torch.randint(-SHIFT, SHIFT + 1, (2,)).tolist()
-        evidence, _ = network(pictures[chosen.to(device), view.to(device)].roll((down, across), (2, 3)))
+        evidence, _ = network(pictures[upload(chosen, device), upload(view, device)].roll((down, across), (2, 3)))
         loss = binary_cross_entropy_with_logits(evidence.mean((1, 2)), wanted)
         optimizer.zero_grad()
         loss.backward()

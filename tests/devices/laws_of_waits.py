@@ -6,6 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -14,6 +15,7 @@ from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import FieldSpec
 from nfgen.fitting.config import FitConfig
 from nfgen.fitting.optimize import fit_batch
+from nfgen.metrics.two_sample import two_sample_test
 from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.generation.generate import sample
 from nfgen.models.registry import create
@@ -125,6 +127,12 @@ def test_no_drawn_token_waits(simulated: torch.device, random_order: float, sett
 
     draw(12)  # its angles are kept
     rate, where = waits_a_turn(draw)
+    assert rate == 0, where
+
+
+def test_no_step_of_a_test_by_pictures_waits(simulated: torch.device) -> None:
+    views = np.random.default_rng(0).integers(0, 256, (2, 10, 2, 2, 16, 16), dtype=np.uint8)
+    rate, where = waits_a_turn(lambda steps: two_sample_test(*views, views[0], steps=steps, device=simulated), 2, 5)
     assert rate == 0, where
 
 
