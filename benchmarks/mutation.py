@@ -49,7 +49,7 @@ TESTS = [
     "test_artifacts.py",
     "io/test_hub.py",
     "pipeline/test_resumed_tokenizers.py",
-    "io/test_untrusted.py::test_a_tokenizer_that_claims_other_networks_claims_no_memory",
+    "io/test_untrusted_artifacts.py::test_a_tokenizer_that_claims_other_networks_claims_no_memory",
 ]
 """What is to notice."""
 MEMORY = 16 << 30  # bytes of address space that a mutant may claim

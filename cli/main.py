@@ -40,6 +40,8 @@ INTERRUPTED = 130  # what shells give for SIGINT
 MISTAKE = 2
 NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation overflowed")
 """Words of torch's errors."""
+NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")
+"""Words of errors of Python and torch."""
 
 
 COMPUTING = ("fit", "tokenize", "train", "make", "demo")
@@ -120,6 +122,8 @@ def _of_the_machine(error: OSError | MemoryError | RuntimeError) -> tuple[str, s
         return f"{place}{error.strerror or error}", "check the path, its rights and the disk"
     if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
         return "there is not enough memory", "give smaller numbers or batches, or use a larger machine"
+    if any(words in str(error) for words in NO_THREAD):
+        return "the system starts no more threads", "end other programs, or raise the limits of processes and memory"
     return None
 
 

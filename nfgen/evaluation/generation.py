@@ -6,6 +6,7 @@ from typing import Any
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
+from nfgen.io.ownership import require_own_results
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
 from nfgen.metrics.validity import summarise
 from nfgen.pipeline.config import GenerateConfig
@@ -69,6 +70,7 @@ def evaluate(
 
     Raises:
         NfgenError: if a set holds no usable shape, or too few for the protocol.
+        ArtifactError: if files of others are where the results go.
     """
     config = EvaluateConfig.given(config, settings)
     config.require_default(OF_PAIRS, "sets of shapes")
@@ -82,6 +84,7 @@ def evaluate(
     folder = Path(generated) if out is None and ours else None if out is None else Path(out)
     if folder is not None:
         files.require_writable(folder)
+        require_own_results(folder, SCORES_FILE, ("mmd", "1_nna"), (PLOT_FILE, SHEET_FILE, CLASSIFIER_FILE))
     if fields is not None and train is None:
         raise ConfigError("the novelty of noised fields needs the training shapes", "give --train as well")
     # Find everything before the long work starts: a wrong path should not cost a minute.

@@ -15,6 +15,7 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import inside
 from nfgen.fields.slopes import field_gradients
 from nfgen.io import artifact, files
+from nfgen.io.ownership import require_own_results
 from nfgen.metrics import compare_meshes, comparison_summary
 from nfgen.metrics.reconstruction import Gradient, Inside, Points
 from nfgen.runtime.device import COMPUTED_ON, choose_device, describe
@@ -81,12 +82,14 @@ def evaluate_pairs(
 
     Raises:
         NfgenError: no pair has the same id, or none is usable.
+        ArtifactError: a file of others is where the results go.
     """
     config = EvaluateConfig.given(config, settings)
     config.require_default(OF_SETS, "pairs")
     folder = reconstructed if out is None and artifact.kind_of(reconstructed) in (FIELDS, TOKENS) else out
     if folder is not None:
         files.require_writable(Path(folder))
+        require_own_results(Path(folder), PAIRS_FILE, ("pairs", "reconstructed"))
     reading = None if config.reading == AS_FOUND else config.reading
     device = choose_device(config.device)
     source = _reconstructions(reconstructed, config.resolution, reading, device)

@@ -9,6 +9,7 @@ import numpy as np
 
 from nfgen.errors import ShapeError
 from nfgen.io.files import require_writable
+from nfgen.io.ownership import require_own
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Shape
 from nfgen.shapes.discovery import Discovery, discover
@@ -16,7 +17,7 @@ from nfgen.shapes.over_processes import Skipped, do_each
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.shapes.shape_ref import ShapeRef
 from nfgen.shapes.sheets import NOTICED
-from nfgen.viz.contact_sheet import Picture, contact_sheet, save_png
+from nfgen.viz.contact_sheet import MARK, Picture, contact_sheet, save_png
 from nfgen.viz.render import PAPER, render_image, render_mesh
 
 TILE = 160  # pixels of a thumbnail's side
@@ -115,10 +116,11 @@ def check_shapes(
 
     Raises:
         NfgenError: nothing was found.
-        ArtifactError: the sheet cannot be written.
+        ArtifactError: the sheet cannot be written, or something else is in its place.
     """
     if sheet is not None:
         require_writable(Path(sheet).parent)
+        require_own(Path(sheet), MARK, "picture")
     discovery = discover(sources, reading=reading)
     refs = discovery.refs[:limit]
     tiles_wanted = 0 if sheet is None else min(len(refs), MOST_TILES)

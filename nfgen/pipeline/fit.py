@@ -75,7 +75,7 @@ def fit(
     classes = tuple(sorted({ref.label for ref in refs if ref.label is not None}))
     device = choose_device(config.device)
     plan = without_device(config.to_json()) | {
-        "shapes": _contents(refs),
+        "shapes": contents_of(refs),
         "start": None
         if config.init in INITS or not Path(config.init).exists()
         else files.content_digest(Path(config.init)),
@@ -112,7 +112,7 @@ def fit(
     return FieldSet.load(out)
 
 
-def _contents(refs: Sequence[ShapeRef]) -> dict[str, str]:
+def contents_of(refs: Sequence[ShapeRef]) -> dict[str, str]:
     """Of each shape a fingerprint of its file, and of what lies beside it for it."""
     seen: dict[Path, str] = {}
     for ref in refs:

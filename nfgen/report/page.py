@@ -12,6 +12,7 @@ from markupsafe import Markup
 from nfgen import __version__
 from nfgen.errors import ArtifactError
 from nfgen.io import files
+from nfgen.io.ownership import require_own
 
 from .artifacts import Found, find_artifacts
 from .markup import render
@@ -19,7 +20,6 @@ from .sections import Section, Sections
 
 NAME = "index.html"
 GENERATOR = b'<meta name="generator" content="nfgen '
-HEAD = 1000  # bytes of a page that hold it
 LIBRARIES = ("torch", "numpy", "trimesh", "scikit-image")  # their versions may change results
 
 
@@ -67,19 +67,12 @@ def _target(first: Path, out: Path | None) -> Path:
 
 
 def require_own_page(path: Path) -> None:
-    """Refuse to replace what is not a page of ours: a slip of the keyboard must not cost somebody a file.
+    """Refuse to replace what is not a page of ours.
 
     Raises:
         ArtifactError: if something else is there.
     """
-    if not path.exists():
-        return
-    head = b""
-    if path.is_file():
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    if GENERATOR not in head:
-        raise ArtifactError(f"{path} is there already and no page of nfgen", "choose another --out")
+    require_own(path, GENERATOR, "page")
 
 
 def _page(found: Sequence[Found], sections: Sections) -> str:

@@ -16,6 +16,7 @@ LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 14.0, 46.0
 TICKS = 5
 LOG_FROM = 30.0  # ratio of largest to smallest value from which the axis is logarithmic
 MAX_POINTS = 1200  # of a line; more than its pixels
+LEAST, MOST = 1e-300, 1e300  # values are drawn as if within: beyond, differences and shares are no floats
 
 
 @dataclass(frozen=True)
@@ -41,17 +42,17 @@ class Axis:
     def over(
         cls, values: Sequence[float], start: float, end: float, *, from_zero: bool = False, log: bool = False
     ) -> "Axis":
-        low, high = (min(values), max(values)) if values else (0.0, 1.0)
+        low, high = (_drawable(min(values)), _drawable(max(values))) if values else (0.0, 1.0)
         if log:
             log = low > 0 and high / low > LOG_FROM
         if log:
             return cls(low / 1.1, high * 1.1, start, end, True)
         low = min(0.0, low) if from_zero else low
-        room = 0.04 * (high - low) or abs(high) or 1.0
+        room = 0.04 * (high - low) if high - low > LEAST else abs(high) or 1.0
         return cls(low if from_zero and low == 0 else low - room, high + room, start, end)
 
     def at(self, value: float) -> float:
-        low, high = self.low, self.high
+        low, high, value = self.low, self.high, _drawable(value)
         if self.log:
             low, high, value = math.log(low), math.log(high), math.log(value)
         return round(self.start + (value - low) / (high - low) * (self.end - self.start), 1)
@@ -208,7 +209,7 @@ def histogram(
     """Counts of values in `bins` equal parts of [low, high]; values outside count at the ends."""
     counts = [0] * bins
     for value in values:
-        counts[min(bins - 1, max(0, int((value - low) / (high - low) * bins)))] += 1
+        counts[min(bins - 1, int((min(max(value, low), high) - low) / (high - low) * bins))] += 1
     width = (high - low) / bins
     x = Axis(low, high, LEFT, WIDTH - RIGHT)
     y = Axis(0.0, max([*counts, 1]) * 1.06, HEIGHT - BOTTOM, TOP)
@@ -228,6 +229,10 @@ def _vertical(x: Axis, value: float | None) -> list[Rule]:
 def _thinned(one: Series) -> Series:
     step = math.ceil(len(one.x) / MAX_POINTS)
     return Series(one.name, one.x[::step], one.y[::step])
+
+
+def _drawable(value: float) -> float:
+    return 0.0 if abs(value) < LEAST else min(max(value, -MOST), MOST)
 
 
 def _label(value: float) -> str:

@@ -7,12 +7,16 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
+from PIL.PngImagePlugin import PngInfo
 
 from nfgen.errors import ArtifactError, ConfigError
+from nfgen.io.files import replacing
 
 Picture = NDArray[np.uint8]
 
 INK = (70, 70, 78)
+MARK = b"tEXtSoftware\0nfgen"
+"""Near the beginning of each PNG file that nfgen writes."""
 
 
 def contact_sheet(
@@ -76,7 +80,10 @@ def save_png(path: str | Path, picture: Picture) -> None:
         )
     try:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        Image.fromarray(picture).save(path, format="PNG", optimize=True)
+        written_by = PngInfo()
+        written_by.add_text("Software", "nfgen")
+        with replacing(Path(path)) as file:
+            Image.fromarray(picture).save(file, format="PNG", optimize=True, pnginfo=written_by)
     except OSError as error:
         raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
 

@@ -16,7 +16,7 @@ from nfgen.pipeline import advice
 from nfgen.pipeline.config import GenerateConfig, MakeConfig
 from nfgen.pipeline.dry_run.estimate import Plan, duration
 from nfgen.pipeline.dry_run.stages import plan_tokenize, plan_train
-from nfgen.pipeline.fit import fit
+from nfgen.pipeline.fit import contents_of, fit, list_shapes
 from nfgen.pipeline.generate import generate
 from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import train
@@ -29,6 +29,8 @@ from .efforts import verbs_of
 from .folder import PARTS, SHEET, make_room
 
 SNAPSHOTS = 10  # of the first fits
+CONTENTS = "contents of shapes"
+"""Fingerprints of the shapes' files, in the plan."""
 
 Say = Callable[[str], None]
 """Called with each line of text for the user."""
@@ -58,12 +60,13 @@ def make(
         The page.
 
     Raises:
-        ArtifactError: if the folder holds something else, or what was made with other settings.
+        ArtifactError: if the folder holds something else, or what was made with other settings or of other shapes.
     """
     config, out, started = MakeConfig.given(config, settings), Path(out), time.monotonic()
     make_room(out, overwrite)
     resuming.agree_on_plan(out, "making", plan(shapes, reference, config))
     verbs, step = verbs_of(config), _Steps(say)
+    _agree_on_contents(out, contents_of(list_shapes(shapes, verbs.fit)[1]))
     fields_at, tokens_at, run_at, samples_at = (out / part for part in PARTS[2:])
     lines: list[str] = []
 
@@ -115,6 +118,14 @@ def plan(shapes: str | Path, reference: str | Path | None, config: MakeConfig) -
         "shapes": str(shapes),
         "reference": None if reference is None else str(reference),
     }
+
+
+def _agree_on_contents(out: Path, contents: dict[str, str]) -> None:
+    """Check that the shapes still hold what they held at first. The plan of a demo is older than its shapes."""
+    known = files.read_json(out / resuming.PLAN)
+    if CONTENTS not in known:
+        files.write_json(out / resuming.PLAN, known | {CONTENTS: contents})
+    resuming.agree_on_plan(out, "making", {CONTENTS: contents})
 
 
 class _Steps:

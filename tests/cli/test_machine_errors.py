@@ -30,6 +30,8 @@ def raising(error: BaseException) -> None:
         (too_large, 2, "not enough memory"),
         (overflowing, 2, "not enough memory"),
         (lambda: raising(MemoryError()), 2, "not enough memory"),
+        (lambda: raising(RuntimeError("can't start new thread")), 2, "no more threads"),
+        (lambda: raising(RuntimeError("Resource temporarily unavailable")), 2, "no more threads"),
         (lambda: raising(OSError(errno.ENOSPC, "No space left on device", "/tmp/x")), 2, "/tmp/x: No space left"),
         (lambda: raising(PermissionError(errno.EACCES, "Permission denied", "/root/x")), 2, "/root/x: Permission"),
         (lambda: raising(FileNotFoundError(errno.ENOENT, "No usable temporary directory")), 2, "No usable temporary"),

@@ -15,7 +15,11 @@ from nfgen.viz.charts import Axis, Series, histogram, line_chart, scatter_plot
 HOSTILE = """<script>alert(1)</script>"'&<img src=x onerror=alert(2)>"""
 
 
-@pytest.mark.parametrize(("low", "high"), [(0.0, 1.0), (-3.0, 7.0), (0.8, 0.8), (0.0, 0.0), (1e-6, 3e4), (1e9, 2e9)])
+USUAL = [(0.0, 1.0), (-3.0, 7.0), (0.8, 0.8), (0.0, 0.0), (1e-6, 3e4), (1e9, 2e9)]
+EXTREME = [(-1e308, 1e308), (1e308, 1e308), (0.0, 5e-324), (5e-324, 1e-320), (1e-310, 1e308), (-1e-308, 1e-308)]
+
+
+@pytest.mark.parametrize(("low", "high"), USUAL + EXTREME)
 @pytest.mark.parametrize("log", [False, True])
 def test_axes_hold_their_values_and_have_ticks(low: float, high: float, log: bool) -> None:
     axis = Axis.over([low, high], 0.0, 400.0, log=log)
@@ -40,6 +44,7 @@ def test_charts_bear_empty_and_single_values() -> None:
 def test_a_histogram_counts_every_value_once() -> None:
     rng = np.random.default_rng(0)
     values = [*rng.uniform(-0.2, 1.3, 500), 0.0, 1.0]
+    values += [-1e308, 1e308, 5e-324]
     counts = re.findall(r"<title>[^<]* to [^<]*: (\d+)</title>", histogram(values, "t", "x", low=0.0, high=1.0))
     assert sum(map(int, counts)) == len(values)
 

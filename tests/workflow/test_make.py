@@ -1,8 +1,10 @@
 """From a folder of shapes to new ones by one call: what is done is not done twice, what differs is not gone on with."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import trimesh
 
 import nfgen
 from nfgen import demo
@@ -58,6 +60,42 @@ def test_what_was_made_otherwise_is_not_gone_on_with(shapes: Path, tmp_path: Pat
     resuming.agree_on_plan(_made(out), "making", making.plan(shapes, None, nfgen.MakeConfig(**SETTINGS)))
     with pytest.raises(ArtifactError, match="other heldout") as caught:
         making.make(shapes, out, **SETTINGS | {"heldout": 0.5})
+    assert "--overwrite" in caught.value.remedy
+
+
+def replaced(folder: Path) -> None:
+    (first, second, *_) = sorted(folder.glob("*.stl"))
+    first.write_bytes(second.read_bytes())
+
+
+def removed(folder: Path) -> None:
+    min(folder.glob("*.stl")).unlink()
+
+
+def added(folder: Path) -> None:
+    trimesh.creation.box().export(folder / "more.stl")
+
+
+@pytest.mark.parametrize("change", [replaced, removed, added])
+@pytest.mark.parametrize("stopped", ["fit", "tokenize"])
+def test_shapes_that_changed_are_not_gone_on_with(
+    change: Callable[[Path], None], stopped: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, out = tmp_path / "boxes", tmp_path / "made"
+    folder.mkdir()
+    for number in range(3):
+        trimesh.creation.box((1, 1 + number / 4, 1)).export(folder / f"{number}.stl")
+
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(making, stopped, stop)
+    for _ in range(2):  # the same again goes on
+        with pytest.raises(KeyboardInterrupt):
+            making.make(folder, out, **SETTINGS)
+    change(folder)
+    with pytest.raises(ArtifactError, match=r"other contents of shapes \((0|more).stl\)") as caught:
+        making.make(folder, out, **SETTINGS)
     assert "--overwrite" in caught.value.remedy
 
 
