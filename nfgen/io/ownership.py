@@ -54,6 +54,4 @@ def require_own_results(folder: Path, file: str, keys: Iterable[str], beside: It
     except ArtifactError:
         results = None
     if not (isinstance(results, dict) and set(keys) <= results.keys()):
-        raise ArtifactError(
-            f"{folder / there[0]} is there already, and nfgen did not write it", "choose another --out"
-        )
+        raise ArtifactError(f"{folder / there[0]} is there already, and nfgen did not write it", "choose another --out")
