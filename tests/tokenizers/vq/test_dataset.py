@@ -5,11 +5,14 @@ import torch
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import evaluate
+from nfgen.shapes.synthetic.random_solids import random_solid
 from nfgen.tokenizers.vq.config import VQConfig
 from nfgen.tokenizers.vq.dataset import WarpedFields
 from nfgen.tokenizers.vq.gradients import RADIUS
 from nfgen.tokenizers.vq.probes import make_grid_query, make_query, probe
 from nfgen.tokenizers.vq.tokenizer import VQTokenizer
+from nfgen.tokenizers.vq.training_shapes import TrainingShapes
+from nfgen.tokenizers.vq.warps import Warp
 
 from .fitted_fields import generator
 
@@ -138,3 +141,18 @@ def test_points_of_the_loss_are_near_the_surface_in_the_box_and_anywhere(
     assert (batch.box.to_box(batch.points)[:, 380:].abs().amax(-1) > 1).any()
     assert anywhere.mean() > inner.mean()
     assert batch.points[:, 380:].abs().amax((0, 1)).min() > 0.95
+
+
+def test_solids_are_known_by_their_distances_and_fields_by_their_own(tiny_fields: FieldSet) -> None:
+    shapes = TrainingShapes(tiny_fields, solids=0.5)
+    assert (shapes.count - shapes.first_solid) / shapes.count == pytest.approx(0.5, abs=1e-3)
+    numbers = torch.tensor([2, shapes.first_solid, 5 + len(tiny_fields), shapes.first_solid + 3])
+    warps = Warp.random(4, 3, generator(), strength=1.0, mirror=False)
+    points = torch.rand(1, 50, 3, generator=generator(1)) * 2 - 1
+    found = shapes.query(numbers, warps)(points)
+    at = warps(points.expand(4, -1, -1))
+    of_fields = evaluate(tiny_fields.spec, tiny_fields.weights[[2, 5]], at[[0, 2]])
+    torch.testing.assert_close(found[[0, 2]], of_fields, atol=1e-5, rtol=1e-5)
+    for row, number in ((1, 0), (3, 3)):
+        distances = torch.from_numpy(random_solid(number)(at[row].numpy())).float()
+        torch.testing.assert_close(found[row], distances, atol=1e-5, rtol=0)

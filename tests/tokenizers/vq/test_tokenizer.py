@@ -129,6 +129,9 @@ def test_wrong_input_is_refused(tokenizer: VQTokenizer, fields: FieldSet) -> Non
         tokenizer.encode(torch.full((1, SPEC.size), torch.nan))
     with pytest.raises(ConfigError, match="weights of shape"):
         tokenizer.encode(fields.weights[:, 1:])
+    with pytest.raises(ConfigError, match="are not fields of") as caught:
+        tokenizer.encode(fields.weights, FieldSpec(frequencies=1, hidden=(8, 8)))
+    assert "spec" in caught.value.remedy
     with pytest.raises(ConfigError):
         tokenizer.decode(torch.full((1, tokenizer.vocabulary.length), codes))
     with pytest.raises(ConfigError, match="not fitted"):

@@ -4,10 +4,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from nfgen.fields.field_set import FieldSet
+from nfgen.tokenizers.vq.dataset import WarpedFields
 from nfgen.tokenizers.vq.tokenizer import VQTokenizer
-from nfgen.tokenizers.vq.training import annealed, make_optimizers, reconstruction_loss
+from nfgen.tokenizers.vq.training import annealed, function_loss, make_optimizers, reconstruction_loss
 
-from .fitted_fields import uniform
+from .fitted_fields import generator, uniform
 
 
 @pytest.mark.parametrize("output", ["sdf", "occupancy", "brightness"])
@@ -55,3 +57,16 @@ def test_every_weight_is_trained_once_and_matrices_of_the_trunk_by_muon(tokenize
     assert id(networks.encoder.in_proj.weight) in of_muon
     assert id(networks.field.mix.weight) not in of_muon
     assert (muon.param_groups[0]["lr"], adam.param_groups[0]["lr"]) == (0.01, 0.005)
+
+
+def test_the_error_of_gradients_counts_by_its_weight(tokenizer: VQTokenizer, fields: FieldSet) -> None:
+    networks, config = tokenizer.networks, tokenizer.config.replace(gradient_weight=1.0)
+    pool = WarpedFields(fields, networks.encoder.probe_counts, config, generator())
+    pool.fill()
+    batch = pool.draw()
+    with torch.no_grad():
+        without, once, twice = (
+            function_loss(networks, batch, config.replace(gradient_weight=weight)) for weight in (0.0, 1.0, 2.0)
+        )
+    assert once > without + 0.01
+    torch.testing.assert_close(twice - once, once - without, atol=1e-4, rtol=1e-3)
