@@ -40,16 +40,24 @@ COARSE = {
     "nfgen.viz.lighting.SUN_MAP": 64,
     "nfgen.viz.scene.LONGEST_EDGE": 0.5,
 }
+"""How pictures look is tested in `tests/viz`, where they are as users see them."""
+FEW = {"nfgen.pipeline.tokenize.USUAL_VIEWS": 2, "nfgen.pipeline.tokenize.SYNTHETIC_A_FIELD": 2}
 
 
 @pytest.fixture(scope="module", autouse=True)
 def coarse_pictures() -> Iterator[None]:
-    """Pictures of samples are small and their light is rough: drawing them took half of the time of all tests.
-
-    How pictures look is tested in `tests/viz`, where they are as users see them.
-    """
+    """Pictures are small and their light is rough: drawing took half of the time of tests of commands."""
     with pytest.MonkeyPatch.context() as patch:
         for name, value in COARSE.items():
+            patch.setattr(name, value)
+        yield
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_views() -> Iterator[None]:
+    """What nobody asked for, copies of fields and made-up shapes, is little: it took most of the time of tokenizing."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in FEW.items():
             patch.setattr(name, value)
         yield
 

@@ -1,8 +1,10 @@
 """The documentation is true: its commands and code run in their order, its links lead somewhere."""
 
+import contextlib
 import gzip
 import re
 import shlex
+import shutil
 import struct
 import subprocess
 import sys
@@ -35,7 +37,7 @@ SMALL = {
     "train": "--heldout 0.2 --steps 3 --batch-size 4 --layers 1 --width 16 --heads 1 --sample-every 0",
     "generate": "-n 2 --resolution 12",
     "edit": "-n 2 --resolution 12 --fit-steps 20",
-    "evaluate": "--points 32",
+    "evaluate": "--points 32 --no-pictures",
     "export": "--resolution 12",
 }
 """What makes every command short; an option given twice counts as it was given last."""
@@ -68,7 +70,7 @@ def shortened(line: str) -> str:
     """The line of a page with settings that make it quick; `--minutes` and the like stay, and are never reached."""
     name = shlex.split(line)[1]
     line = re.sub(r" --minutes \d+", " --minutes 9" if name == "train" else "", line)
-    small = "" if "--pairs" in line else SMALL.get(name, "")
+    small = "-n 2" if "--pairs" in line else SMALL.get(name, "")
     if name in ("train", "tokenize") and "--tokenizer vq" in line:
         small += " " + (SMALL_VQ if name == "train" else SMALL_VQ.replace("--tokenizer-", "--"))
     return f"{line} {small} --quiet" if name not in ("info", "completion", "doctor") else line
@@ -87,15 +89,24 @@ def run_page(name: str) -> None:
         exec(compile(block, name, "exec"), names)
 
 
-def make_run() -> None:
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Fields, a run and its samples, as an earlier page leaves them."""
-    for line in (
-        "nfgen shapes chair -o chairs",
-        "nfgen fit chairs -o fields",
-        "nfgen train fields --tokenizer identity -o run",
-        "nfgen generate run -o out",
-    ):
-        command(shortened(line))
+    place = tmp_path_factory.mktemp("made")
+    with contextlib.chdir(place):
+        for line in (
+            "nfgen shapes chair -o chairs",
+            "nfgen fit chairs -o fields",
+            "nfgen train fields --tokenizer identity -o run",
+            "nfgen generate run -o out",
+        ):
+            command(shortened(line))
+    return place
+
+
+@pytest.fixture
+def after_a_run(made: Path, folder: Path) -> None:
+    shutil.copytree(made, folder, dirs_exist_ok=True)
 
 
 def test_the_first_page(folder: Path) -> None:
@@ -132,14 +143,14 @@ def test_mnist(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("page", ["tokenizers.md", "add-a-tokenizer.md", "sharing.md", "editing.md"])
+@pytest.mark.usefixtures("after_a_run")
 def test_pages_about_a_run(page: str) -> None:
-    make_run()
     run_page(page)
 
 
+@pytest.mark.usefixtures("after_a_run")
 def test_exports_and_twenty_lines_of_numpy(folder: Path) -> None:
     pytest.importorskip("onnxruntime", reason="the extra onnx is not installed")
-    make_run()
     run_page("exports.md")
     page = (DOCS / "exports.md").read_text()
     block = next(block for block in re.findall(r"```python\n(.*?)```", page, re.S) if "def field" in block)

@@ -24,7 +24,7 @@ def test_the_python_example_runs(
         "minutes=2": "max_tokens=11, probes=4, width=16, channels=16, decoder_blocks=1, steps=200, points=96",
         "minutes=1": "steps=10, batch_size=4",
         '"out", n=16, require_surface=True': '"out", n=3, require_surface=True, resolution=24',
-        '"out", "shapes"': '"out", "shapes", points=64',
+        '"out", "shapes"': '"out", "shapes", points=64, pictures=False',
     }
     for text, less in smaller.items():
         assert text in code

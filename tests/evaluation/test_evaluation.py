@@ -14,7 +14,6 @@ from PIL import Image
 from nfgen.errors import ConfigError, NfgenError
 from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines, weight_space
 from nfgen.fields.field_set import FieldSet
-from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
 from nfgen.metrics import two_sample
 from nfgen.metrics.surfaces import ripple
@@ -23,16 +22,9 @@ from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.viz.contact_sheet import save_png
 
 from ..commands import run
+from ..report.pages import SPEC, octahedron
 
-SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
 WIDTHS = ((0.3, 0.6, 0.9), (0.9, 0.4, 0.5), (0.6, 0.9, 0.3))
-
-
-def octahedron(widths: tuple[float, float, float]) -> torch.Tensor:
-    """Weights of the field |x| / a + |y| / b + |z| / c - 1, scaled to be a distance near the axes' ends."""
-    rows = torch.cat([torch.eye(3), -torch.eye(3)])
-    scale = torch.tensor(widths).reciprocal().repeat(2) * min(widths)
-    return torch.cat([rows.flatten(), torch.zeros(6), scale, torch.tensor([-min(widths)])])
 
 
 def boxes(folder: Path, count: int, seed: int) -> Path:
@@ -106,7 +98,7 @@ def test_pictures_are_judged_and_what_gave_samples_away_is_drawn(
         assert words in text
     with Image.open(out / "giveaways.png") as sheet:
         assert sheet.width == 3 * 2 * 192
-    few = evaluate(tmp_path / "made", tmp_path / "reference", points=32, limit=8)
+    few = evaluate(tmp_path / "made", tmp_path / "reference", points=32, limit=4)
     assert few["c2st"] is None
     assert "C2ST: too few to tell" in "\n".join(score_lines(few))
     without = evaluate(tmp_path / "made", tmp_path / "reference", points=32, pictures=False)
@@ -133,7 +125,8 @@ def test_json_is_all_there_is_on_standard_output_and_the_command_line_is_kept(se
 
 
 def test_every_protocol_can_be_named(sets: Path) -> None:
-    words = ("evaluate", sets / "made", "--reference", sets / "reference", "-n", 4, "--quiet", "--json")
+    words = ("evaluate", sets / "made", "--reference", sets / "reference", "-n", 4, "--no-pictures", "--quiet",
+             "--json")  # fmt: skip
     assert json.loads(run(*words, "--protocol", "nef-gpt", "--points", 64).stdout)["protocol"] == "nef-gpt"
     scores = json.loads(run(*words, "--protocol", "hyperdiffusion").stdout)
     assert (scores["protocol"], scores["points"], scores["generated"]) == ("hyperdiffusion", 2048, 4)
@@ -143,7 +136,7 @@ def test_every_protocol_can_be_named(sets: Path) -> None:
 def test_what_cannot_be_read_counts_as_empty(sets: Path, tmp_path: Path) -> None:
     made = boxes(tmp_path / "made", 3, 9)
     (made / "words.obj").write_text("These are words and no mesh.\n")
-    scores = evaluate(made, sets / "reference", points=32)
+    scores = evaluate(made, sets / "reference", points=32, pictures=False)
     assert scores["generated"] == 3
     assert scores["validity"]["nonempty"] == 0.75
 
@@ -151,7 +144,7 @@ def test_what_cannot_be_read_counts_as_empty(sets: Path, tmp_path: Path) -> None
 def test_a_classifier_is_trained_on_labelled_shapes_kept_and_taken_again(sets: Path, tmp_path: Path) -> None:
     boxes(tmp_path / "kinds" / "box", 6, 10)
     balls(tmp_path / "kinds" / "ball", 6, 11)
-    common = {"points": 48, "train": sets / "train"}
+    common = {"points": 48, "train": sets / "train", "pictures": False}
     scores = evaluate(sets / "made", sets / "reference", classifier=tmp_path / "kinds", out=tmp_path / "out", **common)
     about = scores["classifier"]
     assert about["classes"] == ["ball", "box"]
@@ -202,7 +195,9 @@ def test_copies_are_found_out_by_weights_and_beside_noised_training_fields(
     for i, id in enumerate(fields.ids):
         fields[i].mesh(16).export(train / id)
     reference = boxes(tmp_path / "reference", 4, 20)
-    scores = evaluate(tmp_path / "samples", reference, train=train, fields=tmp_path / "fields", points=64)
+    scores = evaluate(
+        tmp_path / "samples", reference, train=train, fields=tmp_path / "fields", points=64, pictures=False
+    )
     assert scores["weights"]["nearest"] == ["shape-1.obj"] * 4
     assert scores["weights"]["median"] == 0
     assert scores["weights"]["share_near_copies"] == 1

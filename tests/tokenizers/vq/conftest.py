@@ -21,3 +21,8 @@ def unseen() -> FieldSet:
 @pytest.fixture(scope="session")
 def tokenizer(fields: FieldSet) -> VQTokenizer:
     return VQTokenizer(**QUICK).fit(fields)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_views() -> None:
+    """Here it is tested how many there are."""
