@@ -14,12 +14,10 @@ from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field import Field, pixel_centres
 from nfgen.fields.mlp import (
     evaluate,
-    evaluate_in_chunks,
     flatten,
     fourier_features,
     from_neuron_rows,
     initial_weights,
-    inside,
     neuron_rows,
     unflatten,
 )
@@ -69,15 +67,6 @@ def test_a_field_is_an_ordinary_mlp(activation: str | tuple[str, ...]) -> None:
         torch.testing.assert_close(values, wanted, rtol=0, atol=1e-14)
 
 
-def test_sine_fields_follow_siren() -> None:
-    spec = FieldSpec(frequencies=0, hidden=(4,), activation="sine")
-    weights = some(spec, 1).double()
-    (matrix, bias), (last, _) = unflatten(spec, weights)
-    point = torch.tensor([[0.1, -0.2, 0.3]]).double()
-    wanted = last[0] @ torch.sin(30 * (matrix[0] @ point[0] + bias[0]))
-    assert evaluate(spec, weights, point)[0, 0] == pytest.approx(wanted.item(), abs=1e-14)
-
-
 def test_fourier_features_are_the_documented_ones() -> None:
     spec = FieldSpec(dims=2, frequencies=2)
     x, y = 0.25, -0.5
@@ -86,38 +75,12 @@ def test_fourier_features_are_the_documented_ones() -> None:
     assert features == pytest.approx([x, y, *map(math.sin, angles), *map(math.cos, angles)])
 
 
-@every_preset
-def test_many_fields_are_evaluated_as_each_alone(name: str) -> None:
-    spec = PRESETS[name]
-    weights = some(spec)
-    shared = torch.rand(50, spec.dims, generator=torch.Generator().manual_seed(1)) * 2 - 1
-    together = evaluate(spec, weights, shared)
-    each = evaluate(spec, weights, shared.expand(3, -1, -1))
-    torch.testing.assert_close(together, each, rtol=1e-5, atol=1e-6)
-    for i in range(3):
-        torch.testing.assert_close(Field(spec, weights[i])(shared), together[i], rtol=1e-5, atol=1e-6)
-
-
-def test_chunks_do_not_show(monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = PRESETS["mnist"]
-    weights, points = some(spec, 5), torch.rand(5, 64, 2, generator=torch.Generator().manual_seed(1))
-    whole = evaluate(spec, weights, points)
-    monkeypatch.setattr("nfgen.fields.mlp.CHUNK_NUMBERS", 300)
-    torch.testing.assert_close(evaluate_in_chunks(spec, weights, points), whole, rtol=1e-5, atol=1e-6)
-
-
 def test_the_gradient_is_that_of_finite_differences() -> None:
     spec = FieldSpec(hidden=(6, 5))
     weights, points = some(spec, 2).double(), torch.rand(2, 3, 3).double()
     assert torch.autograd.gradcheck(
         lambda w, p: evaluate(spec, w, p), (weights.requires_grad_(), points.requires_grad_())
     )
-
-
-def test_inside_is_negative_distance_and_positive_logit() -> None:
-    outputs = torch.tensor([-1.0, 0.5])
-    assert inside(FieldSpec(), outputs).tolist() == [True, False]
-    assert inside(FieldSpec(output="occupancy"), outputs).tolist() == [False, True]
 
 
 def test_pixels_run_from_the_top_left() -> None:

@@ -4,24 +4,13 @@ import pytest
 import torch
 
 from nfgen.errors import ConfigError
-from nfgen.fields.mlp import evaluate, initial_weights
+from nfgen.fields.mlp import initial_weights
 from nfgen.fields.spec import PRESETS, FieldSpec
 from nfgen.fields.symmetry import canonical, match, permute, random_orders
 
 
 def fields(spec: FieldSpec, count: int = 3, seed: int = 0) -> torch.Tensor:
     return initial_weights(spec, count, torch.Generator().manual_seed(seed)).double()
-
-
-@pytest.mark.parametrize("name", ["talk", "mnist"])
-def test_a_permuted_field_has_the_same_values(name: str) -> None:
-    spec = PRESETS[name]
-    generator = torch.Generator().manual_seed(1)
-    weights = fields(spec)
-    permuted = permute(spec, weights, random_orders(spec, 3, generator))
-    points = torch.rand(3, 200, spec.dims, generator=generator).double() * 2 - 1
-    assert (permuted - weights).abs().max() > 0.1
-    torch.testing.assert_close(evaluate(spec, permuted, points), evaluate(spec, weights, points), rtol=0, atol=1e-14)
 
 
 def test_an_order_moves_rows_as_the_docs_say() -> None:
@@ -36,16 +25,6 @@ def test_what_is_not_a_permutation_is_refused(order: list[int]) -> None:
     spec = FieldSpec(dims=2, frequencies=0, hidden=(3,))
     with pytest.raises(ConfigError, match="not a permutation"):
         permute(spec, torch.zeros(1, 12), [torch.tensor(order)])
-
-
-def test_canonical_order_is_the_same_for_all_permutations() -> None:
-    spec = PRESETS["talk"]
-    generator = torch.Generator().manual_seed(2)
-    weights = fields(spec, 1)
-    first = canonical(spec, weights)
-    for _ in range(5):
-        assert torch.equal(canonical(spec, permute(spec, weights, random_orders(spec, 1, generator))), first)
-    assert torch.equal(canonical(spec, first), first)
 
 
 def test_canonical_order_breaks_ties_of_biases_by_weights() -> None:

@@ -1,7 +1,6 @@
 """Runs and tokenizers with Hugging Face file names, by folder and over a stub of the Hub on loopback."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -169,9 +168,3 @@ def test_without_the_library_only_the_hub_is_missing(run: Path, monkeypatch: pyt
     with pytest.raises(ConfigError, match="needs the package huggingface_hub") as caught:
         nfgen.Run.from_pretrained("owner/chairs")
     assert "nfgen[hub]" in caught.value.remedy
-
-
-def test_the_library_is_imported_only_when_it_is_used(run: Path) -> None:
-    code = f"import sys, nfgen; nfgen.Run.load({str(run)!r}); print('huggingface_hub' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "False"

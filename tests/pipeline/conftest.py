@@ -1,4 +1,4 @@
-"""A run that tests of the pipeline go on from."""
+"""A field and a run that tests of the pipeline go on from."""
 
 from pathlib import Path
 
@@ -10,6 +10,13 @@ from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import train
 
 from .stopping import SMALL
+
+
+@pytest.fixture
+def ball(tiny_fields: FieldSet, tmp_path: Path) -> Path:
+    """The file of a field of a ball."""
+    tiny_fields[0].save(tmp_path / "ball.safetensors")
+    return tmp_path / "ball.safetensors"
 
 
 @pytest.fixture(scope="session")

@@ -31,13 +31,6 @@ SPECS = {
 }
 
 
-@pytest.fixture
-def ball(tiny_fields: FieldSet, tmp_path: Path) -> Path:
-    """The file of a field of a ball."""
-    tiny_fields[0].save(tmp_path / "ball.safetensors")
-    return tmp_path / "ball.safetensors"
-
-
 @pytest.mark.parametrize("format", MESHES)
 def test_every_mesh_format_holds_the_field_s_surface(ball: Path, tmp_path: Path, format: str) -> None:
     if format == "3mf":

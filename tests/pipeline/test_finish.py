@@ -230,10 +230,3 @@ def test_a_missing_package_is_named_with_its_extra(
     with pytest.raises(ConfigError, match=f"need the package {package}") as error:
         export(ball, tmp_path / "a.glb", **settings)
     assert error.value.remedy == f"pip install 'nfgen[{extra}]'"
-
-
-@pytest.fixture
-def ball(tiny_fields: FieldSet, tmp_path: Path) -> Path:
-    """The file of a field of a ball."""
-    tiny_fields[0].save(tmp_path / "ball.safetensors")
-    return tmp_path / "ball.safetensors"

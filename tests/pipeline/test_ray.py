@@ -23,6 +23,8 @@ from nfgen.pipeline.tokenize import tokenize
 from nfgen.pipeline.train import train
 from nfgen.runtime.executor import create_engine
 
+from .stopping import content
+
 ray = pytest.importorskip("ray", reason="Ray is not installed: pip install 'nfgen[ray]'")
 
 # Ray warns of its own changes, and leaves it to the end of the process to close its files.
@@ -51,10 +53,6 @@ def cluster() -> Iterator[Any]:
     ray.shutdown()
     made.shutdown()
     torch.set_num_threads(threads)
-
-
-def content(folder: Path) -> dict[str, bytes]:
-    return {str(path.relative_to(folder)): path.read_bytes() for path in sorted(folder.rglob("*")) if path.is_file()}
 
 
 def without_seconds(folder: Path) -> dict[str, bytes]:

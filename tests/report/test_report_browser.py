@@ -19,7 +19,6 @@ from PIL import Image
 
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
-from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact
 from nfgen.io.meshes import write_mesh
 from nfgen.pipeline.sample_set import Sample, write_list
@@ -27,19 +26,12 @@ from nfgen.report import write_report
 from nfgen.viz.contact_sheet import save_png
 
 from ..browsing import PATIENCE
+from .pages import SPEC, octahedron
 
 playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed: pip install playwright")
-SPEC = FieldSpec(frequencies=0, hidden=(6,), activation="relu", output_bias=True)
 HOSTILE = "<b id=pwned>'\"&.obj"
 NAMES = (HOSTILE, "shape-1", "shape-2")
 FIRST = "button.model[data-label='Sample 0']"
-
-
-def octahedron(widths: tuple[float, float, float]) -> torch.Tensor:
-    """Weights of the field |x| / a + |y| / b + |z| / c - 1, scaled."""
-    rows = torch.cat([torch.eye(3), -torch.eye(3)])
-    scale = torch.tensor(widths).reciprocal().repeat(2) * min(widths)
-    return torch.cat([rows.flatten(), torch.zeros(6), scale, torch.tensor([-min(widths)])])
 
 
 @pytest.fixture(scope="module")
