@@ -105,7 +105,7 @@ def _beside(scores: dict[str, Any]) -> list[str]:
         lines.append(
             f"{draws['kept']} of {draws['drawn']} draws kept; dropped: {draws['empty']} empty, {draws['in_pieces']} in "
             f"pieces, {draws['alike']} alike"
-            + (f", {draws['near']} as --like-unseen asks" if draws.get("near") else "")
+            + (f", {draws['crowded']} where too many fell (--balanced)" if draws.get("crowded") else "")
             + f"; of those meshed {draws['one_piece']:.1%} have 99 % of their volume in one piece, before redraws and "
             "offsets"
         )

@@ -37,7 +37,7 @@ class Remedy(NamedTuple):
 LONGER = Remedy("training the tokenizer for longer (--effort best)", "effort", "best")
 WHOLE = Remedy(f"--require-body {BODY} draws the others again", "require_body", BODY)
 THICK = Remedy(f"--offset {THICKER} thickens thin parts", "offset", THICKER)
-UNSEEN = Remedy("--like-unseen", "like_unseen", True)
+BALANCED = Remedy("--balanced", "balanced", True)
 
 
 def of_fields(ious: list[float]) -> list[str]:
@@ -88,7 +88,7 @@ def of_scores(scores: dict[str, Any], settings: Settings = NONE) -> list[str]:
         others = [Remedy("more shapes"), Remedy("stronger --view-augment"), Remedy("fewer steps of the model")]
         lines.append(
             f"samples lie nearer to training shapes than unseen shapes do (Z_U {found['generated']['z_u']:.1f}): "
-            f"{_listed(_left([UNSEEN, *others], settings), 'or')} copy less"
+            f"{_listed(_left([BALANCED, *others], settings), 'or')} copy less"
         )
     return lines
 

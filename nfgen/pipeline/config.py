@@ -69,9 +69,9 @@ class AcceptanceConfig(Configuration):
     """Draw again for samples that are variations of one another: whose nearest training field is that of an earlier
     one already (of ⌈2 n / training fields⌉ earlier ones, where that is more than one). A model draws what it knows with
     replacement, a collection holds nothing twice. So samples are no longer independent."""
-    like_unseen: bool = False
-    """Draw again so that samples are as far from their nearest training fields as held-out fields were: newer and more
-    varied. Samples stay independent. Of runs that held out 20 fields or more."""
+    balanced: bool = False
+    """Draw again what the model draws too often, so that samples are spread evenly over the training fields: more
+    varied, and newer. Samples stay independent."""
 
 
 class SamplesConfig(Configuration):

@@ -7,8 +7,9 @@ from typing import Any
 
 from torch import Tensor
 
+from .balance import Balance
 from .config import GenerateConfig
-from .generate import DRAWN_AT_ONCE, drawn, match_unseen, require_possible
+from .generate import DRAWN_AT_ONCE, drawn, require_possible
 from .meshed_sample import AcceptanceRules, DecodedSample, Taking, decode_sample
 from .run import Run, read_prefix
 
@@ -37,11 +38,11 @@ def draw(run: Run, config: GenerateConfig) -> Iterator[DrawnSample]:
     """
     require_possible(run, config)
     prefix = None if config.prefix is None else read_prefix(run, config.prefix, config.prefix_length)
-    match = match_unseen(run, config, prefix)
+    balance = Balance.of(run) if config.acceptance.balanced else None
     rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
     taking, taken, count = Taking(rules, config.n), 0, min(config.n, DRAWN_AT_ONCE)
     for first in itertools.count(0, count):
-        all_tokens, kept = drawn(run, config, prefix, match, (first, count))
+        all_tokens, kept = drawn(run, config, prefix, balance, (first, count))
         for place in kept.nonzero()[:, 0].tolist():
             index, tokens = first + place, all_tokens[place]
             decoded = decode_sample(run, rules, config.meshing, tokens)

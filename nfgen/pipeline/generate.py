@@ -18,9 +18,9 @@ from nfgen.runtime.device import COMPUTED_ON, announce, describe, is_cpu, withou
 from nfgen.runtime.executor import Engine, create_engine, in_order
 from nfgen.runtime.progress import progress
 
+from .balance import COUNTS, Balance
 from .config import GenerateConfig
 from .finish import check_finish
-from .like_unseen import DRAWS, SEED, UNSEEN, LikeUnseen, edges_of
 from .meshed_sample import AcceptanceRules, MeshedSample, Taking, make_sample
 from .run import Run, read_prefix
 from .sample_journal import JOURNAL, Journal
@@ -67,9 +67,9 @@ def generate(
         resuming.agree_on_plan(folder, "generation", _plan(run_path, run, config, prefix))
         journal = Journal(folder)
         rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
-        match = match_unseen(run, config, prefix)
+        balance = Balance.of(run) if config.acceptance.balanced else None
         each = partial(engine.map, accelerated=not is_cpu(device))
-        draws = _draw(folder, config.n, partial(each, partial(drawn, run, config, prefix, match)))
+        draws = _draw(folder, config.n, partial(each, partial(drawn, run, config, prefix, balance)))
         made = partial(make_sample, run, rules, config.meshing)
         _write_samples(folder, journal, draws, lambda tokens: in_order(each(made, tokens)), config, rules)
         about = {
@@ -93,12 +93,12 @@ def require_possible(run: Run, config: GenerateConfig) -> None:
 
     Raises:
         ConfigError: no class of that name, a package that is missing, an offset of fields that have none, or
-            `like_unseen` of a run that does not know unseen fields.
+            `balanced` of a run that did not count its draws.
     """
     run.class_index(config.label)
     check_finish(config.meshing, config.meshing.format)
-    if config.acceptance.like_unseen:
-        edges_of(run)
+    if config.acceptance.balanced:
+        Balance.of(run)
     if config.meshing.offset:
         spec = run.tokenizer.decoded_spec
         Field(spec, torch.zeros(spec.size)).offset(config.meshing.offset)
@@ -115,7 +115,7 @@ def _plan(run_path: str, run: Run, config: GenerateConfig, prefix: Tensor | None
         "training fields": [files.digest({"probes": run.train_probes}), files.json_digest(run.train_ids)],
         "weights": [files.digest(dict(model.state_dict())) for model in (run.model, *contrasted)],
         "prefix": None if prefix is None else prefix.tolist(),
-        "unseen fields": run.config.get(UNSEEN),
+        "nearest counts": run.config.get(COUNTS),
     }
 
 
@@ -178,33 +178,22 @@ def _draw(
         firsts = range(firsts[-1] + count, firsts[-1] + count + n, count)
 
 
-def match_unseen(run: Run, config: GenerateConfig, prefix: Tensor | None) -> LikeUnseen | None:
-    """How draws by these settings are kept; None if all are."""
-    if not config.acceptance.like_unseen:
-        return None
-    return LikeUnseen.measure(run, _tokens(run, config, prefix, SEED, 0, DRAWS))
-
-
 def drawn(
-    run: Run, config: GenerateConfig, prefix: Tensor | None, match: LikeUnseen | None, task: tuple[int, int]
+    run: Run, config: GenerateConfig, prefix: Tensor | None, balance: Balance | None, task: tuple[int, int]
 ) -> tuple[Tensor, Bool[Tensor, "draws"]]:
     """Tokens of the draws from the index of the first, and which of them are kept, before any is meshed."""
     first, count = task
-    tokens = _tokens(run, config, prefix, config.seed, first, count)
-    if match is None:
-        return tokens, torch.ones(count, dtype=torch.bool)
-    return tokens, match.choose(run, tokens, config.seed, first)
-
-
-def _tokens(run: Run, config: GenerateConfig, prefix: Tensor | None, seed: int, first: int, count: int) -> Tensor:
-    return sample(
+    tokens = sample(
         run.model,
         count,
         config.sampling,
-        seed=seed,
+        seed=config.seed,
         first=first,
         label=run.class_index(config.label),
         prefix=prefix,
         batch_size=config.batch_size,
         reference_model=run.reference_model,
     )
+    if balance is None:
+        return tokens, torch.ones(count, dtype=torch.bool)
+    return tokens, balance.choose(run.tokenizer, tokens, config.seed, first)

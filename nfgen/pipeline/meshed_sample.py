@@ -40,19 +40,19 @@ class AcceptanceRules(NamedTuple):
     """Least share of the volume in the largest body."""
     alike: int | None
     """Most samples that may have the same nearest training field; None = any number."""
-    unseen: bool
-    """Draws are left out before they are meshed: `like_unseen`."""
+    balanced: bool
+    """Draws are left out before they are meshed."""
 
     @classmethod
     def of(cls, config: AcceptanceConfig, n: int, training_fields: int) -> "AcceptanceRules":
         """The rules for n samples of a run that learned from a number of fields."""
         alike = math.ceil(SPARE * n / training_fields) if config.distinct else None
-        return cls(config.require_surface or config.require_body > 0, config.require_body, alike, config.like_unseen)
+        return cls(config.require_surface or config.require_body > 0, config.require_body, alike, config.balanced)
 
     def __str__(self) -> str:
         wanted = ["are in one piece" if self.body else "have a surface"] if self.surface else []
         wanted += [] if self.alike is None else ["differ from those before"]
-        return " and ".join(wanted + (["are like unseen ones"] if self.unseen else []))
+        return " and ".join(wanted + (["are balanced"] if self.balanced else []))
 
 
 class Taking:
@@ -94,7 +94,7 @@ class Taking:
         if index >= TRIES * self.n:
             raise NfgenError(
                 f"only {taken} of {index + 1} samples {self.rules}",
-                "ask for fewer, train for longer, or accept others: --no-distinct --no-like-unseen --require-body 0",
+                "ask for fewer, train for longer, or accept others: --no-distinct --no-balanced --require-body 0",
             )
 
 

@@ -68,7 +68,7 @@ class Journal:
     def draws(self) -> dict[str, float | int | None]:
         """What became of all draws: the figures before any was drawn again, and before any offset.
 
-        `drawn`, `kept`, and those dropped, `empty`, `in_pieces`, `alike` and `near` (those that `like_unseen` left out,
+        `drawn`, `kept`, and those dropped, `empty`, `in_pieces`, `alike` and `crowded` (those that `balanced` left out,
         which were not meshed); of those meshed, `one_piece`, the share that have 99 % of their volume in one body, and
         `largest_share`, the mean share (None of images).
         """
@@ -77,7 +77,7 @@ class Journal:
             "drawn": self.seen,
             "kept": len(self.samples),
             **{why: self.reasons[why] for why in (EMPTY, IN_PIECES, ALIKE)},
-            "near": self.seen - len(self.samples) - self.reasons.total(),
+            "crowded": self.seen - len(self.samples) - self.reasons.total(),
             "one_piece": sum(one_piece) / len(one_piece) if one_piece else None,
             "largest_share": sum(self.bodies) / len(self.bodies) if self.bodies else None,
         }

@@ -33,7 +33,7 @@ from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .like_unseen import UNSEEN, unseen_ranges
+from .balance import COUNTS, count_nearest
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
 from .sampling_choice import SAMPLING, choose_sampling
 from .tokenize import DIGEST, tokenize
@@ -200,6 +200,7 @@ def _train_into(
     of_tokens = TokenizeConfig.model_fields.keys() - {"seed", "device"}
     made = {key: value for key, value in tokens.settings.items() if key in of_tokens}
     _write_probes(folder / TRAIN_PROBES, tokenizer, tokens.tokens, known)
+    chosen = choose_sampling(folder, model, tokenizer, tokens.tokens[known])
     artifact.write_config(
         folder,
         KIND,
@@ -215,10 +216,8 @@ def _train_into(
             "frame": None if tokens.frame is None else tokens.frame.to_json(),
             "up": tokens.up,
             "train_ids": [tokens.ids[i] for i in known.tolist()],
-            SAMPLING: choose_sampling(
-                folder, model, tokenizer, tokens.tokens[known], pretrained=synthetic is not None or init is not None
-            ),
-            UNSEEN: unseen_ranges(tokenizer, tokens.tokens[tokens.heldout], folder / TRAIN_PROBES),
+            SAMPLING: chosen,
+            COUNTS: count_nearest(folder, tokenizer, chosen) if chosen else None,
         },
     )
 
