@@ -118,20 +118,20 @@ def draws() -> list[str]:
     )
 
 
-def pretraining() -> list[str]:
-    """Samples of models that learned from made-up shapes first, and of others, beside other real shapes."""
-    rows, found = [], result("pretraining.json")["rows"]
+def new_shapes() -> list[str]:
+    """Samples of models that learned, and are sampled, in several ways, beside other real shapes."""
+    rows, found = [], result("new_shapes.json")["rows"]
     for of in found:
         shares = [f"{100 * of[key]:.1f}" for key in ("1_nna", "cov")]
         mmd = of["mmd"] / of["real"]["mmd"]
-        near, whole = f"{100 * of['near_copies']:.1f}", f"{100 * of['accepted']:.0f}"
+        near, whole = f"{100 * of['near_copies']:.1f}", f"{100 * of['one_piece']:.0f}"
         figures = [*shares, f"{mmd:.2f}", f"{of['z_u']:.1f}", near, f"{of['novelty']:.2f}", whole]
-        rows.append([of["training"], f"{of['temperature']:.1f}", f"{of['bits_per_field']:.0f}", *figures])
+        how = f"{of['checkpoint']}{', balanced' if of['balanced'] else ''}"
+        rows.append([f"{of['training']}, {of['steps']:,} steps", how, *figures])
     real = found[0]["real"]
-    rows.append(
-        ["other real ones", "", "", *(f"{100 * real[key]:.1f}" for key in ("1_nna", "cov")), "1.00", "0", "5", "1", ""]
-    )
-    head = ["learned from", "temperature", "bits", "1-NNA %", "COV %", "MMD of real", "Z_U", "near copies %", "novelty"]
+    shares = [f"{100 * real[key]:.1f}" for key in ("1_nna", "cov")]
+    rows.append(["other real ones", "", *shares, "1.00", "0", "5", "1", ""])
+    head = ["learned from", "weights", "1-NNA %", "COV %", "MMD of real", "Z_U", "near copies %", "novelty"]
     return grid([*head, "in one body %"], rows)
 
 
@@ -139,7 +139,7 @@ TABLES: dict[str, Callable[[], list[str]]] = {
     "base": base,
     "chairs": chairs,
     "draws": draws,
-    "pretraining": pretraining,
+    "new_shapes": new_shapes,
     "systems": systems,
 }
 

@@ -25,12 +25,14 @@ from nfgen.models.generation.generate import sample
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokens.decoding import decode_fields
 
+from .config import GenerateConfig
 from .run import TRAIN_PROBES, Run, nearest_known, probe_values
 
 COUNTS = "nearest_counts"
 """Key of a run's config."""
 MOST = 512  # training fields that draws are counted by; of more, as many evenly spaced ones
 DRAWS, SEED = 3, 1 << 40  # draws for each of them, of a seed that nobody's samples have
+TOKENS = 100_000  # in all draws at most, as those of single weights are long
 AT_ONCE = 64
 
 
@@ -41,8 +43,8 @@ def count_nearest(folder: Path, tokenizer: Tokenizer, chosen: dict[str, Any]) ->
         folder: of the run, with its weights and probes.
         chosen: how its samples are drawn, as `choose_sampling` says.
     """
-    known = _counted_by(files.read_tensors(folder / TRAIN_PROBES)["values"])
-    model = models.load_model(folder, chosen["checkpoint"])
+    probes, model = files.read_tensors(folder / TRAIN_PROBES)["values"], models.load_model(folder, chosen["checkpoint"])
+    known = _counted_by(probes, min(MOST, max(1, TOKENS // (DRAWS * model.vocabulary.length))))
     drawn = sample(model, DRAWS * len(known), SamplingConfig(temperature=chosen["temperature"]), seed=SEED)
     return np.bincount(_nearest(tokenizer, drawn, known), minlength=len(known)).tolist()
 
@@ -56,6 +58,15 @@ class Balance(NamedTuple):
     """Their values."""
 
     @classmethod
+    def asked(cls, run: Run, config: GenerateConfig) -> Self | None:
+        """How draws by these settings are kept; None if all are, as those from a prefix, which says where they lie.
+
+        Raises:
+            ConfigError, ArtifactError: as in `of`.
+        """
+        return cls.of(run) if config.acceptance.balanced and config.prefix is None else None
+
+    @classmethod
     def of(cls, run: Run) -> Self:
         """That of a run.
 
@@ -63,17 +74,18 @@ class Balance(NamedTuple):
             ConfigError: it did not count its draws.
             ArtifactError: the counts are damaged.
         """
-        counts, known = run.config.get(COUNTS), _counted_by(run.train_probes)
+        counts = run.config.get(COUNTS)
         if counts is None:
             raise ConfigError(
                 "the run does not know how often it draws what is near each training field",
                 "train again, or leave --balanced out",
             )
-        if not isinstance(counts, list) or [type(count) for count in counts] != [int] * len(known) or min(counts) < 0:
+        whole = isinstance(counts, list) and {type(count) for count in counts} == {int} and min(counts) >= 0
+        if not whole or len(counts) > len(run.train_ids):
             raise ArtifactError(f"the run's {COUNTS} are damaged", "train it again")
         # Evenly would be so many draws for each field that is ever the nearest one.
-        even = sum(counts) / max(1, np.count_nonzero(counts))
-        return cls(np.minimum(1.0, even / (np.array(counts) + 1)), known)
+        even = sum(counts) / max(1, int(np.count_nonzero(counts)))
+        return cls(np.minimum(1.0, even / (np.array(counts) + 1)), _counted_by(run.train_probes, len(counts)))
 
     def choose(self, tokenizer: Tokenizer, tokens: Tensor, seed: int, first: int) -> Bool[Tensor, "draws"]:
         """Which of the draws from an index on are kept."""
@@ -81,8 +93,8 @@ class Balance(NamedTuple):
         return torch.from_numpy(self.kept[_nearest(tokenizer, tokens, self.known)] > np.array(chances))
 
 
-def _counted_by(probes: Float[Tensor, "fields probes"]) -> Float[Tensor, "known probes"]:
-    return probes[torch.linspace(0, len(probes) - 1, min(len(probes), MOST)).long()]
+def _counted_by(probes: Float[Tensor, "fields probes"], most: int) -> Float[Tensor, "known probes"]:
+    return probes[torch.linspace(0, len(probes) - 1, min(len(probes), most)).long()]
 
 
 def _nearest(tokenizer: Tokenizer, tokens: Tensor, known: Tensor) -> Int[NDArray[np.int64], "draws"]:

@@ -38,7 +38,7 @@ def draw(run: Run, config: GenerateConfig) -> Iterator[DrawnSample]:
     """
     require_possible(run, config)
     prefix = None if config.prefix is None else read_prefix(run, config.prefix, config.prefix_length)
-    balance = Balance.of(run) if config.acceptance.balanced else None
+    balance = Balance.asked(run, config)
     rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
     taking, taken, count = Taking(rules, config.n), 0, min(config.n, DRAWN_AT_ONCE)
     for first in itertools.count(0, count):

@@ -67,7 +67,7 @@ def generate(
         resuming.agree_on_plan(folder, "generation", _plan(run_path, run, config, prefix))
         journal = Journal(folder)
         rules = AcceptanceRules.of(config.acceptance, config.n, len(run.train_ids))
-        balance = Balance.of(run) if config.acceptance.balanced else None
+        balance = Balance.asked(run, config)
         each = partial(engine.map, accelerated=not is_cpu(device))
         draws = _draw(folder, config.n, partial(each, partial(drawn, run, config, prefix, balance)))
         made = partial(make_sample, run, rules, config.meshing)
@@ -97,8 +97,7 @@ def require_possible(run: Run, config: GenerateConfig) -> None:
     """
     run.class_index(config.label)
     check_finish(config.meshing, config.meshing.format)
-    if config.acceptance.balanced:
-        Balance.of(run)
+    Balance.asked(run, config)
     if config.meshing.offset:
         spec = run.tokenizer.decoded_spec
         Field(spec, torch.zeros(spec.size)).offset(config.meshing.offset)

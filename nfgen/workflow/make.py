@@ -164,6 +164,6 @@ def _generated(run: Path, out: Path, config: GenerateConfig) -> list[str]:
     try:
         generate(run, out, config, resume=True)
     except NfgenError as error:
-        generate(run, out, config, distinct=False, require_body=0.0, overwrite=True)
+        generate(run, out, config, distinct=False, balanced=False, require_body=0.0, overwrite=True)
         return [f"samples are taken as they come: {error.problem}"]
     return []

@@ -73,7 +73,7 @@ def test_a_run_that_did_not_count_says_so(trained: Run, tmp_path: Path) -> None:
     assert not (tmp_path / "out").exists()
 
 
-@pytest.mark.parametrize("damaged", [[1, 2], [1, 2, "x"] * 3, [0.5] * 9, [-1] * 9, [True] * 9, {"edges": [1]}, 3])
+@pytest.mark.parametrize("damaged", [[], [1] * 99, [1, 2, "x"], [0.5], [-1], [True], {"edges": [1]}, 3])
 def test_damaged_counts_are_refused_by_name(trained: Run, damaged: object) -> None:
     trained.config[COUNTS] = damaged
     with pytest.raises(ArtifactError, match=COUNTS):
