@@ -34,7 +34,7 @@ class TokenizeConfig(Configuration):
     copies."""
     synthetic: NonNegativeInt | None = None
     """Token sequences of made-up shapes to store, composites of the fields and random solids, from which a model learns
-    first (vq); none = 32 for each 3-D field, 16,384 at most, and of more than 5,000 fields no such shapes."""
+    first (vq); none = 32 for each 3-D field, and of more than 300 fields no such shapes."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
     device: str = "auto"

@@ -13,10 +13,11 @@ class TrainerConfig(Configuration):
     """How a model is trained."""
 
     steps: PositiveInt | None = None
-    """Optimizer steps; None = 2,000, or as many as `minutes` allows."""
+    """Optimizer steps; None = as many as `minutes` allows, or 2,000; fewer of a few hundred fields that are learned
+    without made-up shapes, which more would teach by heart."""
     minutes: PositiveFloat | None = None
     """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
-    pretrain: Annotated[float, Field(ge=0, lt=1)] = 0.8
+    pretrain: Annotated[float, Field(ge=0, lt=1)] = 0.75
     """Share of the training that learns from the made-up shapes that are stored with the tokens, if there are any: half
     of it from all, half from those most like the fields. The rest learns from the fields. Without it a few hundred
     fields are learned by heart."""

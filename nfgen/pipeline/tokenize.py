@@ -45,7 +45,8 @@ ENCODED_AT_ONCE = 256
 """Fields of a part, which is encoded by one task and kept for a resumed call."""
 USUAL_VIEWS, MANY = 32, 5000
 """Views a field, by the largest number of fields that gets them."""
-SYNTHETIC_A_FIELD, MOST_SYNTHETIC = 32, 16384
+SYNTHETIC_A_FIELD, FEW = 32, 300
+"""Made-up shapes a field, by the largest number of fields that gets them: more teach enough by themselves."""
 SYNTHETIC = "synthetic.safetensors"
 """File among the parts."""
 DIGEST = "tokenizer_digest"
@@ -142,8 +143,8 @@ def chosen_synthetic(config: TokenizeConfig, fields: FieldSet) -> int:
     if config.synthetic is not None:
         return config.synthetic
     able = registry.find(config.tokenizer).synthetic is not Tokenizer.synthetic
-    few = fields.spec.dims == 3 and len(fields) <= MANY
-    return min(SYNTHETIC_A_FIELD * len(fields), MOST_SYNTHETIC) if able and few else 0
+    few = fields.spec.dims == 3 and len(fields) <= FEW
+    return SYNTHETIC_A_FIELD * len(fields) if able and few else 0
 
 
 def _tokenize_into(

@@ -1,6 +1,7 @@
 """Tokens to a run: train a model, after its tokenizer if need be."""
 
 import contextlib
+import math
 import shutil
 from collections.abc import Callable
 from dataclasses import asdict
@@ -18,6 +19,7 @@ from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
 from nfgen.models.presets import preset
 from nfgen.models.training.checkpoint import STATE
+from nfgen.models.training.config import DEFAULT_STEPS
 from nfgen.models.training.distributed import find_worker
 from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
@@ -40,6 +42,8 @@ from .tokenize import DIGEST, tokenize
 from .training_monitor import watching
 
 FIELDS_AT_ONCE = 256
+PASSES, FEWEST_STEPS = 140, 300
+"""Of a training by fields alone."""
 
 
 def train(
@@ -125,6 +129,23 @@ def new_model(config: TrainConfig, vocabulary: Vocabulary) -> tuple[str, Configu
     return model, preset(model, config.size, **config.model_settings), init
 
 
+def with_steps(config: TrainConfig, model: str, fields: int, *, views: bool, made_up: bool) -> TrainConfig:
+    """The configuration with the number of steps that nobody said, where it depends on the fields.
+
+    A GPT that learns from augmented copies of a few hundred fields alone copies them after some 150 passes, and draws
+    broken shapes before some 100 (`benchmarks/LOG.md`).
+
+    Args:
+        fields: how many are learned from.
+        views: whether there are augmented copies of them.
+        made_up: whether other shapes come first.
+    """
+    if config.steps or config.minutes or model != "gpt" or made_up or not views:
+        return config
+    passes = math.ceil(PASSES * fields / config.batch_size)
+    return config.replace(steps=min(DEFAULT_STEPS, max(FEWEST_STEPS, passes)))
+
+
 def _tokenizer_plan(name: str, settings: dict[str, Any]) -> dict[str, Any]:
     free = tokenizers.find(name).FREE_ON_RESUME
     return {"tokenizer": name, "tokenizer settings": {k: v for k, v in settings.items() if k not in free}}
@@ -177,6 +198,7 @@ def _train_into(
     model, settings, init = new_model(config, tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
     synthetic = tokens.synthetic if config.pretrain else None
+    views, made_up = tokens.views is not None, synthetic is not None
     with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,
@@ -186,7 +208,7 @@ def _train_into(
             tokens.labels,
             tokens.heldout,
             folder,
-            config,
+            with_steps(config, model, len(known), views=views, made_up=made_up),
             resume=resume,
             augment=view_drawer(tokens, known, config.seed),
             on_sample=watcher.sample,

@@ -22,13 +22,14 @@ class Steps(NamedTuple):
     tokenizer_steps: int
     views: int
     """Augmented token sequences of each shape."""
-    model_steps: int
+    model_steps: int | None
+    """None = as many as `train` takes by default."""
 
 
 EFFORTS = {
     "quick": Steps(fit_steps=600, tokenizer_steps=1500, views=8, model_steps=900),
-    "standard": Steps(fit_steps=2400, tokenizer_steps=6000, views=32, model_steps=2500),
-    "best": Steps(fit_steps=2400, tokenizer_steps=18000, views=32, model_steps=4000),
+    "standard": Steps(fit_steps=2400, tokenizer_steps=6000, views=32, model_steps=None),
+    "best": Steps(fit_steps=2400, tokenizer_steps=18000, views=32, model_steps=None),
 }
 
 

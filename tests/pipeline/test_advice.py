@@ -19,7 +19,7 @@ POOR: dict[str, Any] = {
 }
 """Figures that are as bad as can be."""
 VALUES = {"effort": ("quick", "best"), "require_body": (0.0, 0.95, 0.99), "offset": (0.0, 0.006, 0.02),
-          "like_unseen": (False, True)}  # fmt: skip
+          "balanced": (False, True)}  # fmt: skip
 """Of each setting that advice sets to a value, as it may be already."""
 OPTION = re.compile(r"--([a-z-]+)(?: ([\d.]+|[a-z]+)(?=[ ,)]))?")
 DIRECTIONS = {"steps", "spec", "levels", "view_augment"}

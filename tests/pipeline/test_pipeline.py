@@ -134,7 +134,7 @@ def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: P
 
 def test_what_is_not_said_of_samples_is_as_the_run_chose_it(run: Path, tmp_path: Path) -> None:
     chosen = read_config(run)["sampling"]
-    assert (chosen["temperature"], chosen["distinct"]) == (0.9, True)
+    assert (chosen["temperature"], chosen["balanced"]) == (1.0, True)
     shutil.copytree(run, tmp_path / "run")
     config = json.loads((tmp_path / "run" / "config.json").read_text())
     config["sampling"] = {"checkpoint": "last", "temperature": 0.7, "contrastive_weight": 0.25}

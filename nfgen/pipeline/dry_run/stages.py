@@ -18,7 +18,7 @@ from nfgen.pipeline.run import Run, probe_values, read_prefix
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
 from nfgen.pipeline.sampling_choice import open_run
 from nfgen.pipeline.tokenize import chosen_synthetic, chosen_views, tokenize
-from nfgen.pipeline.train import new_model, require_fitting_tokens
+from nfgen.pipeline.train import new_model, require_fitting_tokens, with_steps
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
 from nfgen.runtime.device import find_device, free_memory, is_cpu
 from nfgen.runtime.device import peak_memory as device_peak_memory
@@ -78,6 +78,8 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
             count = len(tokens)
         model, model_settings, _ = new_model(config, tokens.vocabulary)
         rows = torch.arange(count) % len(tokens)
+        known, made_up = int((~tokens.heldout[rows]).sum()), tokens.synthetic is not None and config.pretrain > 0
+        config = with_steps(config, model, known, views=tokens.views is not None, made_up=made_up)
         cost = training_cost(
             model,
             model_settings,
