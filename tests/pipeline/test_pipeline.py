@@ -123,12 +123,19 @@ def test_the_last_weights_can_be_contrasted_with_the_best(run: Path, tmp_path: P
     ):
         assert torch.equal(one, other), name
     (made,) = generate(
-        run, tmp_path / "out", n=1, checkpoint="last", contrastive_weight=0.5, temperature=1.0, resolution=16
+        run,
+        tmp_path / "out",
+        n=1,
+        checkpoint="last",
+        contrastive_weight=0.5,
+        temperature=1.0,
+        balanced=False,
+        resolution=16,
     )
     drawn = sample(last.model, 1, config, reference_model=last.reference_model)
     assert made.tokens == drawn[0].tolist()
     with pytest.raises(ConfigError, match="contrast"):
-        generate(run, tmp_path / "never", n=1, contrastive_weight=0.5, resolution=16)
+        generate(run, tmp_path / "never", n=1, checkpoint="best", contrastive_weight=0.5, resolution=16)
     assert not (tmp_path / "never").exists()
 
 
@@ -159,16 +166,16 @@ def test_samples_without_a_surface_are_counted_or_drawn_again(
 
     meshes = iter([None, *[trimesh.creation.box()] * 9])
     monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
-    kept = generate(run, tmp_path / "kept", n=2, distinct=False)
+    kept = generate(run, tmp_path / "kept", n=2, distinct=False, balanced=False)
     assert [sample_.empty for sample_ in kept] == [True, False]
     assert kept[0].file is None
     assert read_config(tmp_path / "kept", writer.KIND)["empty"] == 1
     meshes = iter([None, *[trimesh.creation.box()] * 9])
-    again = generate(run, tmp_path / "again", n=2, require_surface=True, distinct=False)
+    again = generate(run, tmp_path / "again", n=2, require_surface=True, distinct=False, balanced=False)
     assert [sample_.index for sample_ in again] == [1, 2]
     meshes = iter([None] * 99)
     with pytest.raises(NfgenError, match="have a surface"):
-        generate(run, tmp_path / "never", n=2, require_surface=True)
+        generate(run, tmp_path / "never", n=2, require_surface=True, balanced=False)
     assert not (tmp_path / "never").exists()
 
 
@@ -180,7 +187,7 @@ def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatc
     crumb = trimesh.util.concatenate([box, trimesh.creation.box([0.1] * 3).apply_translation([0, 0, 2])])
     meshes = iter([halves, None, crumb, box])
     monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
-    made = generate(run, tmp_path / "out", n=2, require_body=0.99)
+    made = generate(run, tmp_path / "out", n=2, require_body=0.99, balanced=False)
     assert [sample_.index for sample_ in made] == [2, 3]
     config = read_config(tmp_path / "out", writer.KIND)
     assert (config["empty"], config["dropped"]) == (1, 2)
@@ -190,7 +197,7 @@ def test_samples_in_pieces_are_drawn_again(run: Path, tmp_path: Path, monkeypatc
     assert draws["largest_share"] == pytest.approx((0.5 + 0 + 1 / 1.001 + 1) / 4)
     meshes = iter([halves] * 99)
     with pytest.raises(NfgenError, match="in one piece"):
-        generate(run, tmp_path / "never", n=2, require_body=0.99)
+        generate(run, tmp_path / "never", n=2, require_body=0.99, balanced=False)
 
 
 def test_pieces_are_counted_before_the_offset_that_joins_them(
@@ -201,7 +208,7 @@ def test_pieces_are_counted_before_the_offset_that_joins_them(
     meshes = iter([halves, box, box, box])  # of each draw first without, then with the offset
     monkeypatch.setattr("nfgen.pipeline.meshed_sample.surface_or_none", lambda field, resolution: next(meshes))
     monkeypatch.setattr("nfgen.fields.field.Field.offset", lambda field, distance: field)
-    made = generate(run, tmp_path / "out", n=2, require_body=0.99, offset=0.01, distinct=False)
+    made = generate(run, tmp_path / "out", n=2, require_body=0.99, offset=0.01, distinct=False, balanced=False)
     assert [sample_.index for sample_ in made] == [0, 1]
     assert read_config(tmp_path / "out")["draws"]["one_piece"] == 1 / 2
 
@@ -214,19 +221,21 @@ def test_distinct_samples_have_nearest_training_fields_of_their_own(
     monkeypatch.setattr(Run, "nearest", lambda self, fields: [{"id": next(names), "distance": 0.1} for _ in fields])
     monkeypatch.setattr("nfgen.pipeline.meshed_sample.TRIES", 1)
     assert len(loaded.train_ids) >= 6
-    made = generate(run, tmp_path / "out", n=3, distinct=True, resolution=16)
+    made = generate(run, tmp_path / "out", n=3, distinct=True, resolution=16, balanced=False)
     assert [sample_.index for sample_ in made] == [0, 2, 3]
     assert read_config(tmp_path / "out")["settings"]["acceptance"]["distinct"]
     assert read_config(tmp_path / "out")["dropped"] == 1
     assert read_config(tmp_path / "out")["draws"]["alike"] == 1
     names = itertools.repeat("a")
-    twice = generate(run, tmp_path / "independent", n=2, distinct=False, resolution=16)
+    twice = generate(run, tmp_path / "independent", n=2, distinct=False, resolution=16, balanced=False)
     assert [sample_.index for sample_ in twice] == [0, 1], "nothing is left out"
     with pytest.raises(NfgenError, match="differ from those before"):
-        generate(run, tmp_path / "never", n=3, distinct=True, resolution=16)
+        generate(run, tmp_path / "never", n=3, distinct=True, resolution=16, balanced=False)
     assert not (tmp_path / "never").exists()
     with pytest.raises(NfgenError, match="only 2 of"):  # more than half as many as training fields: two may be alike
-        generate(run, tmp_path / "never", n=len(loaded.train_ids) // 2 + 1, distinct=True, resolution=16)
+        generate(
+            run, tmp_path / "never", n=len(loaded.train_ids) // 2 + 1, distinct=True, resolution=16, balanced=False
+        )
 
 
 def test_offset_samples_are_the_same_fields_a_little_further_out(

@@ -90,7 +90,7 @@ def test_artifacts_have_the_bits_of_the_local_engine(cluster: Any, shapes: Path,
     config = TrainConfig(steps=2, batch_size=4)
     train(tmp_path / "local/tokens", tmp_path / "run", model_settings=small, config=config)
     for engine in ("local", "ray"):
-        made = generate(tmp_path / "run", tmp_path / engine / "out", n=4, distinct=False, resolution=16, engine=engine)
+        made = generate(tmp_path / "run", tmp_path / engine / "out", n=4, balanced=False, resolution=16, engine=engine)
         assert [one.index for one in made] == [0, 1, 2, 3]
     assert content(tmp_path / "local/out") == content(tmp_path / "ray/out")
 
