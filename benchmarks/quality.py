@@ -43,12 +43,10 @@ from nfgen.shapes import find_shapes
 from nfgen.tokenizers import registry
 from nfgen.tokens.token_set import TOKENIZER
 
-TOKENIZER_SHARE, MODEL_SHARE = 0.48, 0.15  # of the minutes; fitting, generating and scoring take the rest
+TOKENIZER_SHARE = 0.48  # of the minutes; fitting, the GPT, generating and scoring take the rest
 NO_LIMIT = 10**6  # steps
 FROZEN = {"require_body": 0.95, "offset": 0.006, "resolution": 96}
-"""How samples are drawn, beside what a run chooses for itself: independently, at the temperature of its kind."""
-HEADLINE = {"checkpoint": "last", "temperature": 0.9, "contrastive_weight": 0.5, "distinct": True}
-"""The same of a model of the fields alone, as it was chosen for version 0.1: `--alone`."""
+"""How samples are drawn, beside what a run chooses for itself."""
 POINTS = 2048  # of a cloud
 
 
@@ -62,18 +60,17 @@ POINTS = 2048  # of a cloud
 @click.option("--draws", default=1, show_default=True, help="Sets of samples, each of a seed of its own.")
 @click.option("--size", default="tiny", show_default=True, help="Of the GPT.")
 @click.option("--tokenizer-steps", type=int, help="Of its training, not half of the minutes: for a busy machine.")
-@click.option("--model-steps", type=int, help="The same for the GPT, instead of a seventh of them.")
+@click.option("--model-steps", type=int, help="The same for the GPT. [default: as nfgen train]")
 @click.option("--fit", "fitting", multiple=True, help="NAME=VALUE, a setting of the fits that is not as by default.")
 @click.option("--tokenizer", "tokenizing", multiple=True, help="The same of the tokenizer, as levels=[8,5,5,5].")
 @click.option("--model", "modelling", multiple=True, help="The same of the GPT, as random_order=1.")
 @click.option("--sampling", multiple=True, help="The same of the samples.")
-@click.option("--alone", is_flag=True, help="Learn from no made-up shapes, and sample as version 0.1 did.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("quality"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
 def main(
     data: Path, unseen: Path | None, minutes: float, reference: int, every: bool, samples: int, draws: int,
     size: str, tokenizer_steps: int | None, model_steps: int | None, fitting: tuple[str, ...],
-    tokenizing: tuple[str, ...], modelling: tuple[str, ...], sampling: tuple[str, ...], alone: bool,
+    tokenizing: tuple[str, ...], modelling: tuple[str, ...], sampling: tuple[str, ...],
     work: Path, seed: int,
 ) -> None:  # fmt: skip
     """Measure reconstruction and generation on one data set."""
@@ -98,22 +95,16 @@ def main(
     fields = step("fit", work / "fields", lambda path: fit(data if every else known, path, config=fit_config))
     if not every:
         step("fit_unseen", work / "unseen_fields", lambda path: fit(unseen, path, init=fields, config=fit_config))
-    settings = (
-        {"steps": tokenizer_steps or NO_LIMIT, "seed": seed, "heldout": 0.05}
-        | ({"synthetic": 0} if alone else {})
-        | _settings(tokenizing)
-    )
+    settings = {"steps": tokenizer_steps or NO_LIMIT, "seed": seed, "heldout": 0.05} | _settings(tokenizing)
     settings["minutes"] = TOKENIZER_SHARE * minutes if tokenizer_steps is None else None
     tokens = step("tokenizer", work / "tokens", lambda path: tokenize(fields, path, "vq", **settings))
-    config = TrainConfig(
-        steps=model_steps, minutes=MODEL_SHARE * minutes if model_steps is None else None, seed=seed, patience=0
-    )
+    config = TrainConfig(steps=model_steps, seed=seed, patience=0)
     run = step(
         "model", work / "run",
         lambda path: train(tokens, path, size=size, model_settings=_settings(modelling), config=config),
     )  # fmt: skip
 
-    generation = GenerateConfig().with_settings(FROZEN | (HEADLINE if alone else {}) | _settings(sampling))
+    generation = GenerateConfig().with_settings(FROZEN | _settings(sampling))
 
     def scored(name: str, count: int, real: Path, label: str | None, draw: int = 0) -> dict[str, Any]:
         config = generation.with_settings({"seed": seed + draw})

@@ -166,7 +166,10 @@ class Trainer:
     @property
     def stage(self) -> Batches:
         """What is learned from now: made-up shapes, if there are any, or the fields."""
-        return self.batches.stage(self.config.done(self.state.step, self.state.seconds), self.config.pretrain)
+        return self._stage(self.state.step)
+
+    def _stage(self, step: int) -> Batches:
+        return self.batches.stage(self.config.done(step, self.state.seconds), self.config.pretrain)
 
     def train(self, on_sample: OnSample | None) -> TrainResult:
         config = self.config
@@ -266,10 +269,12 @@ class Trainer:
                 raise self._diverged()
         best = self.state.best_loss
         improved = loss is None or best is None or loss < best
+        # Weights that know made-up shapes alone are never the best ones of the fields; the latest stand in for these.
+        made_up = self._stage(self.state.step - 1) is not self.batches
         with uninterrupted():
             if improved:
                 self._write_best()
-                self.state = self.state.replace(best_loss=loss, best_step=self.state.step, stale=0)
+                self.state = self.state.replace(best_loss=None if made_up else loss, best_step=self.state.step, stale=0)
             else:
                 self.state = self.state.replace(stale=self.state.stale + 1)
             seconds = self.state.seconds + self.worker.broadcast_main(time.monotonic() - started)

@@ -132,18 +132,21 @@ def new_model(config: TrainConfig, vocabulary: Vocabulary) -> tuple[str, Configu
 def with_steps(config: TrainConfig, model: str, fields: int, *, views: bool, made_up: bool) -> TrainConfig:
     """The configuration with the number of steps that nobody said, where it depends on the fields.
 
-    A GPT that learns from augmented copies of a few hundred fields alone copies them after some 150 passes, and draws
-    broken shapes before some 100 (`benchmarks/LOG.md`).
+    A GPT that learns from augmented copies of a few hundred fields copies them after some 150 passes, and draws broken
+    shapes before some 100 (`benchmarks/LOG.md`).
 
     Args:
         fields: how many are learned from.
         views: whether there are augmented copies of them.
-        made_up: whether other shapes come first.
+        made_up: whether other shapes come first; they then take as many steps as they do by default.
     """
-    if config.steps or config.minutes or model != "gpt" or made_up or not views:
+    if config.steps or config.minutes or model != "gpt" or not views or "pretrain" in config.model_fields_set:
         return config
     passes = math.ceil(PASSES * fields / config.batch_size)
-    return config.replace(steps=min(DEFAULT_STEPS, max(FEWEST_STEPS, passes)))
+    if not made_up:
+        return config.replace(steps=min(DEFAULT_STEPS, max(FEWEST_STEPS, passes)))
+    first = round(DEFAULT_STEPS * config.pretrain)
+    return config.replace(steps=first + passes, pretrain=first / (first + passes))
 
 
 def _tokenizer_plan(name: str, settings: dict[str, Any]) -> dict[str, Any]:

@@ -74,6 +74,13 @@ def test_what_was_learned_first_is_still_known(tmp_path: Path) -> None:
     assert losses[0] < losses[1] / 2
 
 
+def test_weights_that_saw_no_field_are_not_the_best(tmp_path: Path) -> None:
+    result = learn(tmp_path / "run", steps=40, pretrain=0.5, synthetic=MADE_UP, learning_rate=0.1, evaluate_every=1)
+    losses = [line["val_loss"] for line in log(tmp_path / "run")]
+    assert min(losses[:20]) < min(losses[20:]) == result.val_loss
+    assert result.best_step == 21 + losses[20:].index(result.val_loss)
+
+
 def test_interrupted_and_resumed_equals_never_interrupted(tmp_path: Path) -> None:
     settings = {"pretrain": 0.5, "synthetic": MADE_UP}
     learn(tmp_path / "whole", **settings)
