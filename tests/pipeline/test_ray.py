@@ -38,6 +38,11 @@ SPEC = FieldSpec(frequencies=1, hidden=(8, 8))
 MEMORY = 100 << 20  # bytes of each machine's store of objects
 
 
+@pytest.fixture(scope="module", autouse=True)
+def coarse_pictures() -> None:
+    """Nothing is coarse here: what is set for tests does not reach other processes."""
+
+
 @pytest.fixture(scope="module")
 def cluster() -> Iterator[Any]:
     """Two machines of one processor each; the second says that it has a GPU."""
