@@ -68,22 +68,17 @@ def interval(score: dict[str, Any] | None, factor: float = 100.0, digits: int = 
 
 
 def chairs() -> list[str]:
-    """Independent sets of samples of `quality.py`, beside what real shapes get."""
-    found = result("quality_chairs.json")
-    of, scores = found["draws"], found["scores"]
-    real, seen, sets = scores["ceiling"], scores["c2st"], len(found["draws"]["z_u"]["values"])
-    percent = {
-        key: f"{100 * of[key]['mean']:.1f} ± {100 * of[key]['sd']:.1f}" for key in ("1_nna", "cov", "near_copies")
-    }
-    plain = {key: f"{of[key]['mean']:.2f} ± {of[key]['sd']:.2f}" for key in ("mmd_of_real", "z_u", "novelty")}
-    both = percent | plain
-    columns = {
-        "1_nna": "1-NNA %", "cov": "COV %", "mmd_of_real": "MMD of real", "z_u": "Z_U", "near_copies": "near copies %",
-        "novelty": "novelty",
-    }  # fmt: skip
-    unseen = [f"{100 * real['1_nna']['value']:.1f}", f"{100 * real['cov']['value']:.1f}", "1.00", "0", "5.0", "1.00"]
-    generated = [f"generated, {sets} sets of 200", *(both[key] for key in columns), interval(seen["accuracy"])]
-    return grid(["", *columns.values(), "C2ST %"], [generated, ["real chairs", *unseen, interval(seen["real"])]])
+    """Samples and real shapes of `quality.py`."""
+    scores = result("quality_chairs.json")["scores"]
+    c2st, normals = scores["c2st"], scores["normals"]
+    rows = [
+        [name, *(interval(of[key], digits=digits) for key, digits in (("mmd", 2), ("cov", 1), ("1_nna", 1))), *more]
+        for name, of, more in (
+            ("generated", scores, [interval(c2st["accuracy"]), f"{normals['ripple']:.1f}"]),
+            ("real training chairs", scores["ceiling"], [interval(c2st["real"]), f"{normals['ripple_real']:.1f}"]),
+        )
+    ]
+    return grid(["", "MMD x100", "COV %", "1-NNA %", "C2ST %", "ripple of normals, degrees"], rows)
 
 
 def systems() -> list[str]:
@@ -100,6 +95,31 @@ def base() -> list[str]:
     from base_tokenizer import measured_table
 
     return measured_table(result("base_tokenizer.json"))
+
+
+def draws() -> list[str]:
+    """Means of independent sets of samples by default settings, beside what real shapes get."""
+    found = result("quality_chairs_tuned.json")
+    of, real = found["draws"], found["scores"]["ceiling"]
+    percent = {
+        key: f"{100 * of[key]['mean']:.1f} ± {100 * of[key]['sd']:.1f}" for key in ("1_nna", "cov", "near_copies")
+    }
+    plain = {key: f"{of[key]['mean']:.2f} ± {of[key]['sd']:.2f}" for key in ("mmd_of_real", "z_u", "novelty")}
+    both = percent | plain
+    columns = {
+        "1_nna": "1-NNA %", "cov": "COV %", "mmd_of_real": "MMD of real", "z_u": "Z_U", "near_copies": "near copies %",
+        "novelty": "novelty",
+    }  # fmt: skip
+    seen = found["scores"]["c2st"]
+    unseen = [f"{100 * real['1_nna']['value']:.1f}", f"{100 * real['cov']['value']:.1f}", "1.00", "0", "5.0", "1.00"]
+    sets = len(of["z_u"]["values"])
+    return grid(
+        ["", *columns.values(), "C2ST %"],
+        [
+            [f"generated, {sets} sets of 200", *(both[key] for key in columns), interval(seen["accuracy"])],
+            ["real chairs", *unseen, interval(seen["real"])],
+        ],
+    )
 
 
 def new_shapes() -> list[str]:
@@ -122,6 +142,7 @@ def new_shapes() -> list[str]:
 TABLES: dict[str, Callable[[], list[str]]] = {
     "base": base,
     "chairs": chairs,
+    "draws": draws,
     "new_shapes": new_shapes,
     "systems": systems,
 }
