@@ -140,11 +140,13 @@ def with_steps(config: TrainConfig, model: str, fields: int, *, views: bool, mad
         views: whether there are augmented copies of them.
         made_up: whether other shapes come first; they then take as many steps as they do by default.
     """
-    if config.steps or config.minutes or model != "gpt" or not views or "pretrain" in config.model_fields_set:
+    if config.steps or config.minutes or model != "gpt" or not views:
         return config
     passes = math.ceil(PASSES * fields / config.batch_size)
     if not made_up:
         return config.replace(steps=min(DEFAULT_STEPS, max(FEWEST_STEPS, passes)))
+    if "pretrain" in config.model_fields_set:
+        return config
     first = round(DEFAULT_STEPS * config.pretrain)
     return config.replace(steps=first + passes, pretrain=first / (first + passes))
 
@@ -201,7 +203,7 @@ def _train_into(
     model, settings, init = new_model(config, tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
     synthetic = tokens.synthetic if config.pretrain else None
-    views, made_up = tokens.views is not None, synthetic is not None
+    config = with_steps(config, model, len(known), views=tokens.views is not None, made_up=synthetic is not None)
     with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,
@@ -211,7 +213,7 @@ def _train_into(
             tokens.labels,
             tokens.heldout,
             folder,
-            with_steps(config, model, len(known), views=views, made_up=made_up),
+            config,
             resume=resume,
             augment=view_drawer(tokens, known, config.seed),
             on_sample=watcher.sample,

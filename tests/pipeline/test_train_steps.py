@@ -1,9 +1,15 @@
 """How long a model trains where nobody says it."""
 
+from pathlib import Path
+
 import pytest
 
+from nfgen.fields.field_set import FieldSet
 from nfgen.pipeline.config import TrainConfig
-from nfgen.pipeline.train import with_steps
+from nfgen.pipeline.tokenize import tokenize
+from nfgen.pipeline.train import train, with_steps
+
+from .stopping import SMALL, VQ
 
 
 @pytest.mark.parametrize(
@@ -20,10 +26,19 @@ def test_after_made_up_shapes_they_are_passed_over_as_often() -> None:
 
 
 @pytest.mark.parametrize("said", [{"steps": 5}, {"minutes": 1.0}, {"pretrain": 0.5}])
-@pytest.mark.parametrize("made_up", [False, True])
-def test_what_is_said_holds(said: dict[str, float], made_up: bool) -> None:
+def test_what_is_said_holds(said: dict[str, float]) -> None:
     config = TrainConfig(**said)
-    assert with_steps(config, "gpt", 100, views=True, made_up=made_up) == config
+    assert with_steps(config, "gpt", 100, views=True, made_up=True) == config
+    alone = with_steps(config, "gpt", 100, views=True, made_up=False)
+    assert alone == (config.replace(steps=300) if "pretrain" in said else config), "there is nothing to learn before"
+
+
+def test_a_run_tells_how_long_it_was_trained_so_that_it_is_made_again(tiny_fields: FieldSet, tmp_path: Path) -> None:
+    tokenize(tiny_fields, tmp_path / "tokens", "vq", views=1, synthetic=0, **VQ)
+    run = train(tmp_path / "tokens", tmp_path / "run", patience=1, evaluate_every=1, model_settings=SMALL)
+    again = TrainConfig.model_validate(run.config["train"])
+    assert again.steps == 300
+    assert with_steps(again, "gpt", 11, views=True, made_up=True) == again, "whatever the next fields are"
 
 
 @pytest.mark.parametrize("other", [{"model": "diffusion"}, {"views": False}], ids=["another model", "no copies"])
