@@ -172,12 +172,14 @@ def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tu
     steps, minutes = getattr(chosen, "steps", None), getattr(chosen, "minutes", None)
     looped = isinstance(steps, int)
 
-    def seconds(count: int, turns: int, out: str) -> float:
+    def seconds(count: int, turns: int, out: str, *, bare: bool = False) -> float:
         short = {"steps": turns} if looped else {}
         some = fields.select(torch.arange(count))
         started = time.perf_counter()
         shorter = config.replace(
-            tokenizer_settings=config.tokenizer_settings | short, synthetic=round(count * a_field_made_up)
+            tokenizer_settings=config.tokenizer_settings | short,
+            synthetic=0 if bare else round(count * a_field_made_up),
+            views=0 if bare else config.views,
         )
         tokenize(some, folder / out, config=shorter)
         return time.perf_counter() - started
@@ -188,8 +190,9 @@ def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tu
     a_field = max(at_more - at_few, 0.0) / (more - few) if more > few else 0.0
     total = at_more + (len(fields) - more) * a_field
     if looped:
-        longer = seconds(more, PROBE_STEPS[1], "longer")
-        a_step = max(longer - at_more, 0.0) / (PROBE_STEPS[1] - PROBE_STEPS[0])
+        # Without copies and made-up shapes, whose times differ by more than some steps take.
+        shorter, longer = (seconds(more, turns, f"{turns}", bare=True) for turns in PROBE_STEPS)
+        a_step = max(longer - shorter, 0.0) / (PROBE_STEPS[1] - PROBE_STEPS[0])
         loop = a_step * (int(steps or 0) - PROBE_STEPS[0])
         total += loop if minutes is None else min(loop, 60 * float(minutes))
     return total, TokenSet.load(folder / "tokens")
