@@ -11,7 +11,7 @@ from nfgen.models.nn.orders import Places
 from nfgen.models.nn.transformer import Transformer
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .base import SequenceModel, with_dropped
+from .base import SequenceModel
 
 
 class CausalModel(SequenceModel):
@@ -36,9 +36,7 @@ class CausalModel(SequenceModel):
     def hidden(self, tokens: Tensor, labels: Int[Tensor, "b"], places: Places | None = None) -> Float[Tensor, "b t c"]:
         """Hidden states that predict each of the tokens [b, length (, width)] from those before it; `places` if the
         tokens are not in raster order."""
-        if self.training and self.vocabulary.classes and self.config.class_dropout:
-            labels = with_dropped(labels, self.config.class_dropout)
-        first = self.start_embedding(labels + 1)[:, None]
+        first = self.start_embedding(self.some_dropped(labels, self.config.class_dropout) + 1)[:, None]
         inputs = first if tokens.shape[1] == 1 else torch.cat([first, self.embed(tokens[:, :-1])], dim=1)
         hidden: Tensor = self.transformer(inputs, places=places)
         return hidden

@@ -75,6 +75,13 @@ class SequenceModel(nn.Module, ABC):
     def prepare(self, tokens: Tensor) -> None:
         """Compute statistics of the training tokens, once, before training; nothing by default."""
 
+    def some_dropped(self, labels: Int[Tensor, "fields"], share: float) -> Int[Tensor, "fields"]:
+        """In training, labels of which a random share is -1; drawn on the CPU, as each device draws in its own way."""
+        if not (self.training and self.vocabulary.classes and share):
+            return labels
+        dropped = upload(torch.rand(labels.shape, device=CPU) < share, labels.device)
+        return torch.where(dropped, -1, labels)
+
     @abstractmethod
     def loss(self, tokens: Tensor, labels: Int[Tensor, "fields"]) -> Float[Tensor, ""]:
         """The training loss, a mean over tokens; in eval mode without dropout and other noise.
@@ -172,9 +179,3 @@ def allowed_ranges(vocabulary: Vocabulary) -> list[tuple[int, int]]:
     """Range [low, high) of the codes allowed at each of the `length` positions of a discrete vocabulary."""
     low, high = vocabulary.bounds()
     return list(zip(low.tolist(), high.tolist(), strict=True))
-
-
-def with_dropped(labels: Int[Tensor, "fields"], share: float) -> Int[Tensor, "fields"]:
-    """Labels of which a random share is -1; drawn on the CPU, as each device draws in its own way."""
-    dropped = upload(torch.rand(labels.shape, device=CPU) < share, labels.device)
-    return torch.where(dropped, -1, labels)

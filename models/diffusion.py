@@ -14,7 +14,7 @@ from nfgen.models.nn.transformer import Transformer, learning_rate_at
 from nfgen.runtime.device import CPU, upload
 from nfgen.tokens.vocabulary import Vocabulary
 
-from .base import SequenceModel, with_dropped
+from .base import SequenceModel
 from .config import EVAL_LEVELS, DiffusionConfig
 
 BETA_MIN, BETA_MAX = 0.1, 20.0  # first and last beta of the linear schedule, times its levels: DDPM's 1e-4 and 0.02
@@ -81,9 +81,7 @@ class DiffusionTransformer(SequenceModel):
             # Drawn on the CPU, as each device draws in its own way.
             levels = upload(torch.randint(count, labels.shape, device=CPU), tokens.device)
             noise = upload(torch.randn(tokens.shape, device=CPU), tokens.device)
-            if self.vocabulary.classes and self.config.class_dropout:
-                labels = with_dropped(labels, self.config.class_dropout)
-            return self._errors(tokens, labels, levels, noise).mean()
+            return self._errors(tokens, self.some_dropped(labels, self.config.class_dropout), levels, noise).mean()
         generator = torch.Generator().manual_seed(0)
         total = torch.zeros((), device=tokens.device)
         for level in torch.linspace(0, count - 1, EVAL_LEVELS).long().tolist():

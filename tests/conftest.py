@@ -44,22 +44,23 @@ COARSE = {
 FEW = {"nfgen.pipeline.tokenize.USUAL_VIEWS": 2, "nfgen.pipeline.tokenize.SYNTHETIC_A_FIELD": 2}
 
 
+def smaller(values: dict[str, float]) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in values.items():
+            patch.setattr(name, value)
+        yield
+
+
 @pytest.fixture(scope="module", autouse=True)
 def coarse_pictures() -> Iterator[None]:
     """Pictures are small and their light is rough: drawing took half of the time of tests of commands."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in COARSE.items():
-            patch.setattr(name, value)
-        yield
+    yield from smaller(COARSE)
 
 
 @pytest.fixture(scope="module", autouse=True)
 def few_views() -> Iterator[None]:
     """What nobody asked for, copies of fields and made-up shapes, is little: it took most of the time of tokenizing."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in FEW.items():
-            patch.setattr(name, value)
-        yield
+    yield from smaller(FEW)
 
 
 @pytest.fixture(scope="module")

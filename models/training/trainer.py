@@ -160,15 +160,11 @@ class Trainer:
             return "steps"
         if config.minutes is not None and state.seconds >= 60 * config.minutes:
             return "minutes"
-        patient = self.stage is not self.batches or not config.patience or state.stale < config.patience
+        patient = self.stage(state.step) is not self.batches or not config.patience or state.stale < config.patience
         return None if patient else "patience"
 
-    @property
-    def stage(self) -> Batches:
-        """What is learned from now: made-up shapes, if there are any, or the fields."""
-        return self._stage(self.state.step)
-
-    def _stage(self, step: int) -> Batches:
+    def stage(self, step: int) -> Batches:
+        """What is learned from in a step: made-up shapes, if there are any, or the fields."""
         return self.batches.stage(self.config.done(step, self.state.seconds), self.config.pretrain)
 
     def train(self, on_sample: OnSample | None) -> TrainResult:
@@ -209,7 +205,7 @@ class Trainer:
         """One step of the optimizer."""
         started = time.monotonic()
         config, state, worker = self.config, self.state, self.worker
-        tokens, labels = self.stage.at(state.step)
+        tokens, labels = self.stage(state.step).at(state.step)
         rate = self.learning_rate(state.step)
         loss = self.gradient.backward(self.train_loss, tokens, labels, state.step)
         norm = worker.full_scalar(torch.nn.utils.clip_grad_norm_(self.model.parameters(), config.clip))
@@ -270,7 +266,7 @@ class Trainer:
         best = self.state.best_loss
         improved = loss is None or best is None or loss < best
         # Weights that know made-up shapes alone are never the best ones of the fields; the latest stand in for these.
-        made_up = self._stage(self.state.step - 1) is not self.batches
+        made_up = self.stage(self.state.step - 1) is not self.batches
         with uninterrupted():
             if improved:
                 self._write_best()
