@@ -138,12 +138,12 @@ def with_steps(config: TrainConfig, model: str, fields: int, *, views: bool, mad
     Args:
         fields: how many are learned from.
         views: whether there are augmented copies of them.
-        made_up: whether other shapes come first; they then take as many steps as they do by default.
+        made_up: whether there are other shapes, which come first and take as many steps as they do by default.
     """
     if config.steps or config.minutes or model != "gpt" or not views:
         return config
     passes = math.ceil(PASSES * fields / config.batch_size)
-    if not made_up:
+    if not (made_up and config.pretrain):
         return config.replace(steps=min(DEFAULT_STEPS, max(FEWEST_STEPS, passes)))
     if "pretrain" in config.model_fields_set:
         return config
@@ -203,7 +203,7 @@ def _train_into(
     model, settings, init = new_model(config, tokens.vocabulary)
     known = (~tokens.heldout).nonzero()[:, 0]
     synthetic = tokens.synthetic if config.pretrain else None
-    config = with_steps(config, model, len(known), views=tokens.views is not None, made_up=synthetic is not None)
+    config = with_steps(config, model, len(known), views=tokens.views is not None, made_up=tokens.synthetic is not None)
     with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,

@@ -78,8 +78,8 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
             count = len(tokens)
         model, model_settings, _ = new_model(config, tokens.vocabulary)
         rows = torch.arange(count) % len(tokens)
-        known, made_up = int((~tokens.heldout[rows]).sum()), tokens.synthetic is not None and config.pretrain > 0
-        config = with_steps(config, model, known, views=tokens.views is not None, made_up=made_up)
+        known, views = int((~tokens.heldout[rows]).sum()), tokens.views is not None
+        config = with_steps(config, model, known, views=views, made_up=tokens.synthetic is not None)
         cost = training_cost(
             model,
             model_settings,
