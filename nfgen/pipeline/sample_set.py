@@ -107,10 +107,10 @@ def write_sample(
 
 def picture_of(field: Field, mesh: "trimesh.Trimesh | None") -> np.ndarray:
     """A picture [256, 256, 3] of a 2-D field, or of the mesh of a 3-D one: the ground alone if that is None."""
-    import trimesh
-
     if field.spec.dims == 2:
         return image_picture(field)
+    import trimesh
+
     return render_mesh(trimesh.Trimesh() if mesh is None else mesh, PICTURE_SIZE)
 
 
