@@ -5,6 +5,9 @@ from pathlib import Path
 
 import pytest
 
+import nfgen
+
+PACKAGE = Path(nfgen.__file__).parent
 TESTS = Path(__file__).parent.parent
 SCRIPT = TESTS.parent / "benchmarks" / "mutation.py"
 
@@ -24,4 +27,4 @@ def test_its_tests_and_modules_exist() -> None:
         assert (TESTS / path).exists(), place
         assert not test or f"def {test}(" in (TESTS / path).read_text(encoding="utf-8"), place
     for module in constant("DECODING"):
-        assert (TESTS.parent / "nfgen" / Path(*module.split("."))).with_suffix(".py").is_file(), module
+        assert (PACKAGE / Path(*module.split("."))).with_suffix(".py").is_file(), module

@@ -6,19 +6,23 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-FOLDERS = ("nfgen/fields", "nfgen/fitting", "nfgen/tokens", "tokenizers", "models")
+import nfgen
+
+PACKAGE = Path(nfgen.__file__).parent
+FOLDERS = ("fields", "fitting", "tokens", "tokenizers", "models")
+TOP_FOLDERS = ("tokenizers", "models", "cli")
+"""In a checkout these are links, which rglob does not follow."""
 FACTORIES = {"empty", "zeros", "ones", "full", "arange", "tensor", "linspace", "logspace", "eye", "rand", "randn",
              "randint", "randperm", "from_numpy"}  # fmt: skip
 ON_THE_CPU = {
-    "nfgen/fields/field_set.py": "field sets are files, mapped to the CPU's memory",
-    "nfgen/fields/symmetry.py": "reorders neurons of field sets by scipy",
-    "nfgen/fields/meshing": "bounds and marching cubes work on the CPU; accelerators take the full grid",
-    "nfgen/fields/spline_layers.py": "fixed layers are made once, then moved",
-    "nfgen/fitting/job.py": "samples of shapes come from numpy",
-    "nfgen/fitting/snapshots.py": "steps of a file",
-    "nfgen/tokens/token_set.py": "token sets are files",
-    "nfgen/tokens/round_trip.py": "counts and indices of a field set",
+    "fields/field_set.py": "field sets are files, mapped to the CPU's memory",
+    "fields/symmetry.py": "reorders neurons of field sets by scipy",
+    "fields/meshing": "bounds and marching cubes work on the CPU; accelerators take the full grid",
+    "fields/spline_layers.py": "fixed layers are made once, then moved",
+    "fitting/job.py": "samples of shapes come from numpy",
+    "fitting/snapshots.py": "steps of a file",
+    "tokens/token_set.py": "token sets are files",
+    "tokens/round_trip.py": "counts and indices of a field set",
     "tokenizers/vq/hat_basis.py": "a basis is made once, then moved",
     "tokenizers/vq/tokenizer.py::merit": "a few numbers, at the start of a fit",
     "tokenizers/vq/warps.py::random": "warps are drawn from a generator of the CPU, and moved by their users",
@@ -32,7 +36,7 @@ ON_THE_CPU = {
     "models/nn/cpu_attention.py": "for the CPU alone",
     "models/nn/heads.py::digit_rows": "made once, then moved",
     "models/nn/transformer.py::rotary_table": "made once, then moved",
-    "nfgen/tokens/vocabulary.py::allowed": "a mask for the caller to move",
+    "tokens/vocabulary.py::allowed": "a mask for the caller to move",
     "models/training/data.py": "batches are chosen on the CPU and then moved",
     "models/generation/generate.py": "labels and empty results, moved by their callers",
     "models/generation/logits.py": "numpy's generators, moved at once",
@@ -65,13 +69,20 @@ def makers(path: Path) -> list[tuple[str, ast.Call]]:
     return found
 
 
+def sources(folder: str) -> list[tuple[str, Path]]:
+    """Files of a folder of the package, by their places in it."""
+    found = [(path.relative_to(PACKAGE).as_posix(), path) for path in sorted((PACKAGE / folder).rglob("*.py"))]
+    assert found, folder
+    return found
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
 def test_no_tensor_is_made_without_a_device(folder: str) -> None:
     wrong = [
-        f"{path.relative_to(ROOT)}:{call.lineno} {function}: {ast.unparse(call)}"
-        for path in sorted((ROOT / folder).rglob("*.py"))
+        f"{place}:{call.lineno} {function}: {ast.unparse(call)}"
+        for place, path in sources(folder)
         for function, call in makers(path)
-        if not any(f"{path.relative_to(ROOT).as_posix()}::{function}".startswith(excuse) for excuse in ON_THE_CPU)
+        if not any(f"{place}::{function}".startswith(excuse) for excuse in ON_THE_CPU)
     ]
     assert not wrong, "\n".join(wrong)
 
@@ -80,22 +91,21 @@ def test_every_excuse_is_needed() -> None:
     needed = {
         excuse
         for folder in FOLDERS
-        for path in (ROOT / folder).rglob("*.py")
+        for place, path in sources(folder)
         for function, _ in makers(path)
         for excuse in ON_THE_CPU
-        if f"{path.relative_to(ROOT).as_posix()}::{function}".startswith(excuse)
+        if f"{place}::{function}".startswith(excuse)
     }
     assert needed == set(ON_THE_CPU)
 
 
 def test_one_module_names_devices() -> None:
     named = re.compile(r"torch\.(cuda|mps|xpu)\b|\.cuda\(|[\"'](cpu|cuda|mps|xpu)(:\d)?[\"']|autocast\([\"']")
-    known = ROOT / "nfgen" / "runtime" / "device.py"
     wrong = [
-        f"{path.relative_to(ROOT)}:{number} {line.strip()}"
-        for folder in ("nfgen", "tokenizers", "models", "cli")
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        if path != known and not path.is_symlink()
+        f"{place}:{number} {line.strip()}"
+        for folder in ("", *TOP_FOLDERS)
+        for place, path in sources(folder)
+        if place != "runtime/device.py"
         for number, line in enumerate(path.read_text().splitlines(), 1)
         if named.search(line)
     ]
