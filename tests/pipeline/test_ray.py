@@ -35,6 +35,7 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
 ]
 SPEC = FieldSpec(frequencies=1, hidden=(8, 8))
+LIMIT = 600  # seconds after which what hangs is ended
 MEMORY = 100 << 20  # bytes of each machine's store of objects
 
 
@@ -148,28 +149,38 @@ def test_nothing_is_lost_or_doubled_when_a_machine_goes(cluster: Any, tmp_path: 
     """Last, as the machine does not come back."""
     journal = str(tmp_path / "begun")
     here = ray.get_runtime_context().get_node_id()
+    (leaving,) = [node for node in cluster.list_all_nodes() if node.node_id != here]
+    there = leaving.node_id
 
+    # The file's name stays a string: work is sent to another process, which has no imports of this file.
     def work(task: int) -> tuple[int, bytes]:
-        import ray as there
+        import ray
 
-        with open(journal, "a") as file:  # noqa: PTH123 - sent to another process, which has no imports of this file
-            file.write(f"{task} {there.get_runtime_context().get_node_id()}\n")
-        # On the other machine nothing is ever done in time: what it has is in work when it goes.
-        time.sleep(0.1 if there.get_runtime_context().get_node_id() == here else 600)
+        with open(journal, "a") as file:  # noqa: PTH123
+            file.write(f"{task} {ray.get_runtime_context().get_node_id()}\n")
+        # On the other machine nothing is ever done in time: what it has is in work when it goes. This one waits for it
+        # to begin: all would be done before a slow machine has started.
+        if ray.get_runtime_context().get_node_id() == there:
+            time.sleep(LIMIT)
+        ends = time.monotonic() + LIMIT
+        while time.monotonic() < ends:
+            with open(journal) as file:  # noqa: PTH123
+                if there in file.read():
+                    break
+            time.sleep(0.1)
         # Too large to travel with the answer: it stays on the machine that made it until somebody asks.
         return task, bytes([task]) * 200_000
 
-    (other,) = [node for node in cluster.list_all_nodes() if node.node_id != here]
-
     def remove_when_at_work() -> None:
-        while not (Path(journal).exists() and other.node_id in Path(journal).read_text()):
+        while not (Path(journal).exists() and there in Path(journal).read_text()):
             time.sleep(0.05)
-        cluster.remove_node(other, allow_graceful=False)
+        cluster.remove_node(leaving, allow_graceful=False)
 
     remover = threading.Thread(target=remove_when_at_work, daemon=True)
     remover.start()
     found = list(create_engine("ray").map(work, range(12)))
-    remover.join()
+    remover.join(LIMIT)
+    assert not remover.is_alive(), "the other machine was given nothing"
     assert sorted(number for number, _ in found) == list(range(12))
     assert all(number == task and data == bytes([task]) * 200_000 for number, (task, data) in found)
     begun = [line.split() for line in Path(journal).read_text().splitlines()]
