@@ -5,8 +5,11 @@
 It is made by the product's own commands: `nfgen fit` of each set of shapes, and `nfgen tokenize --solids 0.7` of all
 fields together. Random solids need neither shapes nor fits; without `--data` the fields are those of the built-in
 families. `--credit` says whose shapes they are, and under which licence, for the card. Sets to measure are fitted,
-encoded and decoded as they are; and, a third of each that was held out, after a tuning of `--tune` minutes on the
-others. Every step is kept in the work folder, so that an interrupted run goes on.
+encoded and decoded as they are, each class by itself; and, a third of each set that was held out, after a tuning of
+`--tune` minutes on the others. Every step is kept in the work folder, so that an interrupted run goes on. What is
+trained already is only measured:
+
+    python benchmarks/base_tokenizer.py --tokenizer base-3d --measure modelnet7.npz
 """
 
 from collections.abc import Sequence
@@ -18,7 +21,7 @@ import click
 import torch
 from tables import grid
 
-from nfgen import FieldSet, fit, keep_freed_memory, show_progress, tokenize
+from nfgen import FieldSet, VQTokenizer, fit, keep_freed_memory, show_progress, tokenize
 from nfgen.io import artifact
 from nfgen.io.files import content_digest, read_json, write_json
 from nfgen.io.model_card import tokenizer_card
@@ -47,44 +50,68 @@ HELD_OUT = 1 / 3  # of a set, from its tuning
 @click.option("--credit", multiple=True, help="Origin and licence of the data, for the card.")
 @click.option("-n", "most", default=600, show_default=True, help="Shapes of each set at most.")
 @click.option("--measure", type=click.Path(exists=True, path_type=Path), multiple=True, help="Shapes to measure on.")
+@click.option("--tokenizer", "trained", help="Measure this one, and train none.")
 @click.option("--minutes", default=75.0, show_default=True, help="Of the training.")
 @click.option("--tune", default=3.0, show_default=True, help="Minutes of a tuning; 0 = measure none.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("base"), show_default=True)
 @click.option("--name", default="base-3d", show_default=True, help="Of the tokenizer, a folder in the work folder.")
 def main(
-    data: tuple[Path, ...], credit: tuple[str, ...], most: int, measure: tuple[Path, ...], minutes: float, tune: float,
-    work: Path, name: str,
+    data: tuple[Path, ...], credit: tuple[str, ...], most: int, measure: tuple[Path, ...], trained: str | None,
+    minutes: float, tune: float, work: Path, name: str,
 ) -> None:  # fmt: skip
     """Train, measure, and write the tokenizer with its card."""
     show_progress(True)
     keep_freed_memory()
     work.mkdir(parents=True, exist_ok=True)
+    if trained:
+        figures = {"tokenizer": trained, "measured": measured(work, trained, measure, most, tune)}
+        write_json(work / "measured.json", figures)
+        click.echo("\n".join(measured_table(figures)))
+        return
     made = work / name
     if not artifact.is_artifact(work / "tokens"):
         fields = together([_fields(work, path, most) for path in data or _families(work)])
         tokenize(fields, work / "tokens", "vq", minutes=minutes, resume=True, **SETTINGS)
-    tokenizer = registry.load(work / "tokens" / "tokenizer")
     with made_by(None):
-        tokenizer.save(made, overwrite=True)
-    figures: dict[str, Any] = {
+        registry.load(work / "tokens" / "tokenizer").save(made, overwrite=True)
+    figures = {
         "digest": content_digest(made / FILE), "data": list(credit or [path.name for path in data]),
-        "minutes": minutes, "measured": {},
+        "minutes": minutes, "measured": measured(work, str(made), measure, most, tune),
     }  # fmt: skip
-    for path in measure:
-        fields = FieldSet.load(_fields(work, path, most))
-        none = torch.zeros(len(fields), dtype=torch.bool)
-        found = {"as it is": _figures(token_report(tokenizer, fields, none), "train") | {"fields": len(fields)}}
-        if tune:
-            tuned = work / f"tuned_{path.stem}"
-            if not artifact.is_artifact(tuned):
-                tokenize(fields, tuned, "pretrained", base=str(made), minutes=tune, heldout=HELD_OUT, views=0)
-            found[f"tuned for {tune:g} minutes, held out"] = _figures(read_json(tuned / "report.json"), "heldout") | {
-                "fields": int(TokenSet.load(tuned).heldout.sum())
-            }
-        figures["measured"][path.stem] = found
     write_json(work / "base_tokenizer.json", figures)
     (made / "README.md").write_text(card(made, figures), encoding="utf-8")
     click.echo("\n".join(measured_table(figures)))
+
+
+def measured(work: Path, base: str, sets: Sequence[Path], most: int, tune: float) -> dict[str, Any]:
+    """Figures of a tokenizer, for each class of each set as it is, and for each set after a tuning.
+
+    Args:
+        base: its folder, or the name of one that ships with nfgen.
+    """
+    tokenizer, found = VQTokenizer.from_pretrained(base), {}
+    for path in sets:
+        fields = FieldSet.load(_fields(work, path, most))
+        for name, part in _classes(path.stem, fields):
+            none = torch.zeros(len(part), dtype=torch.bool)
+            as_it_is = _figures(token_report(tokenizer, part, none), "train") | {"fields": len(part)}
+            found[name] = {"as it is": as_it_is}
+        if tune:
+            tuned = work / f"tuned_{path.stem}"
+            if not artifact.is_artifact(tuned):
+                tokenize(fields, tuned, "pretrained", base=base, minutes=tune, heldout=HELD_OUT, views=0, synthetic=0)
+            found.setdefault(path.stem, {})[f"tuned for {tune:g} minutes, held out"] = _figures(
+                read_json(tuned / "report.json"), "heldout"
+            ) | {"fields": int(TokenSet.load(tuned).heldout.sum())}
+    return found
+
+
+def _classes(name: str, fields: FieldSet) -> list[tuple[str, FieldSet]]:
+    """The fields of each class and what they are called; all of them where there are none."""
+    if not fields.classes:
+        return [(name, fields)]
+    rows = [(fields.labels == number).nonzero()[:, 0] for number in range(len(fields.classes))]
+    return [(f"{name}, {kind}", fields.select(of)) for kind, of in zip(fields.classes, rows, strict=True)]
 
 
 def card(made: Path, figures: dict[str, Any]) -> str:
@@ -95,7 +122,7 @@ def card(made: Path, figures: dict[str, Any]) -> str:
         f"## Data\n{data}\n\n"
         f"Trained for {figures['minutes']:g} minutes; digest of the weights `{figures['digest']}`.\n\n"
         "## Figures\n\nShapes are fitted, encoded and decoded; IoU is that with the true shapes.\n\n"
-        + "\n".join(measured_table(figures))
+        + "\n".join(["<!-- table: base -->", *measured_table(figures), "<!-- end -->"])
     )
     return tokenizer_card(
         made.name, found["tokenizer"], found["settings"], found["spec"], address=made.name, license="mit", about=about

@@ -1,6 +1,6 @@
 """Tables of the documentation, written from the results of the benchmarks.
 
-    python benchmarks/tables.py            # rewrites what stands between marks in README.md and docs/
+    python benchmarks/tables.py            # rewrites what stands between marks in README.md, docs/ and the cards
     python benchmarks/tables.py --check    # only names the pages that differ
 
 A table stands between `<!-- table: NAME -->` and `<!-- end -->`. So no figure of a table is copied by hand; a test runs
@@ -26,7 +26,7 @@ sys.path[:0] = [str(ROOT / "benchmarks"), str(ROOT / "benchmarks" / "experiments
 @click.command()
 @click.option("--check", is_flag=True, help="Write nothing; status 1 if a page differs.")
 def main(check: bool) -> None:
-    """Write the tables of README.md and docs/."""
+    """Write the tables of README.md, of docs/ and of the cards that ship."""
     stale = [page for page in pages() if (text := page.read_text()) != renewed(text)]
     for page in stale:
         click.echo(f"{page.relative_to(ROOT)} {'differs' if check else 'renewed'}")
@@ -38,7 +38,8 @@ def main(check: bool) -> None:
 
 def pages() -> list[Path]:
     """Pages that may hold tables."""
-    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+    cards = (ROOT / "nfgen" / "shipped").rglob("README.md")
+    return [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md")), *sorted(cards)]
 
 
 def renewed(text: str) -> str:
