@@ -41,7 +41,8 @@ def generate(
     """Generate new fields with RUN: of each a mesh, the field itself and a picture, and of all a page to look at.
 
     RUN is a folder, `chairs`, which ships with nfgen, or the address of one on the Hugging Face Hub, as
-    hf://owner/name.
+    hf://owner/name. What you do not say is as RUN chose when its training ended, else the default that stands below:
+    `nfgen info RUN` shows under `sampling` what it chose.
 
     \b
     nfgen generate run -n 16 -o out

@@ -91,7 +91,8 @@ def evaluate(
     made_refs = [] if ours else find_shapes(generated, reading=reading)
     real_refs = find_shapes(reference, reading=reading)
     known_refs = [] if train is None else find_shapes(train, reading=reading)
-    if ours and train is not None and Path(train).resolve() == Path(reference).resolve():
+    split = ours and train is not None and Path(train).resolve() == Path(reference).resolve()
+    if split:
         learned = learned_ids(Path(generated))
         known_refs = [ref for ref in real_refs if ref.id in learned]
         real_refs = [ref for ref in real_refs if ref.id not in learned]
@@ -107,6 +108,12 @@ def evaluate(
         raise ConfigError(f"{fits} holds 2-D fields: surfaces are drawn in 3-D", "give 3-D fields")
     how: dict[str, Any] = {"in_file_frame": in_file_frame, "pictures": config.pictures, "frame": frame}
     real = measure_shapes(real_refs, points, seed, "reference", **how)
+    if len(real.clouds) < 2:
+        whose, remedy = f"{reference} holds", "give more shapes as --reference; below about 50 the intervals are wide"
+        if split:
+            whose = f"of {reference} the run held out"
+            remedy = "learn with a larger --heldout, as 0.3, or give other shapes as --reference"
+        raise NfgenError(f"{whose} one usable shape, and scores need two at least", remedy)
     known = None if train is None else measure_shapes(known_refs, points, seed + 1, "training", **how)
     if ours:
         made = measure_samples(Path(generated), points, seed, pictures=config.pictures)

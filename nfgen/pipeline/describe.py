@@ -13,6 +13,7 @@ from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.tokens.token_set import TokenSet
 
 from .sample_set import read_list, up_of
+from .sampling_choice import SAMPLING
 
 UP = "{} in the shapes' files, z in fields and in pictures"
 SCORES = "evaluation.json"
@@ -159,6 +160,7 @@ def _run(path: Path, config: dict[str, Any]) -> dict[str, Any]:
         "trained_on": len(config["train_ids"]),
         "up": UP.format(up_of(config)),
         "tokenizer": config["tokenizer"],
+        SAMPLING: config.get(SAMPLING) or {},
         "result": config["result"],
         "report": config["report"],
     }
@@ -212,7 +214,8 @@ def lines(described: dict[str, Any], indent: int = 0) -> list[str]:
     pad, text = "  " * indent, []
     for key, value in described.items():
         if isinstance(value, dict):
-            text += [f"{pad}{key}", *lines(value, indent + 1)]
+            inner = lines(value, indent + 1)
+            text += [f"{pad}{key}", *inner] if inner else []
         elif value not in ("", None, []):
             shown = f"{value:.4g}" if isinstance(value, float) else str(value)
             text.append(f"{pad}{key:<{max(1, 20 - len(pad))}} {shown}")

@@ -231,6 +231,21 @@ def test_one_set_of_shapes_is_split_by_what_the_run_learned_from(tmp_path: Path)
         evaluate(tmp_path / "orphans", shapes, train=shapes, points=64, pictures=False)
 
 
+def test_one_shape_held_out_is_told_with_how_to_have_more(tmp_path: Path) -> None:
+    fields = make_fields(tmp_path / "fields")
+    shapes = boxes(tmp_path / "shapes", 5, 3)
+    (shapes / "broken.obj").write_text("no mesh\n")  # never learned from, but no reference either
+    with artifact.writing(tmp_path / "run", "run") as folder:
+        artifact.write_config(folder, "run", {"train_ids": [f"box-{i}.off" for i in range(4)]})
+    make_samples(tmp_path / "samples", fields, str(tmp_path / "run"))
+    with pytest.raises(NfgenError, match="held out one usable shape") as caught:
+        evaluate(tmp_path / "samples", shapes, train=shapes, points=64, pictures=False)
+    assert "--heldout" in caught.value.remedy
+    assert "--reference" in caught.value.remedy
+    with pytest.raises(NfgenError, match="reference holds one usable shape"):
+        evaluate(tmp_path / "samples", boxes(tmp_path / "reference", 1, 3), points=64, pictures=False)
+
+
 def test_pairs_of_files_by_hand(tmp_path: Path) -> None:
     for name, factor in (("true", 10.0), ("same", 10.0), ("half", 5.0)):
         folder = tmp_path / name

@@ -16,6 +16,7 @@ from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact, files
+from nfgen.io.shipped import here
 from nfgen.pipeline.describe import describe, lines
 from nfgen.pipeline.sample_set import Sample, write_list
 from nfgen.runtime.provenance import made_by
@@ -82,6 +83,13 @@ def test_an_artifact_names_the_version_and_the_command_line_that_made_it(folder:
     assert found["nfgen"] == __version__
     assert found["command"] == "nfgen fit 'my shapes' -o fields"
     assert "command" not in describe(folder / "tokens"), "a program made them"
+
+
+def test_a_run_says_how_it_is_sampled_where_the_user_does_not() -> None:
+    found = describe(here("chairs"))
+    assert found["sampling"] == artifact.read_config(here("chairs"), "run")["sampling"]
+    assert "require_body" in "\n".join(lines(found))
+    assert lines({"none": {}, "known": {"nothing": None}, "some": 1}) == [f"{'some':<20} 1"]
 
 
 def test_what_is_nothing_of_ours_is_named(tmp_path: Path) -> None:
