@@ -63,23 +63,19 @@ def main(
     show_progress(True)
     keep_freed_memory()
     work.mkdir(parents=True, exist_ok=True)
-    if trained:
-        figures = {"tokenizer": trained, "measured": measured(work, trained, measure, most, tune)}
-        write_json(work / "measured.json", figures)
-        click.echo("\n".join(measured_table(figures)))
-        return
     made = work / name
-    if not artifact.is_artifact(work / "tokens"):
-        fields = together([_fields(work, path, most) for path in data or _families(work)])
-        tokenize(fields, work / "tokens", "vq", minutes=minutes, resume=True, **SETTINGS)
-    with made_by(None):
-        registry.load(work / "tokens" / "tokenizer").save(made, overwrite=True)
-    figures = {
-        "digest": content_digest(made / FILE), "data": list(credit or [path.name for path in data]),
-        "minutes": minutes, "measured": measured(work, str(made), measure, most, tune),
-    }  # fmt: skip
+    if not trained:
+        if not artifact.is_artifact(work / "tokens"):
+            fields = together([_fields(work, path, most) for path in data or _families(work)])
+            tokenize(fields, work / "tokens", "vq", minutes=minutes, resume=True, **SETTINGS)
+        with made_by(None):
+            registry.load(work / "tokens" / "tokenizer").save(made, overwrite=True)
+    figures: dict[str, Any] = {"measured": measured(work, trained or str(made), measure, most, tune)}
+    if not trained:
+        credits = list(credit or [path.name for path in data])
+        figures |= {"digest": content_digest(made / FILE), "data": credits, "minutes": minutes}
+        (made / "README.md").write_text(card(made, figures), encoding="utf-8")
     write_json(work / "base_tokenizer.json", figures)
-    (made / "README.md").write_text(card(made, figures), encoding="utf-8")
     click.echo("\n".join(measured_table(figures)))
 
 

@@ -11,6 +11,7 @@ import json
 import re
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -68,15 +69,15 @@ def interval(score: dict[str, Any] | None, factor: float = 100.0, digits: int = 
     return f"{value} [{factor * score['low']:.{digits}f}, {factor * score['high']:.{digits}f}]"
 
 
-def chairs() -> list[str]:
-    """Samples and real shapes of `quality.py`."""
-    scores = result("quality_chairs.json")["scores"]
+def samples(kind: str) -> list[str]:
+    """Samples and real shapes of a kind, by `quality.py`."""
+    scores = result(f"quality_{kind}.json")["scores"]
     c2st, normals = scores["c2st"], scores["normals"]
     rows = [
         [name, *(interval(of[key], digits=digits) for key, digits in (("mmd", 2), ("cov", 1), ("1_nna", 1))), *more]
         for name, of, more in (
             ("generated", scores, [interval(c2st["accuracy"]), f"{normals['ripple']:.1f}"]),
-            ("real training chairs", scores["ceiling"], [interval(c2st["real"]), f"{normals['ripple_real']:.1f}"]),
+            (f"real training {kind}", scores["ceiling"], [interval(c2st["real"]), f"{normals['ripple_real']:.1f}"]),
         )
     ]
     return grid(["", "MMD x100", "COV %", "1-NNA %", "C2ST %", "ripple of normals, degrees"], rows)
@@ -142,9 +143,10 @@ def new_shapes() -> list[str]:
 
 TABLES: dict[str, Callable[[], list[str]]] = {
     "base": base,
-    "chairs": chairs,
+    "chairs": partial(samples, "chairs"),
     "draws": draws,
     "new_shapes": new_shapes,
+    "sofas": partial(samples, "sofas"),
     "systems": systems,
 }
 

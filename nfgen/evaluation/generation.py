@@ -8,6 +8,7 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
 from nfgen.io.ownership import require_own_results
 from nfgen.metrics import evaluate_clouds, protocol_named, save_classifier
+from nfgen.metrics.score_sets import require_several
 from nfgen.metrics.validity import summarise
 from nfgen.pipeline.config import GenerateConfig
 from nfgen.pipeline.sample_set import KIND as SAMPLES
@@ -108,12 +109,10 @@ def evaluate(
         raise ConfigError(f"{fits} holds 2-D fields: surfaces are drawn in 3-D", "give 3-D fields")
     how: dict[str, Any] = {"in_file_frame": in_file_frame, "pictures": config.pictures, "frame": frame}
     real = measure_shapes(real_refs, points, seed, "reference", **how)
-    if len(real.clouds) < 2:
-        whose, remedy = f"{reference} holds", "give more shapes as --reference; below about 50 the intervals are wide"
-        if split:
-            whose = f"of {reference} the run held out"
-            remedy = "learn with a larger --heldout, as 0.3, or give other shapes as --reference"
-        raise NfgenError(f"{whose} one usable shape, and scores need two at least", remedy)
+    if split:
+        remedy = "learn with a larger --heldout, as 0.3, or give other shapes as --reference"
+        require_several(len(real.clouds), f"of {reference} the run held out one usable shape", remedy)
+    require_several(len(real.clouds), f"{reference} holds one usable shape")
     known = None if train is None else measure_shapes(known_refs, points, seed + 1, "training", **how)
     if ours:
         made = measure_samples(Path(generated), points, seed, pictures=config.pictures)

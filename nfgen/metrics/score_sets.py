@@ -26,6 +26,7 @@ from .protocols import Protocol, protocol_named
 Distance = Callable[[Floats, Floats | None], Matrix]
 Distances = tuple[Matrix, Matrix]
 """Of a set of clouds to itself, and to the references."""
+FEW = "give two at least; below about 50 the intervals are very wide"
 
 
 def evaluate_clouds(
@@ -180,5 +181,14 @@ def _check_counts(sets: dict[str, Floats | None]) -> None:
             f"points a cloud differ: {counts}", "sample the same number everywhere; it moves the distances"
         )
     for name, clouds in given.items():
-        if len(clouds) < 2:
-            raise NfgenError(f"{name} holds one shape", "give two at least; below about 50 the intervals are very wide")
+        require_several(len(clouds), f"{name} holds one shape")
+
+
+def require_several(count: int, alone: str, remedy: str = FEW) -> None:
+    """Refuse a set of one shape, as scores take distances within a set.
+
+    Raises:
+        NfgenError: there is one; `alone` says where.
+    """
+    if count < 2:
+        raise NfgenError(alone, remedy)

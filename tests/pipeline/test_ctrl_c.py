@@ -46,9 +46,7 @@ def test_a_second_process_is_refused_and_ctrl_c_ends_the_first_in_the_midst_of_i
     places = {"shapes": tmp_path / "shapes.npz", "fields": tmp_path / "fields", "tokens": run.parent / "tokens"}
     out = tmp_path / "my out"
     words = [*(word.format(run=run, **places) for word in command.split()), "-o", str(out)]
-    # Whoever started the tests in the background may have made them deaf to Ctrl-C.
-    hearing = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
-    running = [sys.executable, "-c", f"{hearing}; from nfgen.cli.main import main; main()", *words]
+    running = [sys.executable, "-c", "from nfgen.cli.main import main; main()", *words]
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     child = subprocess.Popen(running, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=environment)
     try:
