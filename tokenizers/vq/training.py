@@ -13,6 +13,7 @@ from torch.nn import functional
 from nfgen.fields.spec import Output
 from nfgen.runtime.deferred import Deferred
 from nfgen.runtime.learning_rate_schedule import cosine_decay
+from nfgen.runtime.muon import Muon
 from nfgen.runtime.precision import bfloat16_pays
 from nfgen.runtime.progress import progress
 from nfgen.runtime.signals import uninterrupted
@@ -178,7 +179,7 @@ def make_optimizers(networks: VQNetworks, rate: float) -> list[torch.optim.Optim
     taken = {id(p) for p in matrices}
     rest = [p for p in networks.parameters() if id(p) not in taken and p.requires_grad]
     return [
-        torch.optim.Muon(matrices, lr=rate, weight_decay=0.05, adjust_lr_fn="match_rms_adamw"),
+        Muon(matrices, lr=rate, weight_decay=0.05),
         torch.optim.AdamW(rest, lr=rate / 2, betas=(0.9, 0.98), weight_decay=0.0),
     ]
 
