@@ -163,7 +163,8 @@ def _solid(
     thick = thickened(field, mesh, config.wall_share, config.resolution)
     before, after = (f"{share * height.millimetres:.2g} mm" for share in (thick.before, thick.after))
     if thick.offset:
-        changes.append(f"walls thickened from {before} to {after}")
+        by = "" if after == before else f", the thinnest from {before} to {after}"
+        changes.append(f"walls thickened{by}")
     if thick.after < NEARLY * config.wall_share:
         why = "" if thick.offset else ": the field is of no distances"
         changes.append(f"the thinnest walls are still {after}{why}")

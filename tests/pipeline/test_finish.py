@@ -137,7 +137,7 @@ def test_walls_become_as_thick_as_is_asked() -> None:
     assert thinnest_wall(field, mesh, 0.2) == pytest.approx(0.06, abs=0.02), "the rims are thinner"
     made = finish(field, mesh, SurfaceConfig(resolution=64, printable=True, height="100mm", wall="8mm"), "stl")
     assert 8 <= made.placed(None).extents[0] < 11
-    assert made.changes[0].startswith("walls thickened from ")
+    assert made.changes[0].startswith("walls thickened, the thinnest from ")
     assert "flat base" in made.changes[1]
     again = finish(field, mesh, SurfaceConfig(resolution=64, printable=True, height="100mm", wall="2mm"), "stl")
     assert not any("wall" in change for change in again.changes)
