@@ -41,3 +41,8 @@ class ConfigError(NfgenError):
 
 class CollapsedCodebookWarning(UserWarning):
     """A codebook uses few of its codes, so its tokens say little."""
+
+
+def reason_of(error: Exception, most: int = 120) -> str:
+    """What an error of a library says, in one line of so many letters at most; its name if it says nothing."""
+    return " ".join(str(error).split())[:most] or type(error).__name__

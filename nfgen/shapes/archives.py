@@ -4,6 +4,7 @@ import stat
 import zipfile
 from pathlib import Path, PurePosixPath
 
+from nfgen.errors import reason_of
 from nfgen.shapes.left_out import LeftOut
 
 MAX_DIRECTORY_BYTES = 2**26  # of the list of members: some 600,000; they take ten times as much in memory
@@ -25,7 +26,7 @@ def members_of(archive: Path, left_out: LeftOut) -> list[str]:
         with zipfile.ZipFile(archive) as opened:
             infos = opened.infolist()
     except Exception as error:  # zipfile fails on rubbish in a dozen ways
-        left_out.archives.append(f"{archive.name} ({' '.join(str(error).split())[:80] or type(error).__name__})")
+        left_out.archives.append(f"{archive.name} ({reason_of(error, 80)})")
         return []
     names = set[str]()
     for info in infos:

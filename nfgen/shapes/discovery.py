@@ -20,7 +20,7 @@ from nfgen.shapes.formats.images import is_idx, read_idx_images, read_idx_labels
 from nfgen.shapes.formats.shape_file import ShapeFile
 from nfgen.shapes.formats.volumes import DICOM
 from nfgen.shapes.formats.voxels import ARRAY_SUFFIXES, open_grids
-from nfgen.shapes.left_out import LeftOut
+from nfgen.shapes.left_out import LeftOut, printable
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.shapes.shape_ref import ShapeRef
 
@@ -105,7 +105,7 @@ def discover(
     for path, found in files.items():
         name = path.relative_to(top).as_posix()
         ref = ShapeRef(
-            _printable(name), labels.get(path), found.file.path, dims_of(path.name),
+            printable(name), labels.get(path), found.file.path, dims_of(path.name),
             kind=kind, normalize=normalize, member=found.file.member, reading=reading,
         )  # fmt: skip
         refs.extend(_members(ref, name))
@@ -177,11 +177,6 @@ def _chosen(found: list[Found], kind: Kind, left_out: LeftOut) -> list[Found]:
     kept, others = one_a_stem([one.path for one in chosen])
     left_out.other_formats(others)
     return [one for one in chosen if one.path in kept]
-
-
-def _printable(name: str) -> str:
-    """A name as text: bytes that are no UTF-8 stand as backslash escapes."""
-    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")
 
 
 def _members(ref: ShapeRef, name: str) -> list[ShapeRef]:

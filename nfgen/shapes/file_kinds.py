@@ -45,11 +45,11 @@ def one_a_stem(paths: Sequence[Path]) -> tuple[set[Path], dict[Path, Path]]:
     others: dict[Path, Path] = {}
     alike: dict[tuple[Path, str], list[Path]] = {}
     for path in paths:
-        alike.setdefault((path.parent, path.name[: -len(_format(path.name))]), []).append(path)
+        alike.setdefault((path.parent, path.name[: -len(format_of(path.name))]), []).append(path)
     result: set[Path] = set()
     for group in alike.values():
         # Files of one format whose names differ in capitals alone are several shapes.
-        formats = {_format(path.name) for path in group}
+        formats = {format_of(path.name) for path in group}
         if len(group) == 1 or len(formats) < len(group) or any(is_idx(path.name) for path in group):
             result.update(group)
             continue
@@ -59,7 +59,8 @@ def one_a_stem(paths: Sequence[Path]) -> tuple[set[Path], dict[Path, Path]]:
     return result, others
 
 
-def _format(name: str) -> str:
+def format_of(name: str) -> str:
+    """The suffix, with what tells voxels of one shape apart: `.solid.binvox`."""
     lower = name.lower()
     for long in (".nii.gz", ".solid.binvox", ".surface.binvox"):
         if lower.endswith(long):
@@ -68,7 +69,7 @@ def _format(name: str) -> str:
 
 
 def _rank(name: str) -> int:
-    format = _format(name)
+    format = format_of(name)
     if format in PREFERRED:
         return PREFERRED.index(format)
     return PREFERRED.index("mesh") if dims_of(name) == 3 else len(PREFERRED)

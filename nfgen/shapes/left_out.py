@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from nfgen.shapes.file_kinds import format_of
 from nfgen.shapes.formats.volumes import DICOM
 
 COMPANIONS = frozenset({".mtl", ".bin"})  # of OBJ and glTF
@@ -46,7 +47,7 @@ class LeftOut:
 
     def other_formats(self, others: Mapping[Path, Path]) -> None:
         """Count files, each with the one that is read in its place."""
-        self.same.update((_format(kept), _format(other)) for other, kept in others.items())
+        self.same.update((format_of(kept.name), format_of(other.name)) for other, kept in others.items())
 
     def lines(self) -> list[str]:
         """One line that says all, or none."""
@@ -72,16 +73,15 @@ class LeftOut:
         return ["; ".join(parts)] if parts else []
 
 
-def _format(path: Path) -> str:
-    """The suffix, with what tells voxels of one shape apart: `.solid.binvox`."""
-    return "".join(path.suffixes[-2:] if path.suffix.lower() in (".binvox", ".gz") else path.suffixes[-1:]).lower()
-
-
 def _counts(counter: Counter[str]) -> str:
     shown = [f"{count} {name}" for name, count in counter.most_common(MOST)]
     return ", ".join(shown) + (" …" if len(counter) > MOST else "")
 
 
 def _names(names: list[str]) -> str:
-    safe = [name.encode(errors="surrogateescape").decode(errors="backslashreplace") for name in names[:MOST]]
-    return ", ".join(safe) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+    return ", ".join(map(printable, names[:MOST])) + (f" and {len(names) - MOST} more" if len(names) > MOST else "")
+
+
+def printable(name: str) -> str:
+    """A name as text: bytes that are no UTF-8 stand as backslash escapes."""
+    return name.encode(errors="surrogateescape").decode(errors="backslashreplace")

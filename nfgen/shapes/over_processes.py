@@ -2,7 +2,7 @@
 
 import contextlib
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import as_completed
 from concurrent.futures.process import BrokenProcessPool
 from typing import NamedTuple, Protocol, TypeVar
@@ -10,7 +10,7 @@ from typing import NamedTuple, Protocol, TypeVar
 from nfgen.errors import ShapeError
 from nfgen.runtime.machine import processors
 from nfgen.runtime.progress import Progress
-from nfgen.runtime.worker_pool import Submit, worker_pool
+from nfgen.runtime.worker_pool import worker_pool
 
 from .guarded import PLAIN_BYTES, budget_of, guarded, is_plain, memory_limit
 from .shape_ref import ShapeRef
@@ -93,9 +93,10 @@ def _do_over_processes(
     size = max(1, min(CHUNK, len(missing) // (4 * processes)))
     chunks = [missing[start : start + size] for start in range(0, len(missing), size)]
     with contextlib.suppress(BrokenProcessPool), worker_pool(processes) as submit:
-        for chunk, results in _finished(submit, job, refs, chunks, most_bytes, seconds):
-            outcomes.update(zip(chunk, results, strict=True))
-            bar.update(len(chunk))
+        futures = {submit(guarded, job.do, [refs[i] for i in chunk], most_bytes, seconds): chunk for chunk in chunks}
+        for future in as_completed(futures):
+            outcomes.update(zip(futures[future], future.result(), strict=True))
+            bar.update(len(futures[future]))
     # Only after a process died: each remaining shape in a process of its own, so that the one to blame is found.
     for i in missing:
         if i not in outcomes:
@@ -106,11 +107,3 @@ def _do_over_processes(
                 words = f"{refs[i].id}: ended the process that read it ({budget_of(refs[i], most_bytes, seconds)})"
                 outcomes[i] = ShapeError(words, "decimate the mesh")
             bar.update()
-
-
-def _finished(
-    submit: Submit, job: Job[T], refs: Sequence[ShapeRef], chunks: list[list[int]], most_bytes: int, seconds: float
-) -> Iterator[tuple[list[int], list[T | ShapeError]]]:
-    futures = {submit(guarded, job.do, [refs[i] for i in chunk], most_bytes, seconds): chunk for chunk in chunks}
-    for future in as_completed(futures):
-        yield futures[future], future.result()

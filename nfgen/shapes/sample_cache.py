@@ -83,20 +83,8 @@ class SampleCache:
             content = _content_hash(ref.path, status.st_mtime_ns, status.st_size)
         except OSError:
             return None
-        arguments = [
-            FORMAT,
-            content,
-            ref.id,
-            ref.index,
-            ref.kind,
-            ref.normalize,
-            ref.member,
-            ref.reading.to_json(),
-            near,
-            uniform,
-            seed,
-        ]
-        key = hashlib.sha256(json.dumps(arguments).encode()).hexdigest()
+        how_read = [ref.id, ref.index, ref.kind, ref.normalize, ref.member, ref.reading.to_json()]
+        key = hashlib.sha256(json.dumps([FORMAT, content, *how_read, near, uniform, seed]).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.safetensors"
 
 

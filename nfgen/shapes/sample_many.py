@@ -10,7 +10,7 @@ from nfgen.runtime.progress import progress
 from .base import Samples, Transform, shape_rng
 from .guarded import SECONDS_A_POINT
 from .over_processes import Skipped, do_each
-from .sample_cache import SampleCache
+from .sample_cache import Kept, SampleCache
 from .shape_ref import ShapeRef
 
 
@@ -29,7 +29,7 @@ class Sampled(NamedTuple):
     """Share of the file's surface that the solid does not have."""
 
 
-Outcome = tuple[Transform, Samples, tuple[str, ...], float] | ShapeError
+Outcome = Kept | ShapeError
 
 
 def sample_shapes(

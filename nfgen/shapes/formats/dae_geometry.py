@@ -16,9 +16,6 @@ FLAT = {"lines": "lines", "linestrips": "lines"}
 FREE_FORM = {"spline": "splines", "brep": "free-form surfaces", "convex_mesh": "convex hulls"}
 
 
-SOURCE = (("stride", 1), ("offset", 0), ("count", 0))
-
-
 class Geometry(NamedTuple):
     """One geometry in its own frame."""
 
@@ -84,11 +81,8 @@ def read_source(element: Element) -> NDArray[np.float64]:
     accessor = element.find("technique_common/accessor")
     if accessor is None:
         return values.reshape(-1, 1)
-    stride, offset, count = (
-        int(accessor.get("stride", 1)),
-        int(accessor.get("offset", 0)),
-        int(accessor.get("count", 0)),
-    )
+    usual = {"stride": 1, "offset": 0, "count": 0}
+    stride, offset, count = (int(accessor.get(key, number)) for key, number in usual.items())
     if stride < 1 or offset < 0:
         raise ShapeError("a source has a stride below one", "export the file again")
     check_count("vertices", count, (len(values) - offset) // stride)

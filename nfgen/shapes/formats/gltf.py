@@ -45,7 +45,7 @@ def read_gltf(path: Path) -> FileMesh:
     """
     tree, chunk = _container(path)
     _check_version(tree)
-    check_gltf(tree, path, len(chunk))
+    check_gltf(tree, path)
     accessors, nodes = Accessors(tree, chunk, path.parent), Nodes(tree)
     assembly, others = Assembly(), set[str]()
     shown: dict[tuple[int, tuple[float, ...], int | None], list[NDArray[np.float64]]] = defaultdict(list)
@@ -107,12 +107,8 @@ def _check_version(tree: dict[str, Any]) -> None:
         raise ShapeError(f"is glTF {version[:8]}, not 2.0", "export it as glTF 2.0")
     for name in tree.get("extensionsRequired", []):
         if name not in KNOWN and not str(name).startswith(HARMLESS):
-            raise ShapeError(f"requires the extension {name}, which is not supported", _remedy(str(name)))
-
-
-def _remedy(extension: str) -> str:
-    compressed = "compression" in extension
-    return "export it without compression" if compressed else "export it without this extension"
+            packing = "compression" if "compression" in str(name) else "this extension"
+            raise ShapeError(f"requires the extension {name}, which is not supported", f"export it without {packing}")
 
 
 def _primitive(primitive: dict[str, Any], accessors: Accessors, weights: tuple[float, ...]) -> tuple[Vertices, Faces]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
-from nfgen.errors import ShapeError
+from nfgen.errors import ShapeError, reason_of
 from nfgen.io.pictures import OURS, opened_picture
 from nfgen.shapes.base import Kind
 from nfgen.shapes.formats.grids import check_count
@@ -68,9 +68,8 @@ def read_picture(
     except ShapeError:
         raise
     except Exception as error:  # Pillow's plugins fail on rubbish in a dozen ways; that is the file's fault
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        if isinstance(error, UnidentifiedImageError):
-            reason = f"it is no {' or '.join(formats)}"
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = f"it is no {' or '.join(formats)}" if unknown else reason_of(error)
         raise ShapeError(f"{id}: cannot be read as a picture ({reason})", "check the file") from error
 
 

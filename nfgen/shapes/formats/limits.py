@@ -52,13 +52,12 @@ def check_size(path: Path, archive: bool) -> None:
         raise ShapeError(f"is too large ({size:,} bytes; the limit is {MAX_MESH_BYTES:,})", "decimate the mesh")
 
 
-def check_gltf(tree: dict[str, Any], path: Path, chunk: int) -> None:
+def check_gltf(tree: dict[str, Any], path: Path) -> None:
     """Refuse a glTF whose accessors claim more than its buffers hold, or whose nodes are no tree.
 
     Args:
         tree: the JSON.
         path: the file, beside which other buffers lie.
-        chunk: bytes of the binary chunk.
 
     Raises:
         ShapeError: so; rubbish raises whatever it may.

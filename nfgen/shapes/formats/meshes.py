@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from nfgen.errors import ShapeError
+from nfgen.errors import ShapeError, reason_of
 
 from .dae import read_dae, read_zae
 from .file_mesh import Assembly, FileMesh, no_faces
@@ -71,8 +71,8 @@ def read_mesh(path: Path, id: str) -> FileMesh:
     except MemoryError:
         raise
     except Exception as error:  # a parser may fail on rubbish in any way whatever; that is the file's fault
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ShapeError(f"{id}: cannot be read as .{format} ({reason})", "check or export the file again") from error
+        problem = f"{id}: cannot be read as .{format} ({reason_of(error)})"
+        raise ShapeError(problem, "check or export the file again") from error
 
 
 def _read(path: Path, format: str) -> FileMesh:

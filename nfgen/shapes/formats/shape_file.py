@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import shutil
 import tempfile
 import zipfile
 from collections.abc import Iterator
@@ -10,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
-from nfgen.errors import ShapeError
+from nfgen.errors import ShapeError, reason_of
 
 from .limits import DEFLATE
 
@@ -102,8 +101,7 @@ class ShapeFile:
         if self.member is None:
             yield self.path
             return
-        folder = Path(tempfile.mkdtemp(prefix="nfgen-"))
-        try:
+        with tempfile.TemporaryDirectory(prefix="nfgen-", ignore_cleanup_errors=True) as folder:
             with _opened_archive(self.path, id) as archive:
                 _checked(archive, self.member, id)
                 wanted = [self.member]
@@ -118,11 +116,26 @@ class ShapeFile:
                     raise ShapeError(f"{id}: lies among too many files in its archive", "unpack the archive")
                 for name in wanted:
                     # Plain names in one folder: no member can lead outside.
-                    place = folder / PurePosixPath(name).name
+                    place = Path(folder, PurePosixPath(name).name)
                     place.write_bytes(archive.read(_checked(archive, name, id)))
-            yield folder / self.name
-        finally:
-            shutil.rmtree(folder, ignore_errors=True)
+            yield Path(folder, self.name)
+
+
+@contextlib.contextmanager
+def damage_named(id: str, problem: str) -> Iterator[None]:
+    """Raise as a ShapeError whatever a parser raises on rubbish, which it may do in any way: it is the file's fault.
+
+    Args:
+        problem: what could not be done with the file.
+    """
+    try:
+        yield
+    except ShapeError:
+        raise
+    except OSError as error:
+        raise ShapeError(f"{id}: cannot be opened ({error.strerror or error})", "check the file") from error
+    except Exception as error:
+        raise ShapeError(f"{id}: {problem} ({reason_of(error)})", "check the file") from error
 
 
 @contextlib.contextmanager
@@ -134,8 +147,8 @@ def _opened_archive(path: Path, id: str) -> Iterator[zipfile.ZipFile]:
     except (ShapeError, MemoryError):
         raise
     except Exception as error:  # of zipfile, zlib, bz2, lzma, or a place before the file
-        reason = " ".join(str(error).split())[:80] or type(error).__name__
-        raise ShapeError(f"{id}: cannot be unpacked ({reason})", "check or pack the archive again") from error
+        problem = f"{id}: cannot be unpacked ({reason_of(error, 80)})"
+        raise ShapeError(problem, "check or pack the archive again") from error
 
 
 def _checked(archive: zipfile.ZipFile, member: str, id: str) -> zipfile.ZipInfo:

@@ -50,7 +50,6 @@ class Model:
         self.items: list[Use] = []
         self.others: set[str] = set()
         self._object, self._elements = "", 0
-        self._required: list[str] = []
         self._prefixes: dict[str, str] = {}
 
     def parse(self, content: bytes) -> None:
@@ -70,36 +69,28 @@ class Model:
         self._elements += 1
         if self._elements > MAX_ELEMENTS:
             raise ShapeError(f"has more than {MAX_ELEMENTS:,} elements", "decimate the mesh")
-        name = tag.rpartition(" ")[2]
-        if name == "vertex":
-            self.vertices[self._object].extend((float(values["x"]), float(values["y"]), float(values["z"])))
-        elif name == "triangle":
-            self.corners[self._object].extend((int(values["v1"]), int(values["v2"]), int(values["v3"])))
-        else:
-            handler: Callable[[dict[str, str]], None] | None = getattr(self, f"_on_{name}", None)
-            if handler is not None:
-                handler(values)
+        match tag.rpartition(" ")[2]:
+            case "vertex":
+                self.vertices[self._object].extend((float(values["x"]), float(values["y"]), float(values["z"])))
+            case "triangle":
+                self.corners[self._object].extend((int(values["v1"]), int(values["v2"]), int(values["v3"])))
+            case "model":
+                self._require_harmless(values.get("requiredextensions", "").split())
+            case "object":
+                self._object = values["id"]
+                self.types[self._object] = values.get("type", "model")
+            case "component":
+                self.components[self._object].append(self._use(values))
+            case "item":
+                self.items.append(self._use(values))
+            case "beam":
+                self.others.add("beams")
 
-    def _on_model(self, values: dict[str, str]) -> None:
-        for prefix in values.get("requiredextensions", "").split():
-            uri = self._prefixes.get(prefix, prefix)
+    def _require_harmless(self, prefixes: list[str]) -> None:
+        for uri in (self._prefixes.get(prefix, prefix) for prefix in prefixes):
             if uri not in HARMLESS:
-                raise ShapeError(
-                    f"requires the extension {uri}, which is not supported", "export it without this extension"
-                )
-
-    def _on_object(self, values: dict[str, str]) -> None:
-        self._object = values["id"]
-        self.types[self._object] = values.get("type", "model")
-
-    def _on_component(self, values: dict[str, str]) -> None:
-        self.components[self._object].append(self._use(values))
-
-    def _on_item(self, values: dict[str, str]) -> None:
-        self.items.append(self._use(values))
-
-    def _on_beam(self, values: dict[str, str]) -> None:
-        self.others.add("beams")
+                problem = f"requires the extension {uri}, which is not supported"
+                raise ShapeError(problem, "export it without this extension")
 
     def _use(self, values: dict[str, str]) -> Use:
         path = next((value for key, value in values.items() if key.endswith(" path")), None)
@@ -136,11 +127,11 @@ def read_3mf(path: Path) -> FileMesh:
         assembly.add(vertices, np.array(models[name].corners[number], np.int64).reshape(-1, 3), np.array(matrices))
     mesh = assembly.mesh("z")
     if not len(mesh.faces):
-        raise _nothing(root, models)
+        raise _nothing(models)
     return mesh
 
 
-def _nothing(root: Model, models: dict[str, Model]) -> ShapeError:
+def _nothing(models: dict[str, Model]) -> ShapeError:
     others = sorted(set[str]().union(*(model.others for model in models.values())))
     objects = sum(len(corners) > 0 for model in models.values() for corners in model.corners.values())
     if objects:

@@ -11,13 +11,12 @@ from numpy.typing import NDArray
 from nfgen.errors import ShapeError
 from nfgen.shapes.formats.grids import as_grids
 from nfgen.shapes.formats.mat import read_mat
-from nfgen.shapes.formats.shape_file import ShapeFile
+from nfgen.shapes.formats.shape_file import ShapeFile, damage_named
 from nfgen.shapes.reading import Values
 from nfgen.shapes.voxels import check_grid
 
 VOLUME_SUFFIXES = frozenset({".mat", ".nrrd", ".nii", ".nii.gz"})
 DICOM = frozenset({".dcm", ".dicom"})
-UNEVEN = 1e-3  # relative difference of a voxel's sides from which on they are not the same
 MAX_MAT_BYTES = 2**30  # held in memory
 FARTHEST = 1e150  # of a grid's place and of its voxels' sides: beyond, squares are beyond the floats
 OBLIQUE = 1e-2  # of a direction's length beside its axis
@@ -46,27 +45,17 @@ def read_volume(file: ShapeFile, values: Values, id: str) -> Volume:
     Raises:
         ShapeError: unreadable, no 3-D grid, larger than the limits, or its library is missing.
     """
-    try:
-        if file.suffix == ".mat":
-            with file.opened(id) as stream:
-                return _read_mat(stream, values, id)
-        if file.suffix == ".nrrd":
-            with file.opened(id) as stream:
-                return _read_nrrd(stream, values, id)
-        file.state(id)
-        with file.on_disk(id) as path:
-            return _read_nifti(path, values, id)
-    except ShapeError:
-        raise
-    except ImportError as error:
-        raise ShapeError(
-            f"{id}: reading {file.suffix} needs the Python package {error.name}", "pip install 'nfgen[volumes]'"
-        ) from error
-    except OSError as error:
-        raise ShapeError(f"{id}: cannot be opened ({error.strerror or error})", "check the file") from error
-    except Exception as error:  # the libraries fail on rubbish in a dozen ways; that is the file's fault
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ShapeError(f"{id}: cannot be read as {file.suffix} ({reason})", "check the file") from error
+    with damage_named(id, f"cannot be read as {file.suffix}"):
+        try:
+            if file.suffix in (".mat", ".nrrd"):
+                with file.opened(id) as stream:
+                    return (_read_mat if file.suffix == ".mat" else _read_nrrd)(stream, values, id)
+            file.state(id)
+            with file.on_disk(id) as path:
+                return _read_nifti(path, values, id)
+        except ImportError as error:
+            problem = f"{id}: reading {file.suffix} needs the Python package {error.name}"
+            raise ShapeError(problem, "pip install 'nfgen[volumes]'") from error
 
 
 def _read_mat(stream: BinaryIO, values: Values, id: str) -> Volume:

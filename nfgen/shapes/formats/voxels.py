@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from nfgen.errors import ShapeError
 from nfgen.shapes.formats.grids import as_grids, check_count
 from nfgen.shapes.formats.limits import DEFLATE
-from nfgen.shapes.formats.shape_file import ShapeFile
+from nfgen.shapes.formats.shape_file import ShapeFile, damage_named
 from nfgen.shapes.reading import Values
 from nfgen.shapes.voxels import MAX_VOXELS, check_grid
 
@@ -56,15 +56,8 @@ def open_grids(file: ShapeFile, id: str, values: Values = "auto") -> Grids:
     Raises:
         ShapeError: unreadable, of a wrong shape or type, or claiming more than the file or the limits hold.
     """
-    try:
+    with damage_named(id, f"cannot be read as {file.suffix}"):
         return _open_grids(file, id, values, file.state(id))
-    except ShapeError:
-        raise
-    except OSError as error:
-        raise ShapeError(f"{id}: cannot be opened ({error.strerror or error})", "check the file") from error
-    except Exception as error:  # NumPy and zipfile fail on rubbish in a dozen ways; that is the file's fault
-        reason = " ".join(str(error).split())[:120] or type(error).__name__
-        raise ShapeError(f"{id}: cannot be read as {file.suffix} ({reason})", "check the file") from error
 
 
 @lru_cache(maxsize=1)
@@ -174,15 +167,8 @@ def read_binvox(file: ShapeFile, id: str) -> tuple[NDArray[np.bool_], World]:
     Raises:
         ShapeError: not binvox, or runs that do not fill the grid its header claims.
     """
-    try:
-        with file.opened(id) as stream:
-            return _read_binvox(stream, id)
-    except ShapeError:
-        raise
-    except OSError as error:
-        raise ShapeError(f"{id}: cannot be opened ({error.strerror or error})", "check the file") from error
-    except Exception as error:  # zipfile's and zlib's, too
-        raise ShapeError(f"{id}: the binvox header is malformed ({error})", "check the file") from error
+    with damage_named(id, "the binvox header is malformed"), file.opened(id) as stream:
+        return _read_binvox(stream, id)
 
 
 def _read_binvox(stream: BinaryIO, id: str) -> tuple[NDArray[np.bool_], World]:

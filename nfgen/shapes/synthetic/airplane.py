@@ -8,6 +8,7 @@ from .parameters import Parameters, between, one_of
 from .sdf import SDF, ball, box, ellipsoid, extrude, half_space, polygon, revolve
 
 SKIN = 0.058  # thickness of fins and wing tips: about the thinnest that a 96^3 grid holds
+EDGE = SKIN / 2 - 0.004  # radius of their edges
 
 
 @dataclass(frozen=True)
@@ -87,9 +88,8 @@ def _wings(p: Airplane) -> SDF:
     half, back = p.span / 2 - SKIN / 2, float(np.tan(np.radians(p.sweep))) * p.span / 2
     tip = p.taper * p.chord
     root_thickness = max(0.2 * p.chord, SKIN + 0.01)
-    edge = SKIN / 2 - 0.004
     planform = polygon([(-0.1, 0), (0, 0), (half, back), (half, back + tip), (0, p.chord), (-0.1, p.chord)])
-    wing = extrude(planform, root_thickness - 2 * edge).rounded(edge)
+    wing = extrude(planform, root_thickness - 2 * EDGE).rounded(EDGE)
     slope = (root_thickness - SKIN) / 2 / half
     for side in (1, -1):
         wing = wing.bevel(half_space((slope, 0, side), root_thickness / 2), 0.02)
@@ -102,8 +102,7 @@ def _wings(p: Airplane) -> SDF:
 def _fin(root: float, tip: float, height: float, lean: float, sunk: float = 0.05) -> SDF:
     """A fin in the middle plane that stands on z = 0 and goes on below it, its rear edge at y = 0."""
     outline = polygon([(-root, -sunk), (-root, 0), (lean - tip, height), (lean, height), (0, 0), (0, -sunk)])
-    edge = SKIN / 2 - 0.004
-    return extrude(outline, SKIN - 2 * edge, axis="x").rounded(edge)
+    return extrude(outline, SKIN - 2 * EDGE, axis="x").rounded(EDGE)
 
 
 def _tail(p: Airplane) -> SDF:
@@ -113,8 +112,7 @@ def _tail(p: Airplane) -> SDF:
     fin = _fin(root, 0.14, p.fin, 0.09).at(y=end)
     back = 0.4 * half
     planform = polygon([(-0.1, -0.19), (0, -0.19), (half, back - 0.12), (half, back), (0, 0.0), (-0.1, 0.0)])
-    edge = SKIN / 2 - 0.004
-    plane = extrude(planform, SKIN - 2 * edge).rounded(edge).mirrored("x")
+    plane = extrude(planform, SKIN - 2 * EDGE).rounded(EDGE).mirrored("x")
     return fin | (plane.at(y=end + 0.02, z=p.fin) if p.tail == "t" else plane.at(y=end, z=0.02))
 
 
