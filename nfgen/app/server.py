@@ -12,7 +12,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from nfgen.errors import ArtifactError, ConfigError
+from nfgen.errors import ConfigError
+from nfgen.io import files
 
 from .config import AppConfig
 
@@ -74,10 +75,8 @@ def _server(
         from .page import build
 
         if out is not None:
-            try:
+            with files.writable(out, "choose another --out"):
                 Path(out).mkdir(parents=True, exist_ok=True)
-            except OSError as error:
-                raise ArtifactError(f"cannot write {out}: {error.strerror}", "choose another --out") from error
         kept = None if out is None else Path(out).resolve()
 
         async def built() -> tuple[Any, Any]:

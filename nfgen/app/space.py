@@ -1,6 +1,5 @@
 """A Hugging Face Space that serves the app: the run, this version of nfgen, and what it needs, in one folder."""
 
-import json
 import shutil
 import sys
 import tempfile
@@ -10,6 +9,7 @@ from pathlib import Path
 import nfgen
 from nfgen.errors import ConfigError
 from nfgen.io import artifact, hub
+from nfgen.io.model_card import front_matter
 from nfgen.pipeline.run import Run
 from nfgen.runtime.provenance import made_by
 
@@ -91,7 +91,7 @@ def requirements() -> list[str]:
 
 
 def _card(name: str, license: str | None) -> str:
-    """The README: its head, by which the Hub runs the Space, and what it is. JSON is a part of YAML."""
+    """The README: its head, by which the Hub runs the Space, and what it is."""
     head = {
         "title": name,
         "sdk": "gradio",
@@ -100,17 +100,10 @@ def _card(name: str, license: str | None) -> str:
         "app_file": "app.py",
         "tags": ["nfgen", "neural-fields", "3d"],
     } | ({"license": license} if license else {})
-    return "\n".join(
-        [
-            "---",
-            *(f"{key}: {json.dumps(value)}" for key, value in head.items()),
-            "---",
-            "",
-            f"# {name}",
-            "",
-            "Draws new shapes from the run of nfgen in the folder `run`. The code of nfgen is in the folder `nfgen`.",
-            "",
-            "The same page on your own machine: `pip install -r requirements.txt`, then `python -m nfgen app run`.",
-            "",
-        ]
-    )
+    parts = [
+        front_matter(head),
+        f"# {name}",
+        "Draws new shapes from the run of nfgen in the folder `run`. The code of nfgen is in the folder `nfgen`.",
+        "The same page on your own machine: `pip install -r requirements.txt`, then `python -m nfgen app run`.",
+    ]
+    return "\n\n".join(parts) + "\n"

@@ -50,6 +50,15 @@ def require_writable(folder: Path) -> None:
         raise ArtifactError(f"cannot write to {folder}: {reason}", "choose another --out")
 
 
+@contextlib.contextmanager
+def writable(path: str | Path, remedy: str = "check the disk and the folder's rights") -> Iterator[None]:
+    """Write to a path in the block; an ArtifactError says why the disk refuses."""
+    try:
+        yield
+    except OSError as error:
+        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", remedy) from error
+
+
 def write_json(path: Path, value: object) -> None:
     """Write JSON atomically; NaN and infinity are refused."""
     write_atomically(path, json.dumps(value, indent=1, allow_nan=False).encode())
@@ -138,11 +147,8 @@ def write_tensors(path: Path, tensors: dict[str, Tensor]) -> None:
     """
     # Not safetensors' own save_file: it makes files that only their owner may read.
     content = save({key: tensor.detach().cpu().contiguous() for key, tensor in tensors.items()})
-    try:
+    with writable(path):
         write_atomically(path, content)
-    except OSError as error:
-        remedy = "check the disk and the folder's rights"
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", remedy) from error
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:

@@ -6,6 +6,7 @@ is taken from the environment's `HF_ENDPOINT`, the token from where `hf auth log
 
 import os
 from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -101,21 +102,9 @@ def _endpoint() -> str | None:
 
 def _failures(hub: Any) -> tuple[type[Exception], ...]:
     """Everything that the library raises for a refusal, a bad name or a network that is not there."""
-    http = import_module("httpx2" if _has("httpx2") else "httpx")
-    return (
-        OSError,
-        RuntimeError,
-        ValueError,
-        hub.errors.HfHubHTTPError,
-        hub.errors.OfflineModeIsEnabled,
-        http.HTTPError,
-    )
-
-
-def _has(name: str) -> bool:
-    from importlib.util import find_spec
-
-    return find_spec(name) is not None
+    http = import_module("httpx2" if find_spec("httpx2") else "httpx")
+    of_hub = hub.errors.HfHubHTTPError, hub.errors.OfflineModeIsEnabled
+    return OSError, RuntimeError, ValueError, *of_hub, http.HTTPError
 
 
 def _line(error: Exception) -> str:

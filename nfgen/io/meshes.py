@@ -1,6 +1,8 @@
 """Meshes to files, in the formats that other programs read."""
 
 import logging
+from collections.abc import Callable
+from functools import partial
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
@@ -212,22 +214,18 @@ def _number(vertices: Floats) -> str:
     return f"%.{int(np.clip(np.ceil(DIGITS + away), DIGITS, 17))}g"
 
 
-def _exported(format: str) -> Any:
-    def write(surface: _Surface) -> bytes:
-        import trimesh
+def _by_trimesh(format: str, surface: _Surface) -> bytes:
+    import trimesh
 
-        mesh = trimesh.Trimesh(surface.vertices, surface.faces, process=False)
-        content: Any = mesh.export(file_type=format)
-        return bytes(content)
-
-    return write
+    content: Any = trimesh.Trimesh(surface.vertices, surface.faces, process=False).export(file_type=format)
+    return bytes(content)
 
 
-_WRITERS: dict[str, Any] = {
+_WRITERS: dict[str, Callable[[_Surface], bytes]] = {
     "glb": _as_glb,
     "obj": _as_obj,
     "ply": _as_ply,
     "off": _as_off,
-    "stl": _exported("stl"),
-    "3mf": _exported("3mf"),
+    "stl": partial(_by_trimesh, "stl"),
+    "3mf": partial(_by_trimesh, "3mf"),
 }

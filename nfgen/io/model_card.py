@@ -44,7 +44,7 @@ def run_card(
         "trained on": f"{len(config['train_ids'])} fields",
     }
     parts = [
-        _front_matter(tags, license, name, rows),
+        _head(tags, license, name, rows),
         f"# {name}\n\nGenerates {what} as neural fields: it writes tokens, which decode to the weights of small MLPs. "
         "Made with nfgen.",
         f"![samples]({PICTURE})" if picture else "",
@@ -58,10 +58,7 @@ def run_card(
         "## Metrics",
         _table(["metric", "value", ""], [(label, f"{value:.4g}", note) for _, label, value, note in rows]),
         _protocol(scores) if scores else "",
-        "## Settings",
-        "```json\n"
-        + json.dumps({"train": config["train"], "model": model["settings"], "tokens": config["tokens"]}, indent=1)
-        + "\n```",
+        *_settings({"train": config["train"], "model": model["settings"], "tokens": config["tokens"]}),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -83,12 +80,11 @@ def tokenizer_card(
         about: Markdown on what it learned from and how good it is.
     """
     parts = [
-        _front_matter(["nfgen", "neural-fields", "tokenizer"], license, name, []),
+        _head(["nfgen", "neural-fields", "tokenizer"], license, name, []),
         f"# {name}\n\nA fitted `{tokenizer}` tokenizer of nfgen: weights of neural fields to tokens and back.",
         f'```python\nimport nfgen\n\ntokenizer = nfgen.load_tokenizer("{address or f"OWNER/{name}"}")\n```',
         about,
-        "## Settings",
-        "```json\n" + json.dumps({"settings": settings, "fields": spec}, indent=1) + "\n```",
+        *_settings({"settings": settings, "fields": spec}),
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
 
@@ -131,14 +127,22 @@ def _protocol(scores: Mapping[str, Any]) -> str:
     )
 
 
-def _front_matter(tags: list[str], license: str | None, name: str, rows: Rows) -> str:
-    """YAML, of which JSON is a part: so values are written as JSON."""
+def _settings(values: dict[str, Any]) -> list[str]:
+    return ["## Settings", f"```json\n{json.dumps(values, indent=1)}\n```"]
+
+
+def _head(tags: list[str], license: str | None, name: str, rows: Rows) -> str:
     head: dict[str, Any] = {"library_name": "nfgen", "tags": tags} | ({"license": license} if license else {})
     if rows:
         metrics = [{"type": key, "name": label, "value": value} for key, label, value, _ in rows]
         task = {"type": "unconditional-generation", "name": "Generation of neural fields"}
         dataset = {"type": "custom", "name": "the shapes that it was trained on"}
         head["model-index"] = [{"name": name, "results": [{"task": task, "dataset": dataset, "metrics": metrics}]}]
+    return front_matter(head)
+
+
+def front_matter(head: Mapping[str, Any]) -> str:
+    """What the Hub reads of a card, in YAML, of which JSON is a part: so values are written as JSON."""
     return "\n".join(["---", *(f"{key}: {json.dumps(value)}" for key, value in head.items()), "---"])
 
 

@@ -10,8 +10,6 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from nfgen.errors import ArtifactError
-
 from . import files
 
 NAMES = {
@@ -83,14 +81,10 @@ def writing_tensors(path: Path, layout: TensorLayout) -> Iterator[TensorWriter]:
         ArtifactError: if the disk refuses.
         ValueError: if the body appends other rows than were claimed.
     """
-    try:
-        with files.replacing(path) as file:
-            writer = TensorWriter(file, layout)
-            yield writer
-            writer.check_whole()
-    except OSError as error:
-        remedy = "check the disk and the folder's rights"
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", remedy) from error
+    with files.writable(path), files.replacing(path) as file:
+        writer = TensorWriter(file, layout)
+        yield writer
+        writer.check_whole()
 
 
 def join_tensors(path: Path, paths: Sequence[Path], count: int, whole: Mapping[str, Tensor] | None = None) -> None:

@@ -10,7 +10,6 @@ from pathlib import Path
 from markupsafe import Markup
 
 from nfgen import __version__
-from nfgen.errors import ArtifactError
 from nfgen.io import files
 from nfgen.io.ownership import require_own
 
@@ -44,11 +43,9 @@ def write_report(paths: Sequence[str | Path], out: str | Path | None = None) -> 
     page = _target(Path(paths[0]), None if out is None else Path(out))
     sections = Sections(found, page)
     content = _page(found, sections).encode("utf-8", "replace")
-    try:
+    with files.writable(page, "choose another --out"):
         page.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomically(page, content)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {page}: {error.strerror or error}", "choose another --out") from error
     return page
 
 

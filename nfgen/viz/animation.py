@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 import numpy as np
 from PIL import Image
 
-from nfgen.errors import ArtifactError, ConfigError, NfgenError
+from nfgen.errors import ConfigError, NfgenError
 from nfgen.io import files
 from nfgen.runtime.progress import progress
 
@@ -74,11 +74,9 @@ def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float =
     if len(frames) == 0 or len({frame.shape for frame in frames}) > 1:
         raise ConfigError("an animation needs frames of one size", "give at least one frame, [H, W, 3] each")
     content = (_gif if path.suffix == ".gif" else _mp4)(frames, seconds)
-    try:
+    with files.writable(path, "choose another place"):
         path.parent.mkdir(parents=True, exist_ok=True)
         files.write_atomically(path, content)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
 
 
 def require(format: str) -> None:

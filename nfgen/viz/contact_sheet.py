@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 from PIL.PngImagePlugin import PngInfo
 
-from nfgen.errors import ArtifactError, ConfigError
-from nfgen.io.files import replacing
+from nfgen.errors import ConfigError
+from nfgen.io.files import replacing, writable
 
 Picture = NDArray[np.uint8]
 
@@ -78,14 +78,12 @@ def save_png(path: str | Path, picture: Picture) -> None:
         raise ConfigError(
             f"an array {picture.shape} of {picture.dtype} is not a picture", "give [H, W, 3] or [H, W] of uint8"
         )
-    try:
+    written_by = PngInfo()
+    written_by.add_text("Software", "nfgen")
+    with writable(path, "choose another place"):
         Path(path).parent.mkdir(parents=True, exist_ok=True)
-        written_by = PngInfo()
-        written_by.add_text("Software", "nfgen")
         with replacing(Path(path)) as file:
             Image.fromarray(picture).save(file, format="PNG", optimize=True, pnginfo=written_by)
-    except OSError as error:
-        raise ArtifactError(f"cannot write {path}: {error.strerror or error}", "choose another place") from error
 
 
 def _cut(text: str, font: ImageFont.FreeTypeFont | ImageFont.ImageFont, width: int) -> str:
