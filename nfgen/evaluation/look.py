@@ -7,6 +7,7 @@ import numpy as np
 import trimesh
 
 from nfgen.errors import ShapeError
+from nfgen.metrics.clouds import has_surface
 from nfgen.metrics.light_field import SIZE, light_fields, silhouette_directions
 from nfgen.metrics.surfaces import ripple
 from nfgen.viz.views import silhouettes_of, views_of
@@ -36,7 +37,7 @@ class Looks(NamedTuple):
 
 def look_at(mesh: trimesh.Trimesh | None) -> Look | None:
     """Draw a mesh within [-1, 1]^3; None if it has no surface, or is thinner than a pixel from some side."""
-    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         return None
     mesh = _each_face_once(mesh)
     drawn = silhouettes_of(mesh, silhouette_directions(), SIZE)

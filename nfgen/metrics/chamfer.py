@@ -23,13 +23,12 @@ from nfgen.runtime.threads import in_threads
 
 from .clouds import Floats, as_clouds
 from .dense_chamfer import dense_distances
+from .mmd_cov_nna import Matrix
 
 BLOCK_POINTS, GROUP_POINTS = 32, 64  # smaller ones prune more but make the products slow: measured 16 to 128 of both
 PRODUCT_GROUPS = 64  # groups in one product: 0.5 MB of distances, which stays in the cache of a core
 CLOUDS = 512  # clouds that ask at once; bounds the memory to some 100 MB at 2,048 points
 RECHECK = 1e-4  # of the squared extent: below it float32 products lose digits by cancellation, and trees take over
-
-Matrix = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -106,7 +105,7 @@ def chamfer_matrix(
     extent = np.maximum(radius_x[:, None], radius_y[None]) ** 2
     for i, j in np.argwhere(out < RECHECK * extent):
         if b is not None or i < j:
-            out[i, j] = _chamfer_in_float64(first[i], second[j])
+            out[i, j] = chamfer(first[i], second[j])
             if b is None:
                 out[j, i] = out[i, j]
     return out
@@ -204,7 +203,8 @@ def _visit(pairs: Tensor, left: Tensor, groups: _Groups, nearest: Tensor) -> Non
             nearest[some] = torch.minimum(nearest[some], found)
 
 
-def _chamfer_in_float64(x: Floats, y: Floats) -> float:
+def chamfer(x: Floats, y: Floats) -> float:
+    """Chamfer distance of two clouds [points, 3], in float64."""
     forth, _ = cKDTree(y).query(x)
     back, _ = cKDTree(x).query(y)
     return float((forth**2).mean() + (back**2).mean())

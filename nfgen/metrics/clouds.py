@@ -1,7 +1,7 @@
 """Point clouds as the metrics take them: sampled by area, checked, thinned, normalised."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
@@ -65,10 +65,15 @@ def surface_cloud(mesh: "trimesh.Trimesh | None", points: int, seed: int, index:
 
     if points < 1:
         raise NfgenError(f"{points} points a cloud", "ask for one point at least (2048 is the usual count)")
-    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         return None
     sampled, _ = trimesh.sample.sample_surface(mesh, points, seed=np.random.default_rng([seed, index]))
     return np.asarray(sampled, dtype=np.float32)
+
+
+def has_surface(mesh: "trimesh.Trimesh | None") -> "TypeGuard[trimesh.Trimesh]":
+    """Whether there is a mesh, with a face of positive area."""
+    return mesh is not None and len(mesh.faces) > 0 and mesh.area > 0
 
 
 def thin(clouds: Floats, points: int, seed: int = 0) -> Floats:

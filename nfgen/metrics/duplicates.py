@@ -5,8 +5,8 @@ A reference with a twin in the training set rewards a model for copying, so the 
 
 import numpy as np
 import numpy.typing as npt
-from scipy.spatial import cKDTree
 
+from nfgen.metrics.chamfer import chamfer
 from nfgen.metrics.clouds import Floats
 from nfgen.metrics.mmd_cov_nna import Matrix
 
@@ -34,9 +34,7 @@ def sampling_noise(clouds: Floats, seed: int = 0) -> npt.NDArray[np.float64]:
     for index, cloud in enumerate(clouds):
         order = rng.permutation(len(cloud))
         one, two = cloud[order[:middle]], cloud[order[middle : 2 * middle]]
-        forth, _ = cKDTree(two).query(one)
-        back, _ = cKDTree(one).query(two)
-        noise[index] = ((forth**2).mean() + (back**2).mean()) / 2
+        noise[index] = chamfer(one, two) / 2
     return noise
 
 

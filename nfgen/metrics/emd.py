@@ -13,12 +13,11 @@ from nfgen.runtime.progress import progress
 from nfgen.runtime.worker_pool import worker_pool
 
 from .clouds import Floats, as_clouds, thin
+from .mmd_cov_nna import Matrix
 
 MOST_POINTS = 1024  # one pair takes 0.3 s there, and the time grows with the cube
 POINTS = 256  # 5 ms a pair instead of 35 ms with 512 points: three 200 x 200 matrices in minutes, not in an hour
 SERIAL_PAIRS = 500  # below this the processes take longer to start than to work
-
-Matrix = npt.NDArray[np.float64]
 
 
 def emd_matrix(

@@ -7,6 +7,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 from scipy.spatial import cKDTree
+from scipy.special import rel_entr
 
 from nfgen.errors import ConfigError
 
@@ -15,7 +16,6 @@ from .mmd_cov_nna import Indices, Score, half_samples
 
 RESOLUTION = 28  # of Achlioptas et al. 2018
 JSD_DRAWS = 200  # each draw sums 22,000 cells a cloud; the interval needs no more
-
 
 Grid = Literal["cube", "pointflow"]
 
@@ -103,9 +103,4 @@ CELLS: dict[str, Callable[[Floats, float, int], npt.NDArray[np.int64]]] = {
 def _divergence(first: npt.NDArray[np.int64], second: npt.NDArray[np.int64]) -> float:
     p, q = first / first.sum(), second / second.sum()
     middle = (p + q) / 2
-    return float((_relative_entropy(p, middle) + _relative_entropy(q, middle)) / 2)
-
-
-def _relative_entropy(p: npt.NDArray[np.float64], q: npt.NDArray[np.float64]) -> float:
-    there = p > 0
-    return float((p[there] * np.log2(p[there] / q[there])).sum())
+    return float((rel_entr(p, middle) + rel_entr(q, middle)).sum() / 2 / np.log(2))

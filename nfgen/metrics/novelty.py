@@ -12,11 +12,9 @@ import numpy.typing as npt
 
 from nfgen.errors import NfgenError
 
-from .mmd_cov_nna import DRAWS, Score
+from .mmd_cov_nna import DRAWS, Matrix, Score
 
 COPY_PERCENTILE = 5.0  # training shapes have near twins too: nearer than 95 % of them are is a suspected copy
-
-Matrix = npt.NDArray[np.float64]
 
 
 def novelty_scores(

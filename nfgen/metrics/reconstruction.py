@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from nfgen.errors import NfgenError, ShapeError
+from nfgen.metrics.clouds import has_surface
 from nfgen.metrics.surfaces import NEAR, SurfacePoints, normal_figures, surface_points
 
 if TYPE_CHECKING:
@@ -117,11 +118,11 @@ def compare_meshes(
     overlap = None
     if inside is not None and true_inside is not None:
         overlap = volume_iou(inside, true_inside, seed=seed)
-    if len(true_mesh.faces) == 0 or not true_mesh.area > 0:
+    if not has_surface(true_mesh):
         raise ShapeError("the true mesh has no surface", "leave this pair out")
     true = true or surface_points(true_mesh, seed=seed)
     smoothness = {**normal_figures(mesh, true), "eikonal": None if gradient is None else _eikonal(gradient, true, seed)}
-    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         nothing = {"f_score_1": 0.0, "f_score_2": 0.0, "normal_consistency": 0.0}
         return {"cd": None, "hausdorff_95": None, **nothing, "iou": overlap, **smoothness}
     # Other seeds for the two, or equal meshes would be sampled at equal points and look better than they can.

@@ -8,6 +8,7 @@ import numpy.typing as npt
 from scipy.spatial import cKDTree
 
 from nfgen.errors import ShapeError
+from nfgen.metrics.clouds import has_surface
 
 if TYPE_CHECKING:
     import trimesh
@@ -42,7 +43,7 @@ def surface_points(mesh: "trimesh.Trimesh", points: int = POINTS, seed: int = 0)
     Raises:
         ShapeError: the mesh has no surface.
     """
-    if len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         raise ShapeError("the true mesh has no surface", "leave this shape out")
     return known_points(mesh, *sample_normals(mesh, points, np.random.default_rng(seed)))
 
@@ -98,7 +99,7 @@ def normal_figures(mesh: "trimesh.Trimesh | None", true: SurfacePoints) -> dict[
         either. `surface_kept`: share of the true surface that has the reconstruction within 0.02, 1 % of the side of
         the cube. `thin_kept`: the same of the parts thinner than 0.1; None without any.
     """
-    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         thin = 0.0 if true.thin.any() else None
         return {"normal_angle_median": None, "normal_angle_95": None, "surface_kept": 0.0, "thin_kept": thin}
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
@@ -125,7 +126,7 @@ def ripple(mesh: "trimesh.Trimesh", seed: int = 0) -> float:
     Raises:
         ShapeError: the mesh has no surface.
     """
-    if len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         raise ShapeError("the mesh has no surface", "leave it out")
     points, normals = sample_normals(mesh, RIPPLE_POINTS, np.random.default_rng(seed))
     pairs = cKDTree(points).query_pairs(RIPPLE_REACH, output_type="ndarray")

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from nfgen.errors import NfgenError
+from nfgen.metrics.clouds import has_surface
 
 if TYPE_CHECKING:
     import trimesh
@@ -42,7 +43,7 @@ class Validity:
 
 def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
     """Examine one mesh; None stands for a field without a surface."""
-    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         return Validity(False, False, False, 0, 0, 0.0, None, None)
     body = _bodies(mesh)
     share = largest_share(mesh)
@@ -61,7 +62,7 @@ def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
 
 def largest_share(mesh: "trimesh.Trimesh | None") -> float:
     """`mesh_validity(mesh).largest_share`, without looking at anything else; 0 of None."""
-    if mesh is None or len(mesh.faces) == 0 or not mesh.area > 0:
+    if not has_surface(mesh):
         return 0.0
     body = _bodies(mesh)
     sizes = _solids(_volumes(mesh, body)) if mesh.is_watertight else np.bincount(body, mesh.area_faces)
