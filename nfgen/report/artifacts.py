@@ -109,6 +109,16 @@ def read_log(path: Path) -> list[dict[str, Any]]:
     return lines
 
 
+def read_object(path: Path) -> dict[str, Any] | None:
+    """The JSON object that a file holds; None if there is no such file, or it holds something else.
+
+    Raises:
+        ArtifactError: if it is not JSON.
+    """
+    found = files.read_json(path) if path.is_file() else None
+    return found if isinstance(found, dict) else None
+
+
 def file_within(folder: Path, name: object) -> Path | None:
     """The file of that name in an artifact; None if there is none.
 

@@ -7,7 +7,7 @@ from nfgen.io import files
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
 
 from .artifacts import Found
-from .data_uris import code_map_uri, heat_map_uri
+from .data_uris import code_map_uri, full_colour, heat_map_uri
 from .markup import PixelMap
 
 FILE = "codebook.safetensors"
@@ -15,7 +15,6 @@ ROW = 64  # tokens per row of the picture
 SPELT = 48  # tokens that are also written as numbers
 CODES = 512  # in the picture of the codebook, the most used first
 LEAST_ROWS = 6  # a codebook of single values is a strip, not a line
-FULL_COLOUR = 0.99  # quantile of magnitudes
 HEIGHT = 10  # screen pixels of a row
 
 
@@ -53,7 +52,7 @@ def read_codebook(found: Found, tokens: TokenSet) -> dict[str, object] | None:
     values = np.zeros((count, vectors.shape[1]), np.float32)
     values[: len(vectors)] = vectors.float().numpy()
     count = len(vectors)
-    limit = float(np.quantile(np.abs(values[:count]), FULL_COLOUR)) or 1.0
+    limit = full_colour(values[:count]) or 1.0
     uses = np.bincount(tokens.tokens.numpy().reshape(-1), minlength=count)[:count]
     order = np.argsort(-uses, kind="stable")[:CODES]
     numbers = f"{values.shape[1]} numbers" if values.shape[1] > 1 else "number"

@@ -13,6 +13,7 @@ from nfgen.io.pictures import read_rgb
 WARM, COOL = (196, 84, 20), (38, 102, 178)  # of positive and negative values; visible in light and dark mode
 QUALITY = 86  # of JPEG: no visible blocks, a third of the size of PNG
 MOST_CELLS = 512  # rows or columns of a heat map
+FULL_COLOUR = 0.99  # quantile of magnitudes
 
 
 def picture_uri(path: Path, largest: int = 1600) -> str:
@@ -26,9 +27,7 @@ def picture_uri(path: Path, largest: int = 1600) -> str:
 
 def jpeg_uri(pixels: NDArray[np.uint8]) -> str:
     """Pixels [H, W, 3] as a JPEG data URI."""
-    stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "JPEG", quality=QUALITY, optimize=True)
-    return "data:image/jpeg;base64," + base64.b64encode(stream.getvalue()).decode()
+    return _uri(pixels, "jpeg", quality=QUALITY)
 
 
 def heat_map_uri(values: NDArray[np.floating], limit: float) -> str:
@@ -42,7 +41,7 @@ def heat_map_uri(values: NDArray[np.floating], limit: float) -> str:
     pixels = np.empty((*values.shape, 4), dtype=np.uint8)
     pixels[..., :3] = np.where((values >= 0)[..., None], WARM, COOL)
     pixels[..., 3] = np.round(255 * strength)
-    return _png_uri(pixels)
+    return _uri(pixels, "png")
 
 
 def code_map_uri(codes: NDArray[np.integer], count: int) -> str:
@@ -52,7 +51,12 @@ def code_map_uri(codes: NDArray[np.integer], count: int) -> str:
     wheel = np.stack([hue, np.full(count, 0.45), np.full(count, 0.82)], axis=1)
     bytes_ = np.round(255 * wheel)[None].astype(np.uint8)
     palette = np.asarray(Image.fromarray(bytes_, "HSV").convert("RGB"))[0]
-    return _png_uri(palette[np.clip(codes[:MOST_CELLS, :MOST_CELLS], 0, count - 1)])
+    return _uri(palette[np.clip(codes[:MOST_CELLS, :MOST_CELLS], 0, count - 1)], "png")
+
+
+def full_colour(values: NDArray[np.floating]) -> float:
+    """The magnitude that a heat map shows in full colour, so that outliers do not fade the rest; 1 of no values."""
+    return float(np.quantile(np.abs(values), FULL_COLOUR)) if values.size else 1.0
 
 
 def _at_most(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
@@ -62,7 +66,7 @@ def _at_most(values: NDArray[np.floating], axis: int) -> NDArray[np.floating]:
     return np.take(values, np.linspace(0, length - 1, MOST_CELLS).astype(int), axis)
 
 
-def _png_uri(pixels: NDArray[np.uint8]) -> str:
+def _uri(pixels: NDArray[np.uint8], format: str, **settings: int) -> str:
     stream = io.BytesIO()
-    Image.fromarray(pixels).save(stream, "PNG", optimize=True)
-    return "data:image/png;base64," + base64.b64encode(stream.getvalue()).decode()
+    Image.fromarray(pixels).save(stream, format, optimize=True, **settings)
+    return f"data:image/{format};base64,{base64.b64encode(stream.getvalue()).decode()}"

@@ -12,14 +12,13 @@ from nfgen.viz.html import number
 from nfgen.viz.render import render_mesh
 
 from .artifacts import Found
-from .data_uris import heat_map_uri, jpeg_uri
+from .data_uris import full_colour, heat_map_uri, jpeg_uri
 from .markup import PixelMap, render
 
 PICTURES = 7  # per fit, in a row
 SIZE = 144  # pixels of one
 RESOLUTION = 48  # cells per side; enough for small pictures
 SMOOTHED = 0.1  # weight of a new loss in the running mean, as a step uses few points
-FULL_COLOUR = 0.99  # quantile of magnitudes
 
 
 def progress_of_fits(found: Found, fields: FieldSet) -> Markup | None:
@@ -45,17 +44,14 @@ def _row(snapshots: Snapshots, fields: FieldSet, index: int) -> list[tuple[int, 
     total = len(snapshots.steps)
     shown = sorted({round(place) for place in np.linspace(0, total - 1, min(PICTURES, total))})
     return [
-        (
-            int(snapshots.steps[i]),
-            fields.ids[index],
-            jpeg_uri(_picture(Field(fields.spec, snapshots.weights[i, index]))),
-        )
+        (int(snapshots.steps[i]), fields.ids[index], _picture(Field(fields.spec, snapshots.weights[i, index])))
         for i in shown
     ]
 
 
-def _picture(field: Field) -> np.ndarray:
-    return image_picture(field, SIZE) if field.spec.dims == 2 else render_mesh(field.mesh(RESOLUTION), SIZE)
+def _picture(field: Field) -> str:
+    two = field.spec.dims == 2
+    return jpeg_uri(image_picture(field, SIZE) if two else render_mesh(field.mesh(RESOLUTION), SIZE))
 
 
 def _losses(snapshots: Snapshots, fields: FieldSet) -> Markup:
@@ -77,7 +73,7 @@ def _smoothed(values: list[float]) -> list[float]:
 def _weights(snapshots: Snapshots, fields: FieldSet) -> tuple[PixelMap, float]:
     """Changes of the weights of the first fit, one row per snapshot, and the magnitude of full colour."""
     moved = (snapshots.weights[:, 0] - snapshots.weights[0, 0]).numpy()
-    limit = float(np.quantile(np.abs(moved[-1]), FULL_COLOUR)) or 1.0
+    limit = full_colour(moved[-1]) or 1.0
     steps = ", ".join(number(int(step)) for step in snapshots.steps)
     label = f"Change of each weight of {fields.ids[0]} since the start, one row after each of the steps {steps}"
     return PixelMap(heat_map_uri(moved, limit), label, 14 * len(moved)), limit

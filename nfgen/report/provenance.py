@@ -5,10 +5,9 @@ from typing import Any
 
 from markupsafe import Markup
 
-from nfgen.io import files
 from nfgen.viz.html import number
 
-from .artifacts import Found
+from .artifacts import Found, read_object
 from .data_uris import picture_uri
 from .markup import render
 
@@ -55,8 +54,7 @@ def _lines(found: Found) -> Iterator[tuple[float, str]]:
         yield found.written.timestamp(), str(found.config["command"])
     for name in EVALUATIONS if found.path.is_dir() else ():
         path = found.path / name
-        evaluated = files.read_json(path) if path.is_file() else None
-        if isinstance(evaluated, dict) and evaluated.get("command"):
+        if (evaluated := read_object(path)) and evaluated.get("command"):
             yield path.stat().st_mtime, str(evaluated["command"])
 
 

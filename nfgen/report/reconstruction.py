@@ -4,11 +4,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from nfgen.io import files
 from nfgen.viz.charts import histogram
 from nfgen.viz.html import number
 
-from .artifacts import Found
+from .artifacts import Found, read_object
 from .markup import render
 
 FILE = "reconstruction.json"
@@ -30,9 +29,7 @@ FIGURES = (
 
 def read_reconstruction(found: Found) -> dict[str, Any] | None:
     """The result of `nfgen evaluate --pairs` in an artifact; None if it did not run."""
-    path = found.path / FILE
-    figures = files.read_json(path) if path.is_file() else None
-    return figures if isinstance(figures, dict) else None
+    return read_object(found.path / FILE)
 
 
 def reconstruction_section(found: Found, result: dict[str, Any]) -> Markup:

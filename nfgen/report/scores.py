@@ -5,11 +5,10 @@ from typing import Any
 
 from markupsafe import Markup
 
-from nfgen.io import files
 from nfgen.viz.html import number, percent
 from nfgen.viz.novelty_plot import novelty_plot, novelty_sets
 
-from .artifacts import Found
+from .artifacts import Found, read_object
 from .data_uris import picture_uri
 from .markup import KeyFigure, render
 
@@ -43,9 +42,7 @@ NOVELTY = (
 
 def read_scores(found: Found) -> dict[str, Any] | None:
     """The result of `nfgen evaluate` in a folder of samples; None if it did not run."""
-    path = found.path / FILE
-    scores = files.read_json(path) if path.is_file() else None
-    return scores if isinstance(scores, dict) else None
+    return read_object(found.path / FILE)
 
 
 def scores_section(found: Found, scores: dict[str, Any]) -> Markup:

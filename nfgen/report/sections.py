@@ -9,11 +9,11 @@ from markupsafe import Markup
 
 from nfgen.errors import ArtifactError
 from nfgen.fields.field_set import FieldSet
-from nfgen.io import files, resuming
+from nfgen.io import resuming
 from nfgen.pipeline import advice
 from nfgen.pipeline.sample_set import read_list
 
-from .artifacts import FIELD, Found
+from .artifacts import FIELD, Found, read_object
 from .comparison import comparison_section
 from .fields import SHOWN, field_section, fields_section, values_of
 from .markup import KeyFigure, render
@@ -129,9 +129,8 @@ def _section(one: Found, what: str, make: Callable[..., Markup], *arguments: obj
 
 def _effort(one: Found) -> dict[str, Any]:
     """The effort of the making that an artifact is a part of, if it is one."""
-    plan = one.path.resolve().parent / resuming.PLAN
-    found = files.read_json(plan) if plan.is_file() else None
-    return {"effort": found["effort"]} if isinstance(found, dict) and "effort" in found else {}
+    plan = read_object(one.path.resolve().parent / resuming.PLAN) or {}
+    return {"effort": plan["effort"]} if "effort" in plan else {}
 
 
 def _checked(one: Found, make: Callable[..., Made], *arguments: object) -> Made:

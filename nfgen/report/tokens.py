@@ -13,7 +13,7 @@ from nfgen.viz.html import number, percent
 
 from .artifacts import Found
 from .codebook import first_sequence, read_codebook
-from .data_uris import code_map_uri, heat_map_uri
+from .data_uris import code_map_uri, full_colour, heat_map_uri
 from .markup import KeyFigure, PixelMap, render
 
 SHOWN = 24  # sequences in the picture of tokens
@@ -87,7 +87,7 @@ def _sequences(tokens: TokenSet) -> PixelMap:
     shown = min(SHOWN, len(tokens))
     if tokens.vocabulary.continuous:
         values = tokens.tokens[:shown].reshape(shown, -1).numpy()
-        limit = float(np.quantile(np.abs(values), 0.99))
+        limit = full_colour(values)
         uri, meaning = heat_map_uri(values, limit), f"warm is positive, cool negative, full colour at {limit:.3g}"
     else:
         uri = code_map_uri(tokens.tokens[:shown].numpy(), tokens.vocabulary.codes or 1)

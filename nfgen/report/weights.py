@@ -9,13 +9,12 @@ from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import unflatten
 from nfgen.fields.spec import FieldSpec
 
-from .data_uris import heat_map_uri
+from .data_uris import full_colour, heat_map_uri
 from .markup import PixelMap, render
 
 STACKED = 32  # fields in the picture of all weights
 CELL = 5  # screen pixels of one weight, if there is room
 WIDEST = 320  # screen pixels of a layer's picture
-FULL_COLOUR = 0.99  # quantile of magnitudes: outliers do not fade the rest
 
 
 def weights_of(fields: FieldSet) -> Markup | None:
@@ -28,7 +27,7 @@ def weights_of(fields: FieldSet) -> Markup | None:
         f"{what} of the first {len(some)} fields, one per row, in the order of the flat vector: "
         "vertical stripes are common to the fields."
     )
-    limit = _limit(some)
+    limit = full_colour(some)
     return render(
         "weights",
         id=fields.ids[0],
@@ -53,10 +52,6 @@ def _heat_map(values: NDArray[np.float32], name: str) -> dict[str, object]:
     rows, columns = values.shape
     cell = min(CELL, WIDEST / max(rows, columns))
     width, height = max(8, round(columns * cell)), max(8, round(rows * cell))
-    limit = _limit(values)
+    limit = full_colour(values)
     shown = {"src": heat_map_uri(values, limit), "name": name, "limit": limit}
     return {**shown, "rows": rows, "columns": columns, "width": width, "height": height}
-
-
-def _limit(values: NDArray[np.float32]) -> float:
-    return float(np.quantile(np.abs(values), FULL_COLOUR)) if values.size else 1.0
