@@ -14,9 +14,7 @@ if TYPE_CHECKING:
 
 @click.command(cls=ConfigCommand, config="nfgen.app.config:AppConfig")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN...")
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="Folder to keep trainings in. [default: they are not kept]"
-)
+@click.option("-o", "--out", type=options.path, help="Folder to keep trainings in. [default: they are not kept]")
 @options.quiet
 def app(runs: tuple[str, ...], config: "AppConfig", out: Path | None) -> None:
     """Serve a page that draws new shapes from each RUN, on this machine alone unless --host says otherwise.

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @click.option("--workers", type=options.count, help="Processes that read shapes. [default: one a processor]")
 @options.as_json
 @options.quiet
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="PNG file to write: a thumbnail of each shape.")
+@click.option("-o", "--out", type=options.path, help="PNG file to write: a thumbnail of each shape.")
 def check(
     shapes: tuple[str, ...],
     config: "ReadingConfig",
@@ -36,16 +36,12 @@ def check(
     nfgen check chairs -o chairs.png
     nfgen check scans.zip --up y --json
     """
-    import json
-
     from nfgen.pipeline.check_shapes import check_shapes
 
     report = check_shapes(list(shapes), reading=config, limit=limit, workers=workers, sheet=out)
+    options.say(report.to_json(), (*report.discovery.lines(), *report.lines()), as_json)
     if as_json:
-        click.echo(json.dumps(report.to_json(), allow_nan=False))
         return
-    for line in (*report.discovery.lines(), *report.lines()):
-        click.echo(line)
     if out is not None:
         click.echo(f"{out} shows them")
     click.echo(options.next_line("nfgen", "fit", *shapes, *config.as_options(), "-o", "FIELDS"))

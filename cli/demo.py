@@ -13,9 +13,7 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=ConfigCommand, config="nfgen.pipeline.config:DemoConfig", spellings={"n": ("-n",)})
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), default=Path("demo"), show_default=True, help="Folder to write."
-)
+@click.option("-o", "--out", type=options.path, default=Path("demo"), show_default=True, help="Folder to write.")
 @options.overwrite
 @options.quiet
 def demo(out: Path, config: "DemoConfig", overwrite: bool) -> None:

@@ -16,15 +16,9 @@ def doctor(as_json: bool) -> None:
     nfgen doctor
     nfgen doctor --json
     """
-    import json
-
     from nfgen.pipeline.doctor import examine, lines
 
     found = examine()
-    if as_json:
-        click.echo(json.dumps(found, allow_nan=False))
-    else:
-        for line in lines(found):
-            click.echo(line)
+    options.say(found, lines(found), as_json)
     if found["errors"]:
         sys.exit(1)

@@ -18,14 +18,14 @@ if TYPE_CHECKING:
     kind="scores",
     spellings={"limit": ("-n", "--limit")},
 )
-@click.argument("generated", type=click.Path(path_type=Path))
+@click.argument("generated", type=options.path)
 @click.option("--reference", required=True, help="Shapes that were not trained on: file, folder or glob.")
 @click.option("--train", help="Shapes that were trained on: adds novelty and the ceiling.")
 @click.option("--fields", help="Field set that was trained on: adds the novelty of its weights plus noise.")
 @click.option("--classifier", help="Adds a Fréchet distance: a classifier's file, or labelled shapes to train one on.")
 @click.option("--pairs", is_flag=True, help="GENERATED are reconstructions: compare each with its own shape.")
 @click.option("--fits", help="Field set of the references: pictures show these surfaces, as voxels show stairs.")
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Folder for the results. [default: that of samples]")
+@click.option("-o", "--out", type=options.path, help="Folder for the results. [default: that of samples]")
 @options.quiet
 @options.as_json
 def evaluate(
@@ -48,8 +48,6 @@ def evaluate(
     nfgen evaluate out --reference test --train train --fields fields --emd 256
     nfgen evaluate fields --reference train --pairs --json
     """
-    import json
-
     from nfgen.evaluation import evaluate, evaluate_pairs, pair_lines, score_lines
 
     if pairs:
@@ -62,8 +60,4 @@ def evaluate(
         scores = evaluate(
             generated, reference, config, train=train, fields=fields, classifier=classifier, fits=fits, out=out
         )
-    if as_json:
-        click.echo(json.dumps(scores, allow_nan=False))
-        return
-    for line in pair_lines(scores) if pairs else score_lines(scores):
-        click.echo(line)
+    options.say(scores, pair_lines(scores) if pairs else score_lines(scores), as_json)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 @click.argument("source", type=options.artifact)
 @options.overwrite
 @options.quiet
-@click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="File to write; folder for a folder.")
+@click.option("-o", "--out", type=options.path, required=True, help="File to write; folder for a folder.")
 def export(source: Path, config: "ExportConfig", overwrite: bool, out: Path) -> None:
     """Write the fields of SOURCE, a field file, field set or samples, as meshes or as ONNX graphs.
 

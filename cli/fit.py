@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("shapes", nargs=-1, required=True)
 @options.preset
 @click.option("--strict", is_flag=True, help="Stop at the first unusable shape instead of skipping it.")
-@click.option("--cache", type=click.Path(path_type=Path), help="Folder that keeps samples for the next fit.")
+@click.option("--cache", type=options.path, help="Folder that keeps samples for the next fit.")
 @click.option("--workers", type=options.count, help="Processes that sample shapes. [default: one a processor]")
 @click.option(
     "--snapshots",
@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 def fit(
     shapes: tuple[str, ...],
     config: "FitConfig",
-    preset: str | None,
     strict: bool,
     cache: Path | None,
     workers: int | None,

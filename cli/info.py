@@ -24,15 +24,9 @@ def info(path: Path | None, tokenizers: bool, models: bool, config: "ReadingConf
     nfgen info run
     nfgen info --tokenizers
     """
-    import json
-
     from nfgen.pipeline.describe import describe, describe_components, lines
 
     if path is None and not tokenizers and not models:
         raise click.UsageError("give a PATH, --tokenizers or --models")
     described = describe(path, config) if path is not None else describe_components(tokenizers, models)
-    if as_json:
-        click.echo(json.dumps(described, allow_nan=False))
-        return
-    for line in lines(described):
-        click.echo(line)
+    options.say(described, lines(described), as_json)

@@ -65,25 +65,15 @@ class Group(click.Group):
             return self._run(words, args, *rest, **kwargs)
 
     def _run(self, words: Sequence[str], args: Sequence[str] | None, *rest: Any, **kwargs: Any) -> Any:
-        debug = "--debug" in words
         try:
             _require_values(words)
             with made_by(words):
                 return super().main(args, *rest, **kwargs)
-        except NfgenError as error:
-            if debug:
-                raise
-            _end(MISTAKE, error.problem, error.remedy)
-        except (OSError, MemoryError, RuntimeError) as error:
-            if debug:
-                raise
-            words_for_it = _of_the_machine(error)
-            if words_for_it is None:
-                _end(1, f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where")
-            _end(MISTAKE, *words_for_it)
         except Exception as error:
-            if debug:
+            if "--debug" in words:
                 raise
+            if (mistake := _in_words(error)) is not None:
+                _end(MISTAKE, *mistake)
             _end(1, f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where")
 
     def invoke(self, ctx: click.Context) -> Any:
@@ -115,14 +105,18 @@ def _require_values(words: Sequence[str]) -> None:
             raise ConfigError(f"the word after {before} holds a NUL character", "give it without")
 
 
-def _of_the_machine(error: OSError | MemoryError | RuntimeError) -> tuple[str, str] | None:
-    """Problem and remedy of what is no mistake of ours: a disk, a folder's rights, memory. None if it may be one."""
+def _in_words(error: Exception) -> tuple[str, str] | None:
+    """Problem and remedy of what is no mistake of ours: one of the user, a disk, a folder's rights, memory. None if it
+    may be one."""
+    if isinstance(error, NfgenError):
+        return error.problem, error.remedy
     if isinstance(error, OSError):
         place = "" if error.filename is None else f"{error.filename}: "
         return f"{place}{error.strerror or error}", "check the path, its rights and the disk"
-    if isinstance(error, MemoryError) or any(words in str(error) for words in NO_MEMORY):
+    of_torch = str(error) if isinstance(error, RuntimeError) else ""
+    if isinstance(error, MemoryError) or any(words in of_torch for words in NO_MEMORY):
         return "there is not enough memory", "give smaller numbers or batches, or use a larger machine"
-    if any(words in str(error) for words in NO_THREAD):
+    if any(words in of_torch for words in NO_THREAD):
         return "the system starts no more threads", "end other programs, or raise the limits of processes and memory"
     return None
 

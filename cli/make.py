@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=ConfigCommand, config="nfgen.pipeline.config:MakeConfig", spellings={"n": ("-n",)})
-@click.argument("shapes", type=click.Path(path_type=Path))
-@click.option(
-    "--reference", type=click.Path(path_type=Path), help="Shapes to compare with. [default: those held out of SHAPES]"
-)
+@click.argument("shapes", type=options.path)
+@click.option("--reference", type=options.path, help="Shapes to compare with. [default: those held out of SHAPES]")
 @options.overwrite
 @options.quiet
 @options.out

@@ -1,9 +1,10 @@
 """Options that mean the same in every command, and settings given as options of their own name."""
 
+import json
 import logging
 import os
 import shlex
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -27,12 +28,13 @@ class Artifact(click.Path):
 
 
 artifact = Artifact(path_type=Path)
+path = click.Path(path_type=Path)
 
 MOST = 2**31 - 1
 """Of anything that is counted: more fits into no memory and no lifetime, and into few libraries' integers."""
 count = click.IntRange(1, MOST)
 
-out = click.option("-o", "--out", type=click.Path(path_type=Path), required=True, help="Folder to write.")
+out = click.option("-o", "--out", type=path, required=True, help="Folder to write.")
 overwrite = click.option("--overwrite", is_flag=True, help="Replace an artifact that is there already.")
 resume = click.option("--resume", is_flag=True, help="Go on where an interrupted run stopped.")
 dry_run = click.option("--dry-run", is_flag=True, help="Only say what it would take: sizes, memory, time.")
@@ -52,6 +54,12 @@ def engine(command: Command) -> Command:
 
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print one JSON object and nothing else.")
+
+
+def say(found: Any, lines: Iterable[str], as_json: bool) -> None:
+    """Print what was found, as JSON or as lines of text."""
+    for line in [json.dumps(found, allow_nan=False)] if as_json else lines:
+        click.echo(line)
 
 
 def _set_quiet(ctx: click.Context, parameter: click.Parameter, quiet: bool) -> None:
@@ -84,7 +92,9 @@ def next_line(*words: object) -> str:
     return f"next: {shlex.join(map(str, words))}"
 
 
-preset = click.option("--preset", help="A whole recipe, which options override: nef-gpt or nef-gpt-mnist.")
+preset = click.option(
+    "--preset", expose_value=False, help="A whole recipe, which options override: nef-gpt or nef-gpt-mnist."
+)
 
 quiet = click.option(
     "--quiet",

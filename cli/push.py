@@ -13,12 +13,10 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=ConfigCommand, config="nfgen.pipeline.config:PushConfig")
-@click.argument("source", type=click.Path(path_type=Path), metavar="RUN")
+@click.argument("source", type=options.path, metavar="RUN")
 @click.argument("repo", required=False)
-@click.option(
-    "--samples", type=click.Path(path_type=Path), help="Samples of RUN: their sheet and scores go on the card."
-)
-@click.option("-o", "--out", type=click.Path(path_type=Path), help="Write the folder instead of uploading it.")
+@click.option("--samples", type=options.path, help="Samples of RUN: their sheet and scores go on the card.")
+@click.option("-o", "--out", type=options.path, help="Write the folder instead of uploading it.")
 @options.overwrite
 @options.quiet
 def push(

@@ -13,10 +13,8 @@ if TYPE_CHECKING:
 
 
 @click.command(cls=ConfigCommand, config="nfgen.pipeline.config:ReportConfig")
-@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
-@click.option(
-    "-o", "--out", type=click.Path(path_type=Path), help="File to write. [default: index.html in the first PATH]"
-)
+@click.argument("paths", nargs=-1, required=True, type=options.path)
+@click.option("-o", "--out", type=options.path, help="File to write. [default: index.html in the first PATH]")
 @options.quiet
 def report(paths: tuple[Path, ...], config: "ReportConfig", out: Path | None) -> None:
     """Write a web page that shows artifacts: samples, runs, tokens, field sets.

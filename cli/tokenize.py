@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     stage="tokenize",
     spellings={"minutes": ("--minutes", "--tune")},
 )
-@click.argument("fields", type=click.Path(path_type=Path))
+@click.argument("fields", type=options.path)
 @options.preset
 @options.engine
 @options.dry_run
@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 def tokenize(
     fields: Path,
     config: "TokenizeConfig",
-    preset: str | None,
     engine: str,
     address: str | None,
     dry_run: bool,

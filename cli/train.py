@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     stage="train",
     spellings={"tokenizer_minutes": ("--tokenizer-minutes", "--tune")},
 )
-@click.argument("source", type=click.Path(path_type=Path), metavar="FIELDS|TOKENS")
+@click.argument("source", type=options.path, metavar="FIELDS|TOKENS")
 @options.preset
 @click.option("--tensorboard", is_flag=True, help="Write log, pictures and meshes for TensorBoard too.")
 @options.dry_run
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 def train(
     source: Path,
     config: "TrainConfig",
-    preset: str | None,
     tensorboard: bool,
     dry_run: bool,
     resume: bool,
