@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .shelf import MODEL, PICTURE
-from .things import Drawn, packed_mesh, picture_of
+from .things import Drawn, shown
 
 if TYPE_CHECKING:
     import trimesh
@@ -26,17 +25,11 @@ class Boxed:
     corners: tuple[float, ...]
     """The lowest and the highest, as `region` of an edit."""
 
-    @property
-    def name(self) -> str:
-        """That of the sample."""
-        return self.sample.name
-
     def content(self, kind: str) -> bytes | None:
         """The model or the picture; there are no files of it."""
         if self.sample.mesh is None:
             return None
-        mesh = with_bars(self.sample.mesh, self.corners)
-        return packed_mesh(mesh) if kind == MODEL else picture_of(self.sample.field, mesh) if kind == PICTURE else None
+        return shown(self.sample.field, with_bars(self.sample.mesh, self.corners), kind)
 
 
 def read_corners(text: str) -> tuple[float, ...] | None:

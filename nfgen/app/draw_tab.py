@@ -132,7 +132,7 @@ class DrawTab:
             keys = self._drawing.samples(wish, config, recipe)
             yield from self._grid.filled(
                 recipe.lines(), keys, wish.n, self._drawing.drawn,
-                doing="Drawing tokens …", acts=self._drawing.offer(wish.run).prefixes,
+                doing="Drawing tokens …", acts=self._runs[wish.run].prefixes,
             )  # fmt: skip
         except NfgenError as error:
             yield self._grid.failed(problem(error))

@@ -143,7 +143,3 @@ class Drawing:
         if not isinstance(thing, Drawn):
             raise ConfigError("this sample is no longer in memory", "draw it again by its seed")
         return thing
-
-    def offer(self, name: str) -> Offer:
-        """A run by its name."""
-        return self._runs[name]

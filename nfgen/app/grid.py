@@ -69,11 +69,8 @@ class Grid:
             acts: whether the samples have the button beside Keep.
         """
         started, found = time.monotonic(), list[str]()
-        yield {
-            self.said: markup.line(doing),
-            self._command: markup.command(commands),
-            self.drawn: [],
-        } | {slot: gr.update(visible=False) for slot in self.slots}
+        begun = {self.said: markup.line(doing), self._command: markup.command(commands), self.drawn: []}
+        yield begun | {slot: gr.update(visible=False) for slot in self.slots}
         for key in keys:
             i = len(found)
             found.append(key)

@@ -19,7 +19,7 @@ SHOWN = 12  # last lines of a training
 def card(key: str, sample: Drawn) -> Markup:
     """A sample to turn, its nearest training shape, its files and its seed."""
     title = f"Sample {sample.number}" + (f", {sample.label}" if sample.label else "")
-    return _render("card", key=key, sample=sample, model=sample.mesh is not None, title=title)
+    return _render("card", key=key, sample=sample, title=title)
 
 
 def kept(samples: Sequence[tuple[int, str, Drawn]]) -> Markup:

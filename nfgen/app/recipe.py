@@ -27,18 +27,11 @@ class Recipe:
         """All commands, in the order in which they must run."""
         before = _before(self)
         folders = {one: f"from-{number}" for number, one in enumerate(before, start=1)} | {self: OUT}
-        return [
-            shlex.join(
-                [
-                    *one.words,
-                    *(f"{folders[recipe]}#{number}" for recipe, number in one.sources),
-                    *one.options,
-                    "-o",
-                    folders[one],
-                ]
-            )
-            for one in [*before, self]
-        ]
+        lines = []
+        for one, folder in folders.items():
+            shapes = [f"{folders[recipe]}#{number}" for recipe, number in one.sources]
+            lines.append(shlex.join([*one.words, *shapes, *one.options, "-o", folder]))
+        return lines
 
 
 def _before(last: Recipe) -> list[Recipe]:

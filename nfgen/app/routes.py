@@ -43,9 +43,7 @@ def routes(shelf: Shelf, trainings: Trainings | None) -> list[Route]:
         file = shelf.file(request.path_params["key"], request.path_params["name"])
         if file is None:
             return MISSING
-        saved = (
-            {"content-disposition": f'attachment; filename="{request.path_params["name"]}"'} if file.download else {}
-        )
+        saved = _saved_as(request.path_params["name"]) if file.download else {}
         return Response(file.content, media_type=file.media_type, headers=saved | DAY)
 
     def boxed(request: Request) -> Response:
@@ -65,9 +63,8 @@ def routes(shelf: Shelf, trainings: Trainings | None) -> list[Route]:
         what = request.path_params["what"]
         if one is not None and what == "report" and one.page.is_file():
             # The report says itself what it may load: nothing.
-            return Response(
-                one.page.read_bytes(), media_type="text/html", headers={"content-security-policy": OF_REPORT}
-            )
+            policy = {"content-security-policy": OF_REPORT}
+            return Response(one.page.read_bytes(), media_type="text/html", headers=policy)
         if one is not None and what == "run.zip" and one.run.is_dir():
             return _zip(_packed(one.run), "run.zip")
         return MISSING
@@ -81,9 +78,12 @@ def routes(shelf: Shelf, trainings: Trainings | None) -> list[Route]:
     ]
 
 
+def _saved_as(name: str) -> dict[str, str]:
+    return {"content-disposition": f'attachment; filename="{name}"'}
+
+
 def _zip(content: bytes, name: str) -> Response:
-    saved = {"content-disposition": f'attachment; filename="{name}"'}
-    return Response(content, media_type="application/zip", headers=saved)
+    return Response(content, media_type="application/zip", headers=_saved_as(name))
 
 
 def _packed(folder: Path) -> bytes:

@@ -66,7 +66,7 @@ class ShapesTab:
             [self._training, self._folder, state, timer], queue=False, **plain,
         )  # fmt: skip
         stop.click(self._stop, self._training, state, queue=False, **plain)
-        timer.tick(self._watch, [self._training, self._run], [state, timer, self._run], queue=False, **plain)
+        timer.tick(self._watch, self._training, [state, timer, self._run], queue=False, **plain)
         return learn
 
     def _check(self, files: list[str] | None, before: str | None) -> Iterator[list[Any]]:
@@ -95,7 +95,7 @@ class ShapesTab:
 
     def _start(self, folder: str | None, effort: str, minutes: float | None, key: str | None) -> list[Any]:
         assert self._trainings is not None
-        going = None if key is None else self._trainings.get(key)
+        going = self._trainings.get(key)
         if going is not None and not going.ended:
             return [key, folder, gr.skip(), gr.skip()]
         if folder is None:
@@ -109,15 +109,17 @@ class ShapesTab:
         return [training.key, None, markup.training(training, self._trainings.before(training)), gr.Timer(active=True)]
 
     def _stop(self, key: str | None) -> Any:
-        training = None if key is None or self._trainings is None else self._trainings.get(key)
-        if training is None or self._trainings is None:
+        assert self._trainings is not None
+        training = self._trainings.get(key)
+        if training is None:
             return gr.skip()
         self._trainings.stop(training)
         return markup.training(training, 0)
 
-    def _watch(self, key: str | None, chosen: str) -> list[Any]:
-        training = None if key is None or self._trainings is None else self._trainings.get(key)
-        if training is None or self._trainings is None:
+    def _watch(self, key: str | None) -> list[Any]:
+        assert self._trainings is not None
+        training = self._trainings.get(key)
+        if training is None:
             return ["", gr.Timer(active=False), gr.skip()]
         shown = markup.training(training, self._trainings.before(training))
         if not training.ended:

@@ -69,12 +69,8 @@ class Drawn:
 
     def content(self, kind: str) -> bytes | None:
         """A file by its suffix, or what the page shows."""
-        if kind == MODEL:
-            return packed_mesh(self.mesh)
-        if kind == PICTURE:
-            return picture_of(self.field, self.mesh)
         if kind not in self.suffixes:
-            return None
+            return shown(self.field, self.mesh, kind)
         return _written(f"{self.name}.{kind}", lambda path: self._write(path, kind))
 
     def _write(self, path: Path, kind: str) -> None:
@@ -96,9 +92,7 @@ class Known:
 
     def content(self, kind: str) -> bytes | None:
         """What the page shows."""
-        return (
-            packed_mesh(self.mesh) if kind == MODEL else picture_of(self.field, self.mesh) if kind == PICTURE else None
-        )
+        return shown(self.field, self.mesh, kind)
 
 
 @dataclass(frozen=True)
@@ -113,16 +107,14 @@ class Picture:
         return self.png if kind == PICTURE else None
 
 
-def packed_mesh(mesh: "trimesh.Trimesh | None") -> bytes | None:
-    """A mesh as the viewer of the page reads it."""
-    if mesh is None:
-        return None
-    return packed_within(np.asarray(mesh.vertices), np.asarray(mesh.faces), MODEL_BYTES).encode()
+def shown(field: Field, mesh: "trimesh.Trimesh | None", kind: str) -> bytes | None:
+    """What the page shows of a field and its mesh: a `MODEL` as its viewer reads it, or a `PICTURE` as PNG.
 
-
-def picture_of(field: Field, mesh: "trimesh.Trimesh | None") -> bytes | None:
-    """A PNG of a mesh, or of a field of images; None of a field without a surface."""
-    if field.spec.dims == 3 and mesh is None:
+    None of another kind, of a model of images, and of fields without a surface.
+    """
+    if kind == MODEL and mesh is not None:
+        return packed_within(np.asarray(mesh.vertices), np.asarray(mesh.faces), MODEL_BYTES).encode()
+    if kind != PICTURE or (field.spec.dims == 3 and mesh is None):
         return None
     picture = image_picture(field, PICTURE_SIZE) if mesh is None else render_mesh(mesh, PICTURE_SIZE)
     return _written("picture.png", lambda path: save_png(path, picture))

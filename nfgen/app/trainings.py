@@ -114,9 +114,9 @@ class Trainings:
         self._queue.put(training)
         return training
 
-    def get(self, key: str) -> Training | None:
-        """A training by its key."""
-        return self._all.get(key)
+    def get(self, key: str | None) -> Training | None:
+        """A training by its key, if there is one."""
+        return None if key is None else self._all.get(key)
 
     def before(self, training: Training) -> int:
         """How many it waits for."""
