@@ -28,7 +28,6 @@ def write_space(
     out: str | Path,
     *,
     samples: str | Path | None = None,
-    name: str | None = None,
     license: str | None = None,
     overwrite: bool = False,
 ) -> None:
@@ -37,7 +36,6 @@ def write_space(
     Args:
         run: folder of a run.
         samples: of this run, for the picture and the scores of its card; see `Run.save_pretrained`.
-        name: title of the Space; the folder's name if not said.
         license: identifier of a licence, as `mit`.
 
     Raises:
@@ -51,7 +49,7 @@ def write_space(
         shutil.copytree(package, folder / package.name, ignore=shutil.ignore_patterns("__pycache__", "*.pyc"))
         (folder / "app.py").write_text(APP, encoding="utf-8")
         (folder / "requirements.txt").write_text("".join(f"{line}\n" for line in required), encoding="utf-8")
-        (folder / "README.md").write_text(_card(name or Path(out).name, license), encoding="utf-8")
+        (folder / "README.md").write_text(_card(Path(out).name, license), encoding="utf-8")
         artifact.write_config(folder, KIND, {})
 
 

@@ -79,14 +79,13 @@ def check_format(format: str) -> None:
 def write_mesh(
     mesh: "trimesh.Trimesh",
     path: str | Path,
-    format: str | None = None,
     *,
     up: Up = "z",
     normals: Floats | None = None,
     unwrapped: Unwrapped | None = None,
     compact: bool = False,
 ) -> None:
-    """Write a mesh, whole or not at all, in a format, or that of the path's suffix.
+    """Write a mesh, whole or not at all, in the format of the path's suffix.
 
     A GLB is y-up, as its standard has it. No place is too far away: coordinates of PLY are doubles then, texts get more
     digits, and a GLB is moved to the origin, where a node puts it back.
@@ -103,7 +102,7 @@ def write_mesh(
         NfgenError: if a coordinate is larger than the format can hold.
     """
     path = Path(path)
-    format = format or path.suffix[1:].lower()
+    format = path.suffix[1:].lower()
     check_format(format)
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     up = "y" if format == "glb" else up

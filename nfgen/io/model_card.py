@@ -21,9 +21,8 @@ def run_card(
     address: str | None = None,
     license: str | None = None,
     scores: Mapping[str, Any] | None = None,
-    picture: bool = True,
 ) -> str:
-    """The card of a run.
+    """The card of a run, beside which lies a file `samples.png`.
 
     Args:
         config: of the run.
@@ -31,7 +30,6 @@ def run_card(
         name: title, and what the examples call it.
         address: by which the examples load it; None = a repository of this name on the Hub.
         scores: of `nfgen evaluate`, if there are any.
-        picture: whether a file `samples.png` lies beside the card.
     """
     vocabulary, what = model["vocabulary"], "images" if config.get("dims") == 2 else "3-D shapes"
     tags = ["nfgen", "neural-fields", "implicit-neural-representation", model["model"]]
@@ -47,7 +45,7 @@ def run_card(
         _head(tags, license, name, rows),
         f"# {name}\n\nGenerates {what} as neural fields: it writes tokens, which decode to the weights of small MLPs. "
         "Made with nfgen.",
-        f"![samples]({PICTURE})" if picture else "",
+        f"![samples]({PICTURE})",
         _table(["", ""], list(facts.items())),
         "## Use",
         f"    pip install 'nfgen[hub]'\n    nfgen generate hf://OWNER/{name} -n 16 -o out"

@@ -27,15 +27,13 @@ ON_A_SHEET = 16  # models; with more, files have tens of megabytes
 SIZE = 192  # side of a model's picture, pixels; even, for MP4
 
 
-def turning_sheet(
-    meshes: "Sequence[trimesh.Trimesh]", frames: int = FRAMES, size: int = SIZE, columns: int | None = None
-) -> list[Picture]:
+def turning_sheet(meshes: "Sequence[trimesh.Trimesh]", frames: int = FRAMES, size: int = SIZE) -> list[Picture]:
     """Frames [H, W, 3] of one turn of all meshes, side by side as in `contact_sheet`.
 
     Raises:
         ConfigError: for no meshes, or as `nfgen.viz.render.turntable`.
     """
-    return sheet_of_turns(turns_of(meshes, frames, size), columns)
+    return sheet_of_turns(turns_of(meshes, frames, size))
 
 
 def turns_of(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> list[list[Picture]]:
@@ -54,9 +52,9 @@ def turns_of(meshes: "Sequence[trimesh.Trimesh]", frames: int, size: int) -> lis
     return turns
 
 
-def sheet_of_turns(turns: Sequence[list[Picture]], columns: int | None = None) -> list[Picture]:
+def sheet_of_turns(turns: Sequence[list[Picture]]) -> list[Picture]:
     """One contact sheet per frame; all turns have the same number of frames."""
-    return [contact_sheet(pictures, columns) for pictures in zip(*turns, strict=True)]
+    return [contact_sheet(pictures) for pictures in zip(*turns, strict=True)]
 
 
 def save_animation(path: str | Path, frames: Sequence[Picture], seconds: float = SECONDS) -> None:

@@ -14,6 +14,7 @@ from .html import render
 WIDTH, HEIGHT = 440.0, 290.0  # SVG units; the text stays legible on a phone
 LEFT, RIGHT, TOP, BOTTOM = 62.0, 14.0, 14.0, 46.0
 TICKS = 5
+BINS = 25
 LOG_FROM = 30.0  # ratio of largest to smallest value from which the axis is logarithmic
 MAX_POINTS = 1200  # of a line; more than its pixels
 LEAST, MOST = 1e-300, 1e300  # values are drawn as if within: beyond, differences and shares are no floats
@@ -202,15 +203,14 @@ def histogram(
     *,
     low: float,
     high: float,
-    bins: int = 25,
     y_label: str = "count",
     marked: float | None = None,
 ) -> Markup:
-    """Counts of values in `bins` equal parts of [low, high]; values outside count at the ends."""
-    counts = [0] * bins
+    """Counts of values in equal parts of [low, high]; values outside count at the ends."""
+    counts = [0] * BINS
     for value in values:
-        counts[min(bins - 1, int((min(max(value, low), high) - low) / (high - low) * bins))] += 1
-    width = (high - low) / bins
+        counts[min(BINS - 1, int((min(max(value, low), high) - low) / (high - low) * BINS))] += 1
+    width = (high - low) / BINS
     x = Axis(low, high, LEFT, WIDTH - RIGHT)
     y = Axis(0.0, max([*counts, 1]) * 1.06, HEIGHT - BOTTOM, TOP)
     bars = []

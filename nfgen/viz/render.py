@@ -25,6 +25,7 @@ PAPER: Color = (0.96, 0.96, 0.97)
 
 VIEW_RADIUS = 1.2  # a ball of this radius fills the picture; only the corners of the cube lie outside
 CAMERA_DISTANCE = 6.0  # large, for weak perspective
+ELEVATION = 25.0  # degrees above the horizon
 SUBPIXELS = 2  # per side of each pixel, then averaged
 SUN_TURN, SUN_HEIGHT = np.radians(-50), np.radians(58)  # to the left of the camera, and above the horizon
 SUN, SKY = 0.64, 0.52  # their light on a surface that faces them
@@ -36,9 +37,8 @@ def render_mesh(
     mesh: "trimesh.Trimesh",
     size: int = 256,
     azimuth: float = 30.0,
-    elevation: float = 25.0,
+    elevation: float = ELEVATION,
     color: Color = CLAY,
-    background: Color = PAPER,
     up: str = "z",
     zoom: float = 1.0,
 ) -> Picture:
@@ -52,8 +52,7 @@ def render_mesh(
         size: side of the picture, pixels.
         azimuth: of the camera, degrees from the mesh's front (-y) toward +x.
         elevation: of the camera, degrees above the horizon; below 0 no ground is drawn.
-        color: of the mesh.
-        background: of the ground in full light, and around it.
+        color: of the mesh; the ground in full light, and what is around it, is `PAPER`.
         up: the axis of the mesh that points up, "z" (front is -y) or "y" (front is +z).
         zoom: magnification; 1 shows a ball of radius 1.2.
 
@@ -64,38 +63,28 @@ def render_mesh(
         ConfigError: for a size below 1, an elevation beyond +-90, colours beyond [0, 1], a zoom that is not above 0,
             an unknown up axis, or vertices that are not finite or have coordinates beyond 4.
     """
-    return _view(lit_scene(mesh, up), size, azimuth, elevation, color, background, zoom)
+    return _view(lit_scene(mesh, up), size, azimuth, elevation, color, zoom)
 
 
-def turntable(
-    mesh: "trimesh.Trimesh",
-    frames: int = 24,
-    size: int = 256,
-    elevation: float = 25.0,
-    color: Color = CLAY,
-    background: Color = PAPER,
-    up: str = "z",
-    zoom: float = 1.0,
-) -> list[Picture]:
+def turntable(mesh: "trimesh.Trimesh", frames: int = 24, size: int = 256) -> list[Picture]:
     """Render one full turn of a mesh; the sun turns with the camera. Arguments and errors are those of `render_mesh`.
 
     Returns:
         `frames` pictures [size, size, 3], uint8, at azimuths from 0 upwards; the last is followed by the first.
     """
-    scene = lit_scene(mesh, up)
+    scene = lit_scene(mesh, "z")
     turns = np.arange(frames) * 360.0 / max(frames, 1)
-    return [_view(scene, size, float(turn), elevation, color, background, zoom) for turn in turns]
+    return [_view(scene, size, float(turn)) for turn in turns]
 
 
-def render_image(values: Floats, size: int = 256, color: Color = CLAY, background: Color = PAPER) -> Picture:
+def render_image(values: Floats, size: int = 256, color: Color = CLAY) -> Picture:
     """Render a 2-D signed distance field: its inside filled, with faint level lines 0.1 apart outside.
 
     Args:
         values: [H, W], signed distances, negative inside, at the pixel centres of an image over [-1, 1]^2; row 0 is
             the top.
         size: side of the picture, pixels.
-        color: of the inside.
-        background: of the outside.
+        color: of the inside; the outside is `PAPER`.
 
     Returns:
         [size, size, 3], uint8.
@@ -106,7 +95,7 @@ def render_image(values: Floats, size: int = 256, color: Color = CLAY, backgroun
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 2 or values.size == 0:
         raise ConfigError(f"a 2-D field's values have shape {values.shape}", "give a grid of values, [H, W]")
-    _check_look(size, color, background)
+    _check_look(size, color)
     middles = (np.arange(size) + 0.5) / size
     rows, columns = np.meshgrid(middles * values.shape[0] - 0.5, middles * values.shape[1] - 0.5, indexing="ij")
     distance = map_coordinates(np.nan_to_num(values, nan=1.0), [rows, columns], order=1, mode="nearest")
@@ -114,13 +103,13 @@ def render_image(values: Floats, size: int = 256, color: Color = CLAY, backgroun
     inside = np.clip(0.5 - distance / pixel, 0, 1)[..., None]
     from_line = np.abs((distance + spacing / 2) % spacing - spacing / 2)
     line = 0.08 * np.clip(1.2 - from_line / pixel, 0, 1)[..., None]
-    return _as_bytes(inside * np.asarray(color) + (1 - inside) * (1 - line) * np.asarray(background))
+    return _as_bytes(inside * np.asarray(color) + (1 - inside) * (1 - line) * np.asarray(PAPER))
 
 
 def _view(
-    scene: Scene, size: int, azimuth: float, elevation: float, color: Color, background: Color, zoom: float
+    scene: Scene, size: int, azimuth: float, elevation: float = ELEVATION, color: Color = CLAY, zoom: float = 1.0
 ) -> Picture:
-    _check_look(size, color, background)
+    _check_look(size, color)
     if not abs(elevation) <= 90:
         raise ConfigError(f"the camera's elevation is {elevation} degrees", "give one from -90 to 90")
     if not zoom > 0:
@@ -166,7 +155,7 @@ def _view(
 
     mesh_light = SUN * (normal @ to_sun) * sun[: len(normal)] + SKY * (0.7 + 0.3 * normal[:, 2]) * sky
     ground_light = SUN * to_sun[2] * sun[len(normal) :] + SKY * ground_sky
-    picture = np.broadcast_to(np.asarray(background) ** GAMMA, (fine, fine, 3)).copy()
+    picture = np.broadcast_to(np.asarray(PAPER) ** GAMMA, (fine, fine, 3)).copy()
     picture[on_mesh] = mesh_light[:, None] * np.asarray(color) ** GAMMA
     # Lit ground is as bright as the background, and shadows fade into it, so that the ground has no visible edge.
     shadow = 1 - ground_light / (SUN * to_sun[2] + SKY)
@@ -181,12 +170,11 @@ def _direction(turn: float, rise: float) -> Floats:
     return np.array([np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)])
 
 
-def _check_look(size: int, *colors: Color) -> None:
+def _check_look(size: int, color: Color) -> None:
     if size < 1:
         raise ConfigError(f"a picture cannot be {size} pixels wide", "give a size of at least 1")
-    for color in colors:
-        if len(color) != 3 or not all(0 <= channel <= 1 for channel in color):
-            raise ConfigError(f"{color} is not a colour", "give red, green and blue, each from 0 to 1")
+    if len(color) != 3 or not all(0 <= channel <= 1 for channel in color):
+        raise ConfigError(f"{color} is not a colour", "give red, green and blue, each from 0 to 1")
 
 
 def _as_bytes(picture: Floats) -> Picture:

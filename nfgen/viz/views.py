@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 Floats = NDArray[np.floating]
 Views = NDArray[np.uint8]
 
-COUNT = 12
+COUNT = 12  # views
 RISES = (30.0, 0.0, -25.0)  # degrees above the horizon, in turn: undersides are surfaces, too
 SIZE = 64  # pixels a side: a ripple of a tenth of a shape is six pixels long
 SUBPIXELS = 2
@@ -24,33 +24,31 @@ LIGHT = (-0.45, 0.55, 0.7)  # right, up and toward the camera: oblique, so that 
 AMBIENT = 0.15
 
 
-def view_directions(count: int = COUNT) -> Floats:
-    """[count, 3], from the origin to the cameras: evenly around the z axis, from above, level and below in turn."""
-    turn = 2 * np.pi * np.arange(count) / max(count, 1)
-    rise = np.radians(np.resize(RISES, count))
+def view_directions() -> Floats:
+    """[views, 3], from the origin to the cameras: evenly around the z axis, from above, level and below in turn."""
+    turn = 2 * np.pi * np.arange(COUNT) / COUNT
+    rise = np.radians(np.resize(RISES, COUNT))
     return np.stack([np.sin(turn) * np.cos(rise), -np.cos(turn) * np.cos(rise), np.sin(rise)], axis=1)
 
 
-def views_of(mesh: "trimesh.Trimesh | None", size: int = SIZE, count: int = COUNT) -> Views:
+def views_of(mesh: "trimesh.Trimesh | None") -> Views:
     """Draw a mesh from around, by a parallel camera and a light that is fixed to it.
 
     Args:
         mesh: within [-1, 1]^3, z up; None, or a mesh without faces, gives empty pictures.
-        size: pixels of the pictures' sides.
-        count: views.
 
     Returns:
-        [count, 2, size, size]: shading (Lambert, with the normals that viewers show), and depth, brightest at the
+        [views, 2, size, size]: shading (Lambert, with the normals that viewers show), and depth, brightest at the
         near side of the cube; 0 where nothing is.
     """
-    pictures = np.zeros((count, 2, size, size), dtype=np.uint8)
+    pictures = np.zeros((COUNT, 2, SIZE, SIZE), dtype=np.uint8)
     if mesh is None or len(mesh.faces) == 0:
         return pictures
     vertices, faces = np.asarray(mesh.vertices, np.float64), np.asarray(mesh.faces, np.int64)
     normals = corner_normals(vertices, faces)
     light = np.array(LIGHT) / np.linalg.norm(LIGHT)
-    fine = size * SUBPIXELS
-    for picture, toward in zip(pictures, view_directions(count), strict=True):
+    fine = SIZE * SUBPIXELS
+    for picture, toward in zip(pictures, view_directions(), strict=True):
         right, up = perpendicular(toward)
         seen = rasterise(_screen(vertices, right, up, toward, fine), faces, fine, fine)
         there = seen.face != NOTHING
@@ -61,7 +59,7 @@ def views_of(mesh: "trimesh.Trimesh | None", size: int = SIZE, count: int = COUN
         shaded[there] = AMBIENT + (1 - AMBIENT) * np.clip(cosine, 0, 1)
         depth[there] = np.clip((seen.nearness[there] / np.sqrt(3) + 1) / 2, 0.02, 1)
         for channel, values in enumerate((shaded, depth)):
-            averaged = values.reshape(size, SUBPIXELS, size, SUBPIXELS).mean(axis=(1, 3))
+            averaged = values.reshape(SIZE, SUBPIXELS, SIZE, SUBPIXELS).mean(axis=(1, 3))
             picture[channel] = np.round(255 * averaged)
     return pictures
 

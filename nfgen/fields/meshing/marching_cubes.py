@@ -25,10 +25,10 @@ ROOT = 8  # see `_compress`
 SMALLEST, LARGEST = 1e-16, 1e8  # absolute values are clipped to this range: their roots differ by at most 1,000 times
 
 
-def grid_points(resolution: int, dims: int = 3) -> Float[Tensor, "points dims"]:
-    """The corners [resolution^d, d] of a regular grid over [-1, 1]^d, last coordinate fastest."""
+def grid_points(resolution: int) -> Float[Tensor, "points 3"]:
+    """The corners [resolution^3, 3] of a regular grid over [-1, 1]^3, last coordinate fastest."""
     line = torch.linspace(-1, 1, resolution)
-    return torch.stack(torch.meshgrid(*[line] * dims, indexing="ij"), dim=-1).reshape(-1, dims)
+    return torch.cartesian_prod(line, line, line)
 
 
 def extract_mesh(spec: FieldSpec, weights: Float[Tensor, "weights"], resolution: int = RESOLUTION) -> "trimesh.Trimesh":

@@ -153,12 +153,12 @@ def cylinder(radius: float, height: float, rounding: float = 0.0) -> SDF:
     return extrude(disc(radius - rounding), height - 2 * rounding).rounded(rounding)
 
 
-def cone(radius_below: float, radius_above: float, height: float, rounding: float = 0.0) -> SDF:
+def cone(radius_below: float, radius_above: float, height: float) -> SDF:
     """A frustum about the z axis, of this full height: exact (a revolved trapezium)."""
-    half, below, above = height / 2 - rounding, radius_below - rounding, radius_above - rounding
+    half = height / 2
     # The outline goes on beyond the axis, where no point is, so that the axis is no edge.
-    outline = [(-below, -half), (below, -half), (above, half), (-above, half)]
-    return revolve(polygon(outline)).rounded(rounding)
+    outline = [(-radius_below, -half), (radius_below, -half), (radius_above, half), (-radius_above, half)]
+    return revolve(polygon(outline))
 
 
 def torus(radius: float, thickness: float) -> SDF:
