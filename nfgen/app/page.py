@@ -69,7 +69,7 @@ def build(runs: Sequence[str | Path], config: AppConfig, folder: Path, out: Path
 
 def _blocks(runs: Runs, shelf: Shelf, trainings: Trainings | None, folder: Path, config: AppConfig) -> gr.Blocks:
     with gr.Blocks(title="nfgen", analytics_enabled=False, delete_cache=FORGOTTEN, fill_width=True) as blocks:
-        plain_html(_asset("title.html"))
+        plain_html((resources.files(__package__) / "assets" / "title.html").read_text(encoding="utf-8"))
         drawing = Drawing(runs, shelf, config.most)
         tray = Tray(drawing)
         with gr.Tab("Draw"):
@@ -102,7 +102,3 @@ def _head() -> str:
         '<script defer src="viewer/three.min.js"></script>'
         '<script defer src="viewer/viewer.js"></script>'
     )
-
-
-def _asset(name: str) -> str:
-    return (resources.files(__package__) / "assets" / name).read_text(encoding="utf-8")

@@ -12,11 +12,10 @@ from nfgen.fields.field import Field
 from nfgen.io.meshes import Up
 from nfgen.pipeline.finish import finish
 from nfgen.pipeline.mesh_config import MeshingConfig
-from nfgen.pipeline.sample_set import PICTURE_SIZE, image_picture
+from nfgen.pipeline.sample_set import picture_of
 from nfgen.report.mesh_codec import MODEL_BYTES, packed_within
 from nfgen.shapes.base import Transform
 from nfgen.viz.contact_sheet import save_png
-from nfgen.viz.render import render_mesh
 
 from .recipe import Recipe
 from .shelf import MODEL, PICTURE
@@ -116,8 +115,7 @@ def shown(field: Field, mesh: "trimesh.Trimesh | None", kind: str) -> bytes | No
         return packed_within(np.asarray(mesh.vertices), np.asarray(mesh.faces), MODEL_BYTES).encode()
     if kind != PICTURE or (field.spec.dims == 3 and mesh is None):
         return None
-    picture = image_picture(field, PICTURE_SIZE) if mesh is None else render_mesh(mesh, PICTURE_SIZE)
-    return _written("picture.png", lambda path: save_png(path, picture))
+    return _written("picture.png", lambda path: save_png(path, picture_of(field, mesh)))
 
 
 def _written(name: str, write: Callable[[Path], None]) -> bytes:

@@ -254,10 +254,8 @@ def write_entries(folder: Path, number: int, entries: dict[str, Any]) -> None:
 def read_shard(folder: Path, number: int, spec: FieldSpec) -> FieldSet:
     """Read what `write_shard` wrote."""
     name = SHARD.format(number)
-    tensors, entries = (
-        files.read_tensors(folder / f"{name}.safetensors"),
-        files.read_json(folder / f"{name}.json"),
-    )
+    tensors = files.read_tensors(folder / f"{name}.safetensors")
+    entries = files.read_json(folder / f"{name}.json")
     ids = tuple(entries["ids"])
     return FieldSet(
         spec=spec,

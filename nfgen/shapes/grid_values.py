@@ -65,13 +65,9 @@ def _guessed(grid: NDArray[Any], id: str) -> tuple[Values, tuple[str, ...]]:
             f"{id}: {found}, not positive at the border: it cannot be known which side is solid",
             "say --values sdf (solid below 0), logits (above 0) or occupancy (above 0.5)",
         )
-    if high <= 1 or _two_values(grid, low, high):
+    if high <= 1 or (low == 0 and bool(((grid == low) | (grid == high)).all())):
         return "occupancy", ()
     raise ShapeError(
         f"{id}: {found}: it cannot be known what they mean",
         "say --values occupancy where all above 0.5 is solid, else make a grid of 0 and 1",
     )
-
-
-def _two_values(grid: NDArray[Any], low: float, high: float) -> bool:
-    return low == 0 and bool(((grid == low) | (grid == high)).all())

@@ -28,14 +28,17 @@ class SampleCache:
 
     Files are written whole or not at all, so many processes may share a folder; one that cannot be read is as good as
     absent. A `.gltf` is not kept, since its vertices lie in other files. Delete the folder to empty the cache.
+
+    Args:
+        near, uniform, seed: of the samples, see `sample_shapes`.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, near: int, uniform: int, seed: int) -> None:
+        self.folder, self._count, self._drawn = folder, near + uniform, (near, uniform, seed)
 
-    def read(self, ref: ShapeRef, near: int, uniform: int, seed: int) -> Kept | None:
+    def read(self, ref: ShapeRef) -> Kept | None:
         """Give what was written for the same arguments, or None."""
-        path = self._path(ref, near, uniform, seed)
+        path = self._path(ref)
         if path is None or not path.is_file():
             return None
         try:
@@ -47,16 +50,16 @@ class SampleCache:
                 samples = Samples(file.get_tensor("points"), file.get_tensor("values"))
         except (OSError, SafetensorError, ValueError, KeyError, TypeError, RecursionError, NfgenError):
             return None
-        complete = samples.points.shape == (near + uniform, ref.dims) and samples.values.shape == (near + uniform,)
+        complete = samples.points.shape == (self._count, ref.dims) and samples.values.shape == (self._count,)
         return (transform, samples, notes, lost) if complete and np.isfinite(samples.values).all() else None
 
-    def write(self, ref: ShapeRef, near: int, uniform: int, seed: int, shape: Shape, samples: Samples) -> None:
+    def write(self, ref: ShapeRef, shape: Shape, samples: Samples) -> None:
         """Keep the samples of a shape, and what reading it said.
 
         Raises:
             ArtifactError: the folder cannot be written.
         """
-        path = self._path(ref, near, uniform, seed)
+        path = self._path(ref)
         if path is None:
             return
         about = {"transform": shape.transform.to_json(), "notes": shape.notes, "lost": shape.lost}
@@ -71,11 +74,10 @@ class SampleCache:
                     other.unlink(missing_ok=True)  # of a process that was killed
         except OSError as error:
             temporary.unlink(missing_ok=True)
-            raise ArtifactError(
-                f"cannot write the cache {self.folder} ({error.strerror})", "free some space"
-            ) from error
+            problem = f"cannot write the cache {self.folder} ({error.strerror})"
+            raise ArtifactError(problem, "free some space") from error
 
-    def _path(self, ref: ShapeRef, near: int, uniform: int, seed: int) -> Path | None:
+    def _path(self, ref: ShapeRef) -> Path | None:
         if ref.problem is not None or ref.path.suffix.lower() == ".gltf":
             return None
         try:
@@ -84,7 +86,7 @@ class SampleCache:
         except OSError:
             return None
         how_read = [ref.id, ref.index, ref.kind, ref.normalize, ref.member, ref.reading.to_json()]
-        key = hashlib.sha256(json.dumps([FORMAT, content, *how_read, near, uniform, seed]).encode()).hexdigest()
+        key = hashlib.sha256(json.dumps([FORMAT, content, *how_read, *self._drawn]).encode()).hexdigest()
         return self.folder / key[:2] / f"{key}.safetensors"
 
 

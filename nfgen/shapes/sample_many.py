@@ -60,13 +60,12 @@ def sample_shapes(
     Raises:
         ShapeError: a shape is unusable and `strict` is set.
     """
-    kept = None if cache is None else SampleCache(cache)
+    kept = None if cache is None else SampleCache(cache, near, uniform, seed)
     outcomes: dict[int, Outcome] = {}
     with progress(len(refs), "sample", "shape") as bar:
         if kept is not None:
             for i, ref in enumerate(refs):
-                found = kept.read(ref, near, uniform, seed)
-                if found is not None:
+                if (found := kept.read(ref)) is not None:
                     outcomes[i] = found
             bar.update(len(outcomes))
         seconds = (near + uniform) * SECONDS_A_POINT
@@ -99,5 +98,5 @@ class _Job(NamedTuple):
                 raise
             return error
         if self.cache is not None:
-            self.cache.write(ref, self.near, self.uniform, self.seed, shape, samples)
+            self.cache.write(ref, shape, samples)
         return shape.transform, samples, shape.notes, shape.lost

@@ -91,7 +91,10 @@ def read_source(element: Element) -> NDArray[np.float64]:
 
 def _faces(part: Element, step: int, offset: int, vertices: Vertices) -> tuple[Faces, int]:
     """Give the triangles of a primitive, and its number of faces."""
-    holed = [with_holes(vertices, _rings(one, step, offset)) for one in part.findall("ph")]
+    holed = []
+    for one in part.findall("ph"):  # of which `p` is the outline, and each `h` a hole
+        rings = [_corners(ring.text, step, offset) for ring in [*one.findall("p")[:1], *one.findall("h")]]
+        holed.append(with_holes(vertices, rings))
     lists = [_corners(one.text, step, offset) for one in part.findall("p")]
     claimed, corners = int(part.get("count", 0)), np.concatenate([np.zeros(0, np.int64), *lists])
     match part.tag:
@@ -114,11 +117,6 @@ def _faces(part: Element, step: int, offset: int, vertices: Vertices) -> tuple[F
     count = len(sizes) + len(holed)
     check_count("faces", claimed, count)
     return np.concatenate([triangulated(vertices, corners, sizes), *holed]), count
-
-
-def _rings(part: Element, step: int, offset: int) -> list[NDArray[np.int64]]:
-    """Give the outline of a polygon, and then its holes."""
-    return [_corners(one.text, step, offset) for one in [*part.findall("p")[:1], *part.findall("h")]]
 
 
 def _corners(text: str | None, step: int, offset: int) -> NDArray[np.int64]:
