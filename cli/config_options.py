@@ -218,17 +218,12 @@ def _parsed(text: str, kinds: set[Any]) -> Any:
     """The value that a text means for a setting of some types; a text that means none is left to the configuration."""
     if type(None) in kinds and text.lower() == "none":
         return None
-    if tuple in kinds:
-        try:
+    try:
+        if tuple in kinds:
             return tuple(json.loads(f"[{text}]"))
-        except ValueError:
-            return text
-    if kinds & {int, float, bool}:
-        try:
-            return json.loads(text)
-        except ValueError:
-            return text
-    return text
+        return json.loads(text) if kinds & {int, float, bool} else text
+    except ValueError:
+        return text
 
 
 def _kinds(hint: Any) -> Iterator[Any]:

@@ -43,7 +43,6 @@ NO_MEMORY = ("can't allocate memory", "out of memory", "Storage size calculation
 NO_THREAD = ("can't start new thread", "Resource temporarily unavailable")
 """Words of errors of Python and torch."""
 
-
 COMPUTING = ("fit", "tokenize", "train", "make", "demo")
 """Commands that compute in several threads for long."""
 GOING_ON = ("make", "demo")
@@ -59,22 +58,18 @@ class Group(click.Group):
         return list(self.commands)
 
     def main(self, args: Sequence[str] | None = None, *rest: Any, **kwargs: Any) -> Any:
-        words = sys.argv[1:] if args is None else args
-        self._words = words
+        self._words = words = sys.argv[1:] if args is None else args
         with plain_output():
-            return self._run(words, args, *rest, **kwargs)
-
-    def _run(self, words: Sequence[str], args: Sequence[str] | None, *rest: Any, **kwargs: Any) -> Any:
-        try:
-            _require_values(words)
-            with made_by(words):
-                return super().main(args, *rest, **kwargs)
-        except Exception as error:
-            if "--debug" in words:
-                raise
-            if (mistake := _in_words(error)) is not None:
-                _end(MISTAKE, *mistake)
-            _end(1, f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where")
+            try:
+                _require_values(words)
+                with made_by(words):
+                    return super().main(args, *rest, **kwargs)
+            except Exception as error:
+                if "--debug" in words:
+                    raise
+                if (mistake := _in_words(error)) is not None:
+                    _end(MISTAKE, *mistake)
+                _end(1, f"unexpected {type(error).__name__}: {error}", "run it again with --debug to see where")
 
     def invoke(self, ctx: click.Context) -> Any:
         keep_freed_memory()
