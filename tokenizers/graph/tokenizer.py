@@ -49,6 +49,9 @@ class GraphTokenizer(VQTokenizer):
         config, dims = self.config, self.spec.dims
         return sample_transforms(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
 
+    def _placed(self, spec: FieldSpec, weights: Tensor, warp: Warp) -> Warp:
+        return warp  # weights of a scaled field are not known
+
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         return transform_weights(spec, weights, warp), find_box(spec, make_grid_query(spec, weights, warp))
 

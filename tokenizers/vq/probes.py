@@ -11,7 +11,7 @@ from nfgen.fields.spec import FieldSpec, Output
 
 from .bounding_box import Box, extent
 from .networks import centres
-from .warps import Warp
+from .warps import Interval, Warp
 
 COARSE = {2: 32, 3: 14}  # probes along each axis that find the box
 
@@ -54,13 +54,18 @@ def make_grid_query(spec: FieldSpec, weights: Float[Tensor, "fields weights"], w
     return query_grid
 
 
-def find_box(spec: FieldSpec, query: GridQueryFn) -> Box:
-    """Boxes of the shapes of fields of a spec."""
+def find_interval(spec: FieldSpec, query: GridQueryFn) -> Interval:
+    """Lowest and highest coordinates of the shapes of fields of a spec; lowest > highest where there is no shape."""
     counts = (COARSE[spec.dims],) * spec.dims
     sign = 1 if spec.output == "sdf" else -1
     values = sign * query(counts, None)
     points = centres(counts, values.device)
-    return Box.enclosing(*extent(values, points, counts, distances=spec.output == "sdf"))
+    return extent(values, points, counts, distances=spec.output == "sdf")
+
+
+def find_box(spec: FieldSpec, query: GridQueryFn) -> Box:
+    """Boxes of the shapes of fields of a spec."""
+    return Box.enclosing(*find_interval(spec, query))
 
 
 def probe(

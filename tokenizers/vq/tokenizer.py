@@ -45,7 +45,7 @@ from .dataset import WarpedFields
 from .grid_field import GridField
 from .latent_optimization import refine
 from .networks import Cells, Decoder, Encoder, ProbeEncoder
-from .probes import find_box, make_grid_query, probe
+from .probes import find_box, find_interval, make_grid_query, probe
 from .quantizers import create_quantizer, usage
 from .stored_names import RENAMED
 from .synthetic import MadeUp
@@ -149,7 +149,7 @@ class VQTokenizer(Tokenizer):
             GridField(cells, config.nodes, config.width, self.spec.output, config.truncation, config.basis),
         )
 
-    # A tokenizer with another encoder overrides the next four methods only.
+    # A tokenizer with another encoder overrides the next five methods only.
 
     def _encoder(self, cells: Cells, latent: int, probes: int) -> Encoder:
         return ProbeEncoder(cells, latent, self.config.channels, self.config.encoder_blocks, probes)
@@ -162,6 +162,11 @@ class VQTokenizer(Tokenizer):
         """Random warps for `encode_augmented`."""
         strength, dims = self.config.view_augment, self.spec.dims
         return Warp.random(count, dims, generator, strength=strength, mirror=self.config.mirrors(dims))
+
+    def _placed(self, spec: FieldSpec, weights: Tensor, warp: Warp) -> Warp:
+        """The warps of fields with the last step, which their shapes decide."""
+        before, after = (find_interval(spec, make_grid_query(spec, weights, some)) for some in (None, warp))
+        return warp.keeping_place(before, after)
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         """The encoder's input of fields, and their boxes."""
@@ -247,7 +252,8 @@ class VQTokenizer(Tokenizer):
             for part in batches(some.stop - some.start, at_once):
                 one = slice(some.start + part.start, some.start + part.stop)
                 # Always aligned, by a copy: rounding of products may depend on the alignment.
-                here, seen = weights[one].clone().to(self.device), warp and warp[one].to(self.device)
+                here = weights[one].clone().to(self.device)
+                seen = warp and self._placed(spec, here, warp[one].to(self.device))
                 inputs, box = self._observe(spec, here, seen)
                 latents = self.networks.encoder(inputs, box.numbers)
                 if self.config.refine:

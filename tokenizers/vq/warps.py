@@ -4,7 +4,7 @@ The field of an augmented shape is `field(warp(points))`. So warps map points of
 original one.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -24,6 +24,9 @@ STRETCH_FREQUENCY = (2.2, 5.5)  # radians a unit; STRETCH times the larger is be
 ELASTIC = 0.025
 ELASTIC_FREQUENCY = 3.5
 
+Interval = tuple[Float[Tensor, "fields dims"], Float[Tensor, "fields dims"]]
+"""Lowest and highest coordinates of shapes."""
+
 
 @dataclass(frozen=True)
 class Warp:
@@ -40,6 +43,9 @@ class Warp:
     elastic_phase: Float[Tensor, "fields dims dims"]
     scale: Float[Tensor, "fields 1 dims"]
     shift: Float[Tensor, "fields 1 dims"]
+    placed_scale: Float[Tensor, "fields 1 1"]
+    """Of `keeping_place`, applied before everything else; 1 and 0 = where the rest leaves the shape."""
+    placed_shift: Float[Tensor, "fields 1 dims"]
 
     @classmethod
     def random(cls, count: int, dims: int, generator: torch.Generator, *, strength: float, mirror: bool) -> Self:
@@ -63,6 +69,29 @@ class Warp:
             elastic_phase=uniform(dims, dims) * torch.pi,
             scale=torch.exp(uniform(1, dims) * LOG_SCALE * strength),
             shift=uniform(1, dims) * SHIFT * strength,
+            placed_scale=torch.ones(count, 1, 1),
+            placed_shift=torch.zeros(count, 1, dims),
+        )
+
+    def keeping_place(self, before: Interval, after: Interval) -> "Warp":
+        """These warps, then moved and scaled alike along all axes, so that each shape keeps its middle and its largest
+        side: shapes of one set often share these, and a model would learn the warps' instead.
+
+        Args:
+            before: lowest and highest coordinates of the shapes, each [fields, dims]; where there is no shape (lowest >
+                highest), nothing is moved.
+            after: the same of the warped shapes.
+        """
+        (low, high), (warped_low, warped_high) = before, after
+        middle, warped_middle = (low + high) / 2, (warped_low + warped_high) / 2
+        middle = torch.cat([middle[:, :1] * self.sign, middle[:, 1:]], dim=1)  # the mirror image's place is mirrored
+        scale = (warped_high - warped_low).amax(1, keepdim=True) / (high - low).amax(1, keepdim=True)
+        shift = warped_middle - middle * scale
+        none = ((low >= high) | (warped_low >= warped_high)).any(1, keepdim=True)
+        return replace(
+            self,
+            placed_scale=torch.where(none, 1.0, scale)[:, None],
+            placed_shift=torch.where(none, 0.0, shift)[:, None],
         )
 
     def to(self, device: torch.device) -> "Warp":
@@ -77,7 +106,8 @@ class Warp:
 
     def __call__(self, points: Float[Tensor, "fields points dims"]) -> Float[Tensor, "fields points dims"]:
         """Points of augmented shapes to points of the original ones."""
-        mirrored = torch.cat([points[..., :1] * self.sign[:, None], points[..., 1:]], dim=-1)
+        placed = points * self.placed_scale + self.placed_shift
+        mirrored = torch.cat([placed[..., :1] * self.sign[:, None], placed[..., 1:]], dim=-1)
         stretched = mirrored + self.stretch * torch.sin(self.frequency * mirrored + self.phase)
         *across, up = stretched.unbind(-1)
         across = [axis * (1 + self.slope[:, i : i + 1] * up) for i, axis in enumerate(across)]

@@ -5,9 +5,11 @@ from dataclasses import replace
 import pytest
 import torch
 
-from nfgen.tokenizers.vq.warps import Warp
+from nfgen.runtime.device import CPU
+from nfgen.tokenizers.vq.probes import find_interval, on_grid
+from nfgen.tokenizers.vq.warps import Interval, Warp
 
-from .fitted_fields import generator, uniform
+from .fitted_fields import SPEC, boxes, generator, uniform
 
 
 def test_a_warp_without_strength_moves_nothing_and_none_folds_over() -> None:
@@ -58,3 +60,37 @@ def test_a_warp_of_angle_alone_turns_about_the_up_axis(dims: int) -> None:
     assert (dims == 3) == (not torch.allclose(turned, points, atol=1e-2))
     corners = replace(still, angle=uniform(20, 1) * 3)(torch.eye(dims).expand(20, -1, -1))
     torch.testing.assert_close(torch.linalg.det(corners), torch.ones(20))  # and is no mirror image
+
+
+def interval_of_boxes(warp: Warp) -> Interval:
+    """Where warped boxes lie that are off the middle."""
+    count = len(warp.sign)
+    centre = 0.2 * uniform(count, 1, 3, seed=5)
+    query = on_grid(lambda points: boxes(count, 1.2 * warp(points.expand(count, -1, -1)) - centre, seed=1), CPU)
+    return find_interval(SPEC, query)
+
+
+def test_a_warp_that_keeps_the_place_keeps_middle_and_largest_side_of_a_shape_and_of_its_mirror_image() -> None:
+    before = interval_of_boxes(Warp.random(50, 3, generator(), strength=0.0, mirror=False))
+    warp = Warp.random(50, 3, generator(2), strength=0.4, mirror=True)
+    mirror = torch.cat([warp.sign, torch.ones(50, 2)], dim=1)
+
+    def off(after: Interval) -> tuple[float, float]:
+        (low, high), (other_low, other_high) = before, after
+        middles = (low + high) * mirror - other_low - other_high
+        sides = (high - low).amax(1) - (other_high - other_low).amax(1)
+        return middles.abs().mean().item() / 2, sides.abs().mean().item()
+
+    moved, scaled = off(interval_of_boxes(warp))
+    kept_middle, kept_side = off(interval_of_boxes(warp.keeping_place(before, interval_of_boxes(warp))))
+    # What is left is the error of finding where a warped box ends.
+    assert kept_middle < moved / 3
+    assert kept_side < scaled / 3
+
+
+def test_where_there_is_no_shape_a_warp_keeps_no_place() -> None:
+    warp, points = Warp.random(2, 3, generator(), strength=1.0, mirror=True), uniform(2, 9, 3)
+    none = torch.full((2, 3), 2.0), torch.full((2, 3), -2.0)
+    low, high = -torch.ones(2, 3), torch.ones(2, 3)
+    for before, after in ((none, none), ((low, high), none), (none, (low, high))):
+        assert torch.equal(warp.keeping_place(before, after)(points), warp(points))
