@@ -25,7 +25,9 @@ from nfgen.models.stored_names import with_current_names
 LOG = "log.jsonl"
 STATE = Path("training") / "state.json"
 
-FREE_ON_RESUME = ("steps", "minutes", "patience", "learning_rate", "sample_every", "accumulate", "shard", "device")
+FREE_ON_RESUME = (
+    "steps", "minutes", "patience", "past_best", "learning_rate", "sample_every", "accumulate", "shard", "device",
+)  # fmt: skip
 """Settings that may change when a training is resumed."""
 
 

@@ -13,8 +13,8 @@ class TrainerConfig(Configuration):
     """How a model is trained."""
 
     steps: PositiveInt | None = None
-    """Optimizer steps; None = as many as `minutes` allows, or 2,000; fewer of a few hundred fields that are learned
-    without made-up shapes, which more would teach by heart."""
+    """Optimizer steps; None = as many as `minutes` allows, or 2,000; fewer of a few hundred fields, which more would
+    teach by heart."""
     minutes: PositiveFloat | None = None
     """Stop after this time of training; the learning rate then falls with time instead of steps. None = no limit."""
     pretrain: Annotated[float, Field(ge=0, lt=1)] = 0.75
@@ -53,6 +53,9 @@ class TrainerConfig(Configuration):
     """Steps between two calls of `on_sample`; 0 = none."""
     patience: NonNegativeInt = 20
     """Stop after this many evaluations without a lower held-out loss; 0 = never."""
+    past_best: Annotated[float, Field(ge=1)] | None = None
+    """Stop after this many times the steps that the lowest held-out loss took; None = never, but 1.25 where nobody says
+    how long, of a few hundred fields that are learned without made-up shapes."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Of matrix products; auto = bfloat16 where it is much the faster here and the model bears it."""
     seed: NonNegativeInt = 0

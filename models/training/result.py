@@ -20,4 +20,4 @@ class TrainResult:
     seconds: float
     """Time of training, including that before interruptions."""
     stopped: str
-    """The reason for stopping: steps, minutes or patience."""
+    """The reason for stopping: steps, minutes, patience or past best."""

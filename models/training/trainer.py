@@ -160,8 +160,11 @@ class Trainer:
             return "steps"
         if config.minutes is not None and state.seconds >= 60 * config.minutes:
             return "minutes"
-        patient = self.stage(state.step) is not self.batches or not config.patience or state.stale < config.patience
-        return None if patient else "patience"
+        if self.stage(state.step) is not self.batches:
+            return None
+        if config.past_best and state.best_loss is not None and state.step >= config.past_best * state.best_step:
+            return "past best"
+        return "patience" if config.patience and state.stale >= config.patience else None
 
     def stage(self, step: int) -> Batches:
         """What is learned from in a step: made-up shapes, if there are any, or the fields."""

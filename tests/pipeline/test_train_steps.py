@@ -15,12 +15,21 @@ from .stopping import SMALL, VQ
 @pytest.mark.parametrize(
     ("fields", "steps"), [(1, 300), (100, 300), (351, 768), (417, 913), (800, 1750), (2000, 2000), (10**6, 2000)]
 )
-def test_a_few_hundred_fields_are_passed_over_a_number_of_times(fields: int, steps: int) -> None:
-    assert with_steps(TrainConfig(), "gpt", fields, views=True, made_up=False).steps == steps
+def test_fields_of_which_none_are_held_out_are_passed_over_a_number_of_times(fields: int, steps: int) -> None:
+    config = with_steps(TrainConfig(), "gpt", fields, heldout=False, views=True, made_up=False)
+    assert (config.steps, config.past_best) == (steps, None)
+
+
+@pytest.mark.parametrize("fields", [100, 10**6])
+def test_otherwise_the_held_out_loss_says_when_to_stop(fields: int) -> None:
+    config = with_steps(TrainConfig(), "gpt", fields, heldout=True, views=True, made_up=False)
+    assert (config.steps, config.past_best) == (2000, 1.25)
+    said = with_steps(TrainConfig(past_best=2.0), "gpt", fields, heldout=True, views=True, made_up=False)
+    assert said.past_best == 2
 
 
 def test_after_made_up_shapes_they_are_passed_over_as_often() -> None:
-    config = with_steps(TrainConfig(), "gpt", 100, views=True, made_up=True)
+    config = with_steps(TrainConfig(), "gpt", 100, heldout=True, views=True, made_up=True)
     assert config.steps == 1500 + 219
     assert config.steps * config.pretrain == pytest.approx(1500)
 
@@ -28,8 +37,8 @@ def test_after_made_up_shapes_they_are_passed_over_as_often() -> None:
 @pytest.mark.parametrize("said", [{"steps": 5}, {"minutes": 1.0}, {"pretrain": 0.5}])
 def test_what_is_said_holds(said: dict[str, float]) -> None:
     config = TrainConfig(**said)
-    assert with_steps(config, "gpt", 100, views=True, made_up=True) == config
-    alone = with_steps(config, "gpt", 100, views=True, made_up=False)
+    assert with_steps(config, "gpt", 100, heldout=True, views=True, made_up=True) == config
+    alone = with_steps(config, "gpt", 100, heldout=False, views=True, made_up=False)
     assert alone == (config.replace(steps=300) if "pretrain" in said else config), "there is nothing to learn before"
 
 
@@ -37,12 +46,13 @@ def test_a_run_tells_how_long_it_was_trained_so_that_it_is_made_again(tiny_field
     tokenize(tiny_fields, tmp_path / "tokens", "vq", views=1, synthetic=0, **VQ)
     run = train(tmp_path / "tokens", tmp_path / "run", patience=1, evaluate_every=1, model_settings=SMALL)
     again = TrainConfig.model_validate(run.config["train"])
-    assert again.steps == 300
-    assert with_steps(again, "gpt", 11, views=True, made_up=True) == again, "whatever the next fields are"
+    assert (again.steps, again.past_best) == (2000, 1.25)
+    assert with_steps(again, "gpt", 11, heldout=True, views=True, made_up=True) == again, "whatever the next fields are"
 
 
 @pytest.mark.parametrize("other", [{"model": "diffusion"}, {"views": False}], ids=["another model", "no copies"])
 @pytest.mark.parametrize("made_up", [False, True])
 def test_other_trainings_are_as_long_as_ever(other: dict[str, object], made_up: bool) -> None:
     case = {"model": "gpt", "views": True} | other
-    assert with_steps(TrainConfig(), case.pop("model"), 100, made_up=made_up, **case).last_step == 2000
+    config = with_steps(TrainConfig(), case.pop("model"), 100, heldout=True, made_up=made_up, **case)
+    assert (config.last_step, config.past_best) == (2000, None)

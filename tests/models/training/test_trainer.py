@@ -38,6 +38,14 @@ def test_training_stops_when_unseen_sequences_get_no_likelier(tmp_path: Path) ->
     assert load_model(tmp_path, "last").loss(data(CODES, 20)[16:], labelled(20)[16:]).item() > (result.val_loss or 0)
 
 
+def test_training_stops_at_so_many_times_the_steps_of_the_lowest_loss(tmp_path: Path) -> None:
+    result = learn(tmp_path, steps=400, past_best=1.5, learning_rate=1e-2)
+    assert result.stopped == "past best"
+    assert result.steps == math.ceil(1.5 * result.best_step) < 400
+    assert [line["step"] for line in log(tmp_path) if line["val_loss"] is not None][-1] == result.steps
+    assert learn(tmp_path / "long", steps=40, past_best=100.0, learning_rate=1e-2).stopped == "steps"
+
+
 @every_model
 def test_the_best_weights_have_the_loss_that_is_said(tmp_path: Path, name: str) -> None:
     vocabulary = MODELS[name]
