@@ -91,8 +91,8 @@ class VQConfig(Configuration):
     augment: WarpStrength = 0.75
     """Strength of the random warps of space in training; 0 = none. It decreases in the last third."""
     view_augment: WarpStrength = 0.4
-    """The same for the views that a model is trained on; weaker, as a model reproduces them (proportions +-6 %). They keep
-    the middle and the largest side of their shape."""
+    """The same for the views that a model is trained on; weaker, as a model reproduces them (proportions +-6 %). They
+    keep the middle and the largest side of their shape."""
     mix_planes: Annotated[float, Field(ge=0, le=1)] = 0.5
     """Share of the training shapes that are composed of two, one on each side of a plane; it ends at 0."""
     solids: Annotated[float, Field(ge=0, lt=1)] = 0.0
