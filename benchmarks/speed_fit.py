@@ -9,6 +9,7 @@ The true values are those of the fields of a field set, so that nothing but thei
 """
 
 import argparse
+import math
 import time
 
 import torch
@@ -24,6 +25,7 @@ from nfgen.fitting.config import FitConfig
 from nfgen.fitting.optimize import field_loss, fit_batch, loss_target
 from nfgen.fitting.step import FIRST, MUON_RATE, SECOND
 from nfgen.runtime.learning_rate_schedule import one_cycle
+from nfgen.runtime.muon import RMS_OF_ADAM, Muon
 from nfgen.runtime.precision import product_speed
 
 MANY = 1 << 17  # points in the cube, of which those near the surface are taken
@@ -61,8 +63,10 @@ def fit_alone(field: Field, points: Tensor, values: Tensor, config: FitConfig, b
     groups = [{"params": others, "scale": 1.0}, {"params": last, "scale": config.truncation}]
     optimizers: list[torch.optim.Optimizer] = [torch.optim.Adam(groups, betas=(FIRST, SECOND))]
     if hidden:
-        matrices = [{"params": hidden, "scale": MUON_RATE}]
-        optimizers.append(torch.optim.Muon(matrices, weight_decay=0.0, momentum=FIRST, adjust_lr_fn="original"))
+        # A step as large as that of ours, which is not in proportion to the size of Adam's.
+        sizes = [math.sqrt(max(1, p.shape[0] / p.shape[1])) / (RMS_OF_ADAM * math.sqrt(max(p.shape))) for p in hidden]
+        matrices = [{"params": [p], "scale": MUON_RATE * size} for p, size in zip(hidden, sizes, strict=True)]
+        optimizers.append(Muon(matrices, config.learning_rate, weight_decay=0.0, momentum=FIRST))
     generator = torch.Generator().manual_seed(config.seed)
     starts = [p.detach().clone() for p in model.parameters()]
     for step in range(config.steps):

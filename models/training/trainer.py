@@ -135,13 +135,9 @@ class Trainer:
 
     def open(self, resume: bool) -> None:
         """Start in the folder, or continue from its checkpoint."""
-        try:
-            if self.worker.main:
+        if self.worker.main:
+            with files.writable(self.run, "check the folder's name and rights"):
                 self.run.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise ArtifactError(
-                f"cannot write {self.run}: {error.strerror}", "check the folder's name and rights"
-            ) from error
         if (self.run / STATE).exists():
             if not resume:
                 raise ArtifactError(f"{self.run} holds a training already", "use --resume, or choose another --out")

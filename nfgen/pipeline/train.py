@@ -137,7 +137,7 @@ def with_steps(
     """The configuration with the length that nobody said, where it depends on the fields.
 
     How often a GPT can pass over augmented copies of a few hundred fields before it copies them depends on how varied
-    they are: 350 sofas bear 200 passes, 240 chairs 80. The held-out loss is lowest then (`benchmarks/LOG.md`).
+    they are: 350 sofas bear some 200 passes, 240 chairs 70. The held-out loss is lowest then (`benchmarks/LOG.md`).
 
     Args:
         fields: how many are learned from.

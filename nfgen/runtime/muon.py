@@ -6,6 +6,7 @@ many processors emulate: there four fifths of a training step of the vq tokenize
 
 import math
 from collections.abc import Iterable
+from typing import Any
 
 import torch
 from jaxtyping import Float
@@ -22,14 +23,19 @@ class Muon(torch.optim.Optimizer):
     """Muon with Nesterov's momentum and decoupled weight decay; its steps are as large as those of AdamW.
 
     Args:
-        matrices: parameters of two axes.
+        matrices: parameters of two axes, or groups of them.
         lr: the learning rate.
         weight_decay: as in AdamW.
         momentum: decay of the mean of the gradients.
     """
 
     def __init__(
-        self, matrices: Iterable[Tensor], lr: float, *, weight_decay: float = 0.1, momentum: float = 0.95
+        self,
+        matrices: Iterable[Tensor] | Iterable[dict[str, Any]],
+        lr: float,
+        *,
+        weight_decay: float = 0.1,
+        momentum: float = 0.95,
     ) -> None:
         super().__init__(matrices, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
 
