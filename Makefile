@@ -62,6 +62,7 @@ bench: .venv/installed
 # random solids. An interrupted call goes on.
 tokenizer: .venv/installed
 	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/base_tokenizer.py --work base $(foreach path,$(DATA),--data $(path))
+	OMP_NUM_THREADS=1 $(BIN)/python benchmarks/base_gpt.py base/base-3d --work base
 	rm -rf nfgen/shipped/base-3d
 	cp -r base/base-3d nfgen/shipped/base-3d
 
@@ -69,7 +70,7 @@ tokenizer: .venv/installed
 chairs: .venv/installed
 	test -d made/shapes || $(BIN)/nfgen shapes chair -n 200 -o made/shapes
 	test -d made/fields || $(BIN)/nfgen fit made/shapes --steps 600 --resume -o made/fields
-	test -d made/tokens || $(BIN)/nfgen tokenize made/fields --heldout 0.05 --steps 2500 --resume -o made/tokens
+	test -d made/tokens || $(BIN)/nfgen tokenize made/fields --heldout 0.05 --steps 2500 --synthetic 6400 --resume -o made/tokens
 	test -d made/run || $(BIN)/nfgen train made/tokens --width 96 --steps 900 --resume -o made/run
 	test -d made/samples || $(BIN)/nfgen generate made/run -n 24 --resume -o made/samples
 	$(BIN)/python benchmarks/ship_run.py made/run made/samples nfgen/shipped/chairs

@@ -133,12 +133,12 @@ def new_shapes() -> list[str]:
         near, whole = f"{100 * of['near_copies']:.1f}", f"{100 * of['one_piece']:.0f}"
         figures = [*shares, f"{mmd:.2f}", f"{of['z_u']:.1f}", near, f"{of['novelty']:.2f}", whole]
         how = f"{of['checkpoint']}{', balanced' if of['balanced'] else ''}"
-        rows.append([f"{of['training']}, {of['steps']:,} steps", how, *figures])
+        rows.append([f"{of['training']}, {of['steps']:,} steps", f"{of['bits_per_field']:.0f}", how, *figures])
     real = found[0]["real"]
     shares = [f"{100 * real[key]:.1f}" for key in ("1_nna", "cov")]
-    rows.append(["other real ones", "", *shares, "1.00", "0", "5", "1", ""])
-    head = ["learned from", "weights", "1-NNA %", "COV %", "MMD of real", "Z_U", "near copies %", "novelty"]
-    return grid([*head, "in one body %"], rows)
+    rows.append(["other real ones", "", "", *shares, "1.00", "0", "5", "1", ""])
+    scores = ["1-NNA %", "COV %", "MMD of real", "Z_U", "near copies %", "novelty", "in one body %"]
+    return grid(["begun", "bits of an unseen chair", "weights", *scores], rows)
 
 
 TABLES: dict[str, Callable[[], list[str]]] = {

@@ -55,7 +55,7 @@ class TrainerConfig(Configuration):
     """Stop after this many evaluations without a lower held-out loss; 0 = never."""
     past_best: Annotated[float, Field(ge=1)] | None = None
     """Stop after this many times the steps that the lowest held-out loss took; None = never, but 1.25 where nobody says
-    how long, of a few hundred fields that are learned without made-up shapes."""
+    how long, of fields that are learned without made-up shapes, or 2 if the model knows shapes already."""
     precision: Literal["auto", "bfloat16", "float32"] = "auto"
     """Of matrix products; auto = bfloat16 where it is much the faster here and the model bears it."""
     seed: NonNegativeInt = 0

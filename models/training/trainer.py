@@ -170,7 +170,7 @@ class Trainer:
         config = self.config
         # With a time limit progress is shown in seconds, as the number of steps is not known.
         total, unit = (math.ceil(60 * config.minutes), "s") if config.minutes else (config.last_step or 0, "step")
-        with progress(total, "train", unit) as bar:
+        with progress(total, "train, at most" if config.past_best else "train", unit) as bar:
             try:
                 while True:
                     self._show(bar)

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Annotated, Any, ClassVar, Literal, Self
 
-from pydantic import Field, NonNegativeInt, PositiveFloat, PositiveInt
+from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
 from nfgen.config import Configuration
 from nfgen.fields.resolution import Resolution
@@ -13,6 +13,7 @@ from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.training.config import TrainerConfig
 from nfgen.shapes.reading import ReadingConfig
 from nfgen.tokenizers.config import TokenizeConfig
+from nfgen.tokenizers.vq.config import AUTO, NONE
 
 from .mesh_config import MeshingConfig, SurfaceConfig
 
@@ -37,9 +38,10 @@ class TrainConfig(TrainerConfig, TokenizeConfig):
     """gpt; for continuous tokens regression, or diffusion; none = gpt or regression, as the tokens are."""
     size: Literal["tiny", "small", "medium", "big", "mnist"] = "tiny"
     """Layers, width and heads of the model by a name; single ones override it."""
-    init: str | None = None
-    """Run whose model to begin with: a folder, or hf://owner/name. Its tokens are of the same tokenizer, or of one that
-    began with the same base; its size holds. None = random weights."""
+    init: Annotated[str, BeforeValidator(lambda name: name or NONE)] = AUTO
+    """The model to begin with. `auto`: the one that ships beside the base of the tokens' tokenizer, if it has the size
+    and the parts that are asked for; a run, by its folder or hf://owner/name: its tokens are of the same tokenizer, or
+    of one that began with the same base, and its size holds; `none`: random weights."""
     model_settings: dict[str, Any] = {}  # noqa: RUF012 - pydantic copies it
     """Settings of the model."""
 

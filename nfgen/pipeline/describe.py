@@ -9,6 +9,7 @@ from nfgen.errors import ArtifactError, NfgenError
 from nfgen.fields.field import Field
 from nfgen.fields.field_set import FieldSet
 from nfgen.io import artifact, files
+from nfgen.models.registry import MODEL
 from nfgen.shapes.reading import AS_FOUND, ReadingConfig
 from nfgen.tokens.token_set import TokenSet
 
@@ -171,7 +172,9 @@ def _vocabulary(settings: dict[str, Any]) -> dict[str, Any]:
 
 
 def _tokenizer(path: Path, config: dict[str, Any]) -> dict[str, Any]:
-    return {"tokenizer": config["tokenizer"], "settings": config["settings"], "spec": config["spec"]}
+    beside = path / MODEL  # of the tokenizer that ships with nfgen
+    model = {"model": f"{files.read_json(beside)['model']}, which knows its tokens"} if beside.is_file() else {}
+    return {"tokenizer": config["tokenizer"], **model, "settings": config["settings"], "spec": config["spec"]}
 
 
 def _samples(path: Path, config: dict[str, Any]) -> dict[str, Any]:

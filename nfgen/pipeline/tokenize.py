@@ -36,6 +36,8 @@ from nfgen.tokens.token_set import (
     synthetic_tensors,
 )
 
+from .initial_model import shipped_model
+
 SCRATCH = "training"
 """Folder of the tokenizer's checkpoints, while it is fitted."""
 FIT_BYTES = 1 << 28
@@ -93,7 +95,7 @@ def tokenize(
     config = config.replace(
         tokenizer_settings=chosen.config.to_json(),
         views=chosen_views(config, len(fields)),
-        synthetic=chosen_synthetic(config, fields),
+        synthetic=chosen_synthetic(config, fields, chosen),
     )
     if config.views and found.views is Tokenizer.views:
         # Says that it has none, before an hour of fitting.
@@ -138,11 +140,15 @@ def chosen_views(config: TokenizeConfig, fields: int) -> int:
     return USUAL_VIEWS if registry.find(config.tokenizer).views is not Tokenizer.views and fields <= MANY else 0
 
 
-def chosen_synthetic(config: TokenizeConfig, fields: FieldSet) -> int:
-    """How many made-up shapes are stored."""
+def chosen_synthetic(config: TokenizeConfig, fields: FieldSet, tokenizer: Tokenizer) -> int:
+    """How many made-up shapes are stored, to learn from first: none where there is a model that knows shapes already.
+
+    Args:
+        tokenizer: which will encode, its settings settled.
+    """
     if config.synthetic is not None:
         return config.synthetic
-    able = registry.find(config.tokenizer).synthetic is not Tokenizer.synthetic
+    able = type(tokenizer).synthetic is not Tokenizer.synthetic and shipped_model(tokenizer) is None
     few = fields.spec.dims == 3 and len(fields) <= FEW
     return SYNTHETIC_A_FIELD * len(fields) if able and few else 0
 

@@ -11,41 +11,42 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from nfgen.config import Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import artifact, files, hub, resuming
 from nfgen.io.safetensors_stream import writing_tensors
-from nfgen.models import registry as models
-from nfgen.models.base import SequenceModel
-from nfgen.models.presets import preset
 from nfgen.models.training.checkpoint import STATE
 from nfgen.models.training.config import DEFAULT_STEPS
 from nfgen.models.training.distributed import find_worker
 from nfgen.models.training.strategy import Worker
 from nfgen.models.training.trainer import train as train_model
 from nfgen.pipeline.config import TrainConfig
-from nfgen.runtime.device import COMPUTED_ON, CPU, choose_device, describe
+from nfgen.runtime.device import COMPUTED_ON, choose_device, describe
 from nfgen.runtime.progress import progress
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.config import TokenizeConfig
+from nfgen.tokenizers.vq.config import AUTO, NONE
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet
-from nfgen.tokens.vocabulary import Vocabulary
 
 from .balance import COUNTS, count_nearest
+from .initial_model import new_model
 from .run import KIND, PROBES, TRAIN_PROBES, Run, probe_values
 from .sampling_choice import SAMPLING, choose_sampling
 from .tokenize import DIGEST, tokenize
 from .training_monitor import watching
 
 FIELDS_AT_ONCE = 256
-PASSES, FEWEST_STEPS = 140, 300
-"""Of a training by fields alone, where none are held out that tell when to stop."""
-PAST_BEST = 1.25
-"""So many times the steps that reach the lowest held-out loss a training takes by fields alone."""
+PASSES, TUNED_PASSES, FEWEST_STEPS = 140, 65, 300
+"""Of a training by fields alone, where none are held out that tell when to stop: from random weights, or of a model
+that knows shapes already."""
+PAST_BEST, TUNED_PAST_BEST, EVALUATE_EVERY = 1.25, 2.0, 25
+"""So many times the steps that reach the lowest held-out loss a training takes by fields alone, of the one or the
+other; and how often that loss is measured."""
+TUNED_RATE = 2e-3
+"""Peak learning rate of a model that knows shapes already."""
 
 
 def train(
@@ -86,7 +87,7 @@ def train(
     if kind == TOKENS:
         require_fitting_tokens(source, config)
     plan: dict[str, Any] = {str(kind): files.content_digest(source), "model": config.model, "size": config.size}
-    if config.init is not None:
+    if config.init not in (NONE, AUTO):
         plan["init"] = files.content_digest(hub.find(config.init))
     if kind != TOKENS:
         plan |= {"heldout": config.heldout, "views": config.views, "synthetic": config.synthetic}
@@ -117,41 +118,33 @@ def train(
     return Run.load(out, device=config.device)
 
 
-def new_model(config: TrainConfig, vocabulary: Vocabulary) -> tuple[str, Configuration, SequenceModel | None]:
-    """Name and settings of the model that a configuration asks for, and the one to begin with.
-
-    Raises:
-        ConfigError: if there is no such model, size or setting.
-        ArtifactError: if there is no such run to begin with.
-    """
-    init = None if config.init is None else models.load_model(hub.find(config.init), device=str(CPU))
-    if init is not None and config.model in (None, init.name):
-        return init.name, init.config.replace(**config.model_settings), init
-    model = config.model or models.model_for(vocabulary)
-    return model, preset(model, config.size, **config.model_settings), init
-
-
 def with_steps(
-    config: TrainConfig, model: str, fields: int, *, heldout: bool, views: bool, made_up: bool
+    config: TrainConfig, model: str, fields: int, *, heldout: bool, views: bool, made_up: bool, tuned: bool
 ) -> TrainConfig:
-    """The configuration with the length that nobody said, where it depends on the fields.
+    """The configuration with the length that nobody said, where it depends on the fields, and the learning rate.
 
     How often a GPT can pass over augmented copies of a few hundred fields before it copies them depends on how varied
-    they are: 350 sofas bear some 200 passes, 240 chairs 70. The held-out loss is lowest then (`benchmarks/LOG.md`).
+    they are: 350 sofas bear some 200 passes, 240 chairs 70. The held-out loss is lowest then; a model that knows shapes
+    already draws better ones a while later, when it still copies none (`benchmarks/LOG.md`).
 
     Args:
         fields: how many are learned from.
         heldout: whether there are others, whose loss is measured.
         views: whether there are augmented copies of them.
         made_up: whether there are other shapes, which come first and take as many steps as they do by default.
+        tuned: whether the model begins with the weights of another one.
     """
+    if tuned and config.learning_rate is None:
+        config = config.replace(learning_rate=TUNED_RATE)
     if config.steps or config.minutes or model != "gpt" or not views:
         return config
-    passes = math.ceil(PASSES * fields / config.batch_size)
+    passes = math.ceil((TUNED_PASSES if tuned else PASSES) * fields / config.batch_size)
     if not (made_up and config.pretrain):
         if heldout:
-            return config.replace(steps=DEFAULT_STEPS, past_best=config.past_best or PAST_BEST)
-        return config.replace(steps=min(DEFAULT_STEPS, max(FEWEST_STEPS, passes)))
+            often = config.evaluate_every if "evaluate_every" in config.said() else EVALUATE_EVERY
+            past_best = config.past_best or (TUNED_PAST_BEST if tuned else PAST_BEST)
+            return config.replace(steps=DEFAULT_STEPS, past_best=past_best, evaluate_every=often)
+        return config.replace(steps=min(DEFAULT_STEPS, passes if tuned else max(FEWEST_STEPS, passes)))
     if "pretrain" in config.model_fields_set:
         return config
     first = round(DEFAULT_STEPS * config.pretrain)
@@ -207,11 +200,11 @@ def _train_into(
     tokens, tokenizer = TokenSet.load(tokens_folder), tokenizers.load(tokens_folder / TOKENIZER)
     if worker.main and not (folder / TOKENIZER).exists():
         tokenizer.save(folder / TOKENIZER)
-    model, settings, init = new_model(config, tokens.vocabulary)
+    model, settings, init = new_model(config, tokenizer)
     known = (~tokens.heldout).nonzero()[:, 0]
     synthetic = tokens.synthetic if config.pretrain else None
     has = {"heldout": len(known) < len(tokens), "views": tokens.views is not None, "made_up": synthetic is not None}
-    config = with_steps(config, model, len(known), **has)
+    config = with_steps(config, model, len(known), **has, tuned=init is not None)
     with watching(folder, tokenizer, tensorboard and worker.main) as watcher:
         result = train_model(
             model,

@@ -11,7 +11,7 @@ from nfgen.tokenizers.config import TokenizeConfig
 
 TOKENIZER_SHARE, MODEL_SHARE = 0.45, 0.15  # of the minutes, if there is a limit
 DROPOUT = 0.2
-SAMPLE_EVERY = 200  # steps of the model
+SAMPLE_EVERY = 100  # steps of the model
 POINTS = 1024  # of a cloud: half of the usual, a quarter of the time
 
 
@@ -22,14 +22,14 @@ class Steps(NamedTuple):
     tokenizer_steps: int
     views: int
     """Augmented token sequences of each shape."""
-    model_steps: int | None
+    model_steps: int | None = None
     """None = as many as `train` takes by default."""
 
 
 EFFORTS = {
-    "quick": Steps(fit_steps=600, tokenizer_steps=1500, views=8, model_steps=900),
-    "standard": Steps(fit_steps=2400, tokenizer_steps=6000, views=32, model_steps=None),
-    "best": Steps(fit_steps=2400, tokenizer_steps=18000, views=32, model_steps=None),
+    "quick": Steps(fit_steps=600, tokenizer_steps=750, views=8, model_steps=300),
+    "standard": Steps(fit_steps=2400, tokenizer_steps=6000, views=32),
+    "best": Steps(fit_steps=2400, tokenizer_steps=18000, views=32),
 }
 
 

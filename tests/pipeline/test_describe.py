@@ -92,6 +92,10 @@ def test_a_run_says_how_it_is_sampled_where_the_user_does_not() -> None:
     assert lines({"none": {}, "known": {"nothing": None}, "some": 1}) == [f"{'some':<20} 1"]
 
 
+def test_the_tokenizer_that_ships_says_that_a_model_knows_its_tokens() -> None:
+    assert describe(here("base-3d"))["model"] == "gpt, which knows its tokens"
+
+
 def test_what_is_nothing_of_ours_is_named(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="does not exist"):
         describe(tmp_path / "nowhere")

@@ -106,7 +106,8 @@ def test_files_hold_the_normals_of_the_field(tiny_fields: FieldSet, tmp_path: Pa
     wanted /= np.linalg.norm(wanted, axis=1, keepdims=True)
     (read,) = trimesh.load_scene(path, process=False).geometry.values()  # merged into one they lose their normals
     normals = turned_upright(read.vertex_normals, "y") if format == "glb" else read.vertex_normals
-    assert (normals * wanted).sum(axis=1).min() > np.cos(np.radians(1 if compact else 0.2))
+    cosines = (normals * wanted).sum(axis=1) / np.linalg.norm(normals, axis=1)  # OBJ rounds to five digits
+    assert cosines.min() > np.cos(np.radians(1 if compact else 0.2))
 
 
 def test_twenty_thousand_faces_fit_into_300_kb(tmp_path: Path) -> None:

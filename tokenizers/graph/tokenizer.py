@@ -7,6 +7,8 @@ its tokens, cells, quantizer, decoder, decoded field and the loss in function sp
 evaluated on a coarse grid to find its box, and the encoder takes the box beside the weights.
 """
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -49,8 +51,8 @@ class GraphTokenizer(VQTokenizer):
         config, dims = self.config, self.spec.dims
         return sample_transforms(count, dims, generator, strength=config.view_augment, mirror=config.mirrors(dims))
 
-    def _placed(self, spec: FieldSpec, weights: Tensor, warp: Warp) -> Warp:
-        return warp  # weights of a scaled field are not known
+    def _placed(self, spec: FieldSpec, weights: Tensor, warps: Sequence[Warp]) -> Sequence[Warp]:
+        return warps  # weights of a scaled field are not known
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         return transform_weights(spec, weights, warp), find_box(spec, make_grid_query(spec, weights, warp))

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
+from nfgen.fields.spec import FieldSpec
 from nfgen.runtime.device import CPU
 from nfgen.runtime.progress import progress
 from nfgen.shapes.synthetic import SDF
@@ -52,13 +53,20 @@ class MadeUp:
         self.counts = networks.encoder.probe_counts
         self.generator = torch.Generator().manual_seed(seed)
 
-    @torch.no_grad()
     def shapes(self, fields: FieldSet, count: int) -> Synthetic:
         """Solids, where these can be used, then composites of fields; so many in all."""
         spec = fields.spec
         solids = int(count * SOLIDS) if (spec.dims, spec.output) == (3, "sdf") else 0
+        return self._encoded(itertools.chain(self._solids(spec, solids), self._composites(fields, count - solids)))
+
+    def solids(self, spec: FieldSpec, count: int, warps: int = 1) -> Synthetic:
+        """Random solids and shapes of built-in families in turn, each in so many warps, as signed distances in 3-D."""
+        return self._encoded(self._solids(spec, count, warps))
+
+    @torch.no_grad()
+    def _encoded(self, seen: Iterator[Seen]) -> Synthetic:
         tokens, labels = [], []
-        for inputs, box, of in itertools.chain(self._solids(fields, solids), self._composites(fields, count - solids)):
+        for inputs, box, of in seen:
             for some in batches(len(inputs), AT_ONCE):
                 latents = self.networks.encoder(inputs[some], box[some].numbers)
                 tokens.append(self.networks.tokens(latents, box[some]).cpu())
@@ -85,16 +93,21 @@ class MadeUp:
             found[places] = those[torch.randint(len(those), (int(places.sum()),), generator=self.generator)]
         return found
 
-    def _solids(self, fields: FieldSet, count: int) -> Iterator[Seen]:
-        """Warped random solids and shapes of built-in families in turn."""
+    def _solids(self, spec: FieldSpec, count: int, warps: int = 1) -> Iterator[Seen]:
         with progress(count, "solids", "shape") as bar:
             for some in batches(count, AT_ONCE):
                 solids = [(family_solid if i % 2 else random_solid)(i) for i in range(some.start, some.stop)]
-                warp = Warp.random(len(solids), 3, self.generator, strength=WARP, mirror=self.config.mirrors(3))
-
-                def query(points: Tensor, solids: list[SDF] = solids, warp: Warp = warp) -> Tensor:
-                    return distances(solids, warp(points.expand(len(solids), -1, -1)))
-
-                inputs, box = probe(fields.spec, on_grid(query, CPU), self.counts, self.config.truncation)
-                yield inputs.to(self.device), box.to(self.device), torch.full((len(solids),), -1, device=CPU)
+                for _ in range(warps):
+                    inputs, box = self._warped(spec, solids)
+                    yield inputs, box, torch.full((len(solids),), -1, device=CPU)
                 bar.update(len(solids))
+
+    def _warped(self, spec: FieldSpec, solids: list[SDF]) -> tuple[Tensor, Box]:
+        """What the encoder takes of solids, each in a new warp."""
+        warp = Warp.random(len(solids), 3, self.generator, strength=WARP, mirror=self.config.mirrors(3))
+
+        def query(points: Tensor) -> Tensor:
+            return distances(solids, warp(points.expand(len(solids), -1, -1)))
+
+        inputs, box = probe(spec, on_grid(query, CPU), self.counts, self.config.truncation)
+        return inputs.to(self.device), box.to(self.device)

@@ -16,6 +16,7 @@ each of torch's threads encodes its own fields. An accelerator takes fixed batch
 import itertools
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -159,14 +160,14 @@ class VQTokenizer(Tokenizer):
         return WarpedFields(fields, encoder.probe_counts, self.config, generator, self.device)
 
     def _warps(self, count: int, generator: torch.Generator) -> Warp:
-        """Random warps for `encode_augmented`."""
+        """Random warps for `views`."""
         strength, dims = self.config.view_augment, self.spec.dims
         return Warp.random(count, dims, generator, strength=strength, mirror=self.config.mirrors(dims))
 
-    def _placed(self, spec: FieldSpec, weights: Tensor, warp: Warp) -> Warp:
-        """The warps of fields with the last step, which their shapes decide."""
-        before, after = (find_interval(spec, make_grid_query(spec, weights, some)) for some in (None, warp))
-        return warp.keeping_place(before, after)
+    def _placed(self, spec: FieldSpec, weights: Tensor, warps: Sequence[Warp]) -> Sequence[Warp]:
+        """Warps of the same fields with their last step, which the shapes decide."""
+        before = find_interval(spec, make_grid_query(spec, weights))
+        return [warp.keeping_place(before, find_interval(spec, make_grid_query(spec, weights, warp))) for warp in warps]
 
     def _observe(self, spec: FieldSpec, weights: Tensor, warp: Warp | None) -> tuple[Tensor, Box]:
         """The encoder's input of fields, and their boxes."""
@@ -214,36 +215,28 @@ class VQTokenizer(Tokenizer):
         Raises:
             ConfigError: if the weights are not of the spec, not finite, or the spec is of other dims or output.
         """
-        return self._encode(weights, spec, None)
-
-    def encode_augmented(
-        self, weights: Float[Tensor, "fields weights"], generator: torch.Generator, spec: FieldSpec | None = None
-    ) -> Int[Tensor, "fields tokens"]:
-        """Tokens of randomly warped fields, to train a model on; each call draws new warps.
-
-        Raises:
-            ConfigError: as `encode`.
-        """
-        return self._encode(weights, spec, self._warps(len(weights), generator))
+        return self._encode(weights, spec, None)[:, 0]
 
     def views(
         self, weights: Float[Tensor, "fields weights"], spec: FieldSpec | None, count: int, seed: int
     ) -> Int[Tensor, "fields views tokens"]:
-        """`count` warped token sequences of each field.
+        """`count` token sequences of each field, randomly warped, to train a model on.
 
         Raises:
             ConfigError: as `encode`.
         """
         generator = torch.Generator().manual_seed(seed)
-        return torch.stack([self.encode_augmented(weights, generator, spec) for _ in range(count)], dim=1)
+        return self._encode(weights, spec, [self._warps(len(weights), generator) for _ in range(count)])
 
     def synthetic(self, fields: FieldSet, count: int, seed: int) -> Synthetic:
         return MadeUp(self.networks, self.config, self.device, seed).shapes(fields, count)
 
-    def _encode(self, weights: Tensor, spec: FieldSpec | None, warp: Warp | None) -> Tensor:
+    def _encode(self, weights: Tensor, spec: FieldSpec | None, warps: Sequence[Warp] | None) -> Tensor:
+        """Tokens [N, warps, length] of fields as each of some warps shows them; None = once, as they are."""
         spec = spec or self.spec
         self._check_function(weights, spec)
-        tokens = torch.empty(len(weights), self.vocabulary.length, dtype=torch.int64, device=weights.device)
+        shape = len(weights), 1 if warps is None else len(warps), self.vocabulary.length
+        tokens = torch.empty(shape, dtype=torch.int64, device=weights.device)
         at_once, workers = (1, torch.get_num_threads()) if is_cpu(self.device) else (ACCELERATOR_FIELDS, 1)
         size = max(at_once, FIELDS_A_TASK)
 
@@ -253,12 +246,15 @@ class VQTokenizer(Tokenizer):
                 one = slice(some.start + part.start, some.start + part.stop)
                 # Always aligned, by a copy: rounding of products may depend on the alignment.
                 here = weights[one].clone().to(self.device)
-                seen = warp and self._placed(spec, here, warp[one].to(self.device))
-                inputs, box = self._observe(spec, here, seen)
-                latents = self.networks.encoder(inputs, box.numbers)
-                if self.config.refine:
-                    latents = refine(self.networks, latents, spec, here, box, seen, self.config)
-                tokens[one] = self.networks.tokens(latents, box)
+                seen: Sequence[Warp | None] = [None]
+                if warps is not None:
+                    seen = self._placed(spec, here, [warp[one].to(self.device) for warp in warps])
+                for number, warp in enumerate(seen):
+                    inputs, box = self._observe(spec, here, warp)
+                    latents = self.networks.encoder(inputs, box.numbers)
+                    if self.config.refine:
+                        latents = refine(self.networks, latents, spec, here, box, warp, self.config)
+                    tokens[one, number] = self.networks.tokens(latents, box)
             return some.stop - some.start
 
         with progress(len(weights), "encode", "fields") as bar:

@@ -14,11 +14,12 @@ from nfgen.models.generation.generate import fitting_batch, sample
 from nfgen.pipeline.config import GenerateConfig, TrainConfig
 from nfgen.pipeline.finish import finish
 from nfgen.pipeline.generate import require_possible
+from nfgen.pipeline.initial_model import new_model
 from nfgen.pipeline.run import Run, probe_values, read_prefix
 from nfgen.pipeline.sample_set import surface_or_none, write_sample
 from nfgen.pipeline.sampling_choice import open_run
 from nfgen.pipeline.tokenize import chosen_synthetic, chosen_views, tokenize
-from nfgen.pipeline.train import new_model, require_fitting_tokens, with_steps
+from nfgen.pipeline.train import require_fitting_tokens, with_steps
 from nfgen.pipeline.training_monitor import CELLS, SAMPLES
 from nfgen.runtime.device import find_device, free_memory, is_cpu
 from nfgen.runtime.device import peak_memory as device_peak_memory
@@ -77,11 +78,12 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
             tokens, tokens_folder = TokenSet.load(source), Path(source)
             require_fitting_tokens(tokens_folder, config)
             count = len(tokens)
-        model, model_settings, _ = new_model(config, tokens.vocabulary)
+        fitted = tokenizers.load(tokens_folder / TOKENIZER)
+        model, model_settings, init = new_model(config, fitted)
         rows = torch.arange(count) % len(tokens)
         known = int((~tokens.heldout[rows]).sum())
         has = {"heldout": False, "views": tokens.views is not None, "made_up": tokens.synthetic is not None}
-        config = with_steps(config, model, known, **has)
+        config = with_steps(config, model, known, **has, tuned=init is not None)
         cost = training_cost(
             model,
             model_settings,
@@ -92,7 +94,6 @@ def plan_train(source: str | Path, config: TrainConfig | None = None, **settings
             config,
         )
         seconds["training"] = cost.total(config)
-        fitted = tokenizers.load(tokens_folder / TOKENIZER)
         some = tokens.tokens[: FIELDS[0]]
         decoded = decode_fields(fitted, some)
         ended = timed(lambda: probe_values(decode_fields(fitted, some))) / len(some) * count
@@ -169,7 +170,7 @@ def _try_tokenizer(fields: FieldSet, folder: Path, config: TokenizeConfig) -> tu
     tokenizer.settle(fields.spec)
     chosen = tokenizer.config
     config = config.replace(views=chosen_views(config, len(fields)))
-    a_field_made_up = chosen_synthetic(config, fields) / len(fields)
+    a_field_made_up = chosen_synthetic(config, fields, tokenizer) / len(fields)
     few, more = (min(count, len(fields)) for count in FIELDS)
     steps, minutes = getattr(chosen, "steps", None), getattr(chosen, "minutes", None)
     looped = isinstance(steps, int)
