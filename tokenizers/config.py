@@ -34,7 +34,8 @@ class TokenizeConfig(Configuration):
     copies."""
     synthetic: NonNegativeInt | None = None
     """Token sequences of made-up shapes to store, composites of the fields and random solids, from which a model learns
-    first (vq); none = 32 for each 3-D field, and of more than 300 fields no such shapes."""
+    first (vq); none = no such shapes, but 32 for each 3-D field of up to 300 if the tokenizer did not begin with the
+    one that ships, beside which lies a model that knows solids already."""
     seed: NonNegativeInt = 0
     """Of all random numbers."""
     device: str = "auto"
