@@ -27,7 +27,7 @@ class Steps(NamedTuple):
 
 
 EFFORTS = {
-    "quick": Steps(fit_steps=600, tokenizer_steps=750, views=8, model_steps=300),
+    "quick": Steps(fit_steps=600, tokenizer_steps=1500, views=8, model_steps=300),
     "standard": Steps(fit_steps=2400, tokenizer_steps=6000, views=32),
     "best": Steps(fit_steps=2400, tokenizer_steps=18000, views=32),
 }
