@@ -3,12 +3,12 @@
 from pathlib import Path
 from typing import Any, Literal
 
-from nfgen.config import Configuration
+from nfgen.config import AUTO, Configuration
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import files
 from nfgen.io.state_dict import check_state_dict
 from nfgen.runtime import plugins
-from nfgen.runtime.device import AUTO, find_device
+from nfgen.runtime.device import find_device
 from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import SequenceModel

@@ -21,6 +21,10 @@ MOST = 2**32 - 1
 """Of whole numbers in settings: seeds may be as large, and libraries take no larger ones."""
 
 
+AUTO, NONE = "auto", "none"
+"""Words that a setting takes instead of a name: what suits, and nothing."""
+
+
 class Configuration(BaseModel):
     """Base of every configuration: strictly typed, frozen, with a docstring under each field.
 

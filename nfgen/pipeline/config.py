@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveFloat, PositiveInt
 
-from nfgen.config import Configuration
+from nfgen.config import AUTO, NONE, Configuration
 from nfgen.fields.resolution import Resolution
 from nfgen.io.mesh_formats import MeshFormat
 from nfgen.models.config import Share, settings_of
@@ -13,7 +13,6 @@ from nfgen.models.generation.config import SamplingConfig
 from nfgen.models.training.config import TrainerConfig
 from nfgen.shapes.reading import ReadingConfig
 from nfgen.tokenizers.config import TokenizeConfig
-from nfgen.tokenizers.vq.config import AUTO, NONE
 
 from .mesh_config import MeshingConfig, SurfaceConfig
 

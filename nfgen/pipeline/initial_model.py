@@ -3,7 +3,7 @@
 import logging
 from pathlib import Path
 
-from nfgen.config import Configuration
+from nfgen.config import AUTO, NONE, Configuration
 from nfgen.io import hub
 from nfgen.io.shipped import here
 from nfgen.models import registry as models
@@ -12,7 +12,6 @@ from nfgen.models.presets import preset
 from nfgen.runtime.device import CPU
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.vq.base import SHIPPED
-from nfgen.tokenizers.vq.config import AUTO, NONE
 
 from .config import TrainConfig
 

@@ -9,7 +9,7 @@ import torch
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import require
+from nfgen.config import AUTO, require
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.field import Field
 from nfgen.fields.mlp import evaluate_in_chunks
@@ -17,7 +17,7 @@ from nfgen.io import artifact, files, hub
 from nfgen.io.meshes import Up
 from nfgen.models import registry as models
 from nfgen.models.base import SequenceModel
-from nfgen.runtime.device import AUTO, find_device
+from nfgen.runtime.device import find_device
 from nfgen.shapes.base import Transform, stored_up
 from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import Tokenizer

@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from nfgen.config import AUTO, NONE
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.io import artifact, files, hub, resuming
 from nfgen.io.safetensors_stream import writing_tensors
@@ -26,7 +27,6 @@ from nfgen.tokenizers import registry as tokenizers
 from nfgen.tokenizers.base import FILE as TENSORS
 from nfgen.tokenizers.base import Tokenizer
 from nfgen.tokenizers.config import TokenizeConfig
-from nfgen.tokenizers.vq.config import AUTO, NONE
 from nfgen.tokens.decoding import decode_fields
 from nfgen.tokens.token_set import KIND as TOKENS
 from nfgen.tokens.token_set import TOKENIZER, TokenSet

@@ -13,9 +13,10 @@ from typing import Any
 
 import torch
 
+from nfgen.config import AUTO
 from nfgen.errors import ConfigError
 
-AUTO, CPU = "auto", torch.device("cpu")
+CPU = torch.device("cpu")
 KINDS = ("cpu", "cuda", "mps", "xpu")
 COMPUTED_ON = "computed_on"
 """Key in artifacts, for information: on what they were computed."""

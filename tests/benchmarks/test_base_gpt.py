@@ -1,27 +1,19 @@
 """The GPT that ships is trained by one command, and lies beside its tokenizer."""
 
-import importlib.util
 import shutil
 from pathlib import Path
 
-import pytest
 from click.testing import CliRunner
 
 from nfgen import load_tokenizer
 from nfgen.io.shipped import here
 from nfgen.models.registry import load_model
 
-SCRIPT = Path(__file__).parent.parent.parent / "benchmarks" / "base_gpt.py"
+from ..scripts import load_script
 
 
 def test_a_model_of_solids_is_written_beside_a_tokenizer_whose_card_tells_of_it_once(tmp_path: Path) -> None:
-    if not SCRIPT.is_file():
-        pytest.skip("the source is not here")
-    spec = importlib.util.spec_from_file_location("base_gpt", SCRIPT)
-    assert spec is not None
-    assert spec.loader is not None
-    script = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(script)
+    script = load_script("base_gpt")
     folder = tmp_path / "base"
     shutil.copytree(here("base-3d"), folder, ignore=shutil.ignore_patterns("model.*"))
     arguments = [str(folder), "--solids", "4", "--steps", "1", "--work", str(tmp_path / "work")]

@@ -1,27 +1,12 @@
 """Looks at held-out shapes are counted by what these hold."""
 
-import importlib.util
 from pathlib import Path
-from types import ModuleType
 
-import pytest
-
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
+from ..scripts import load_script
 
 
-@pytest.fixture(scope="module")
-def looks() -> ModuleType:
-    if not BENCHMARKS.is_dir():
-        pytest.skip("the source is not here")
-    spec = importlib.util.spec_from_file_location("reference_looks", BENCHMARKS / "reference_looks.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-def test_the_same_shapes_under_another_name_are_looked_at_again(looks: ModuleType, tmp_path: Path) -> None:
+def test_the_same_shapes_under_another_name_are_looked_at_again(tmp_path: Path) -> None:
+    looks = load_script("reference_looks")
     counted = tmp_path / "looks.json"
     for name in ("a", "b"):
         (tmp_path / name / "chairs").mkdir(parents=True)

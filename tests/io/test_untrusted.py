@@ -1,11 +1,9 @@
 """Nothing is let in: what a file from elsewhere claims is checked before it is believed."""
 
 import contextlib
-import importlib.util
 import json
 import signal
 import struct
-import sys
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,29 +18,20 @@ from PIL import Image
 from nfgen.errors import ShapeError
 from nfgen.shapes import find_shapes
 
+from ..scripts import load_script
+
 pytestmark = pytest.mark.filterwarnings("ignore::nfgen.errors.CollapsedCodebookWarning")
 
-BENCHMARKS = Path(__file__).parent.parent.parent / "benchmarks"
 INPUTS = 12  # of each reader; `make fuzz` gives each 20,000
-
-
-def script(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, BENCHMARKS / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture(scope="module")
 def fuzz() -> Iterator[ModuleType]:
     for name in ("mesh_seeds", "fuzz_damage"):  # which the others import
-        script(name)
-    seeds = script("fuzz_seeds")
+        load_script(name)
+    seeds = load_script("fuzz_seeds")
     assert seeds.READERS
-    module = script("fuzz")
+    module = load_script("fuzz")
     before = signal.signal(signal.SIGPROF, module.too_slow)
     yield module
     signal.signal(signal.SIGPROF, before)

@@ -4,8 +4,8 @@ from typing import Annotated, Self
 
 from pydantic import Field, PositiveFloat, PositiveInt, model_validator
 
-from nfgen.config import require
-from nfgen.tokenizers.vq.config import NONE, VQConfig
+from nfgen.config import NONE, require
+from nfgen.tokenizers.vq.config import VQConfig
 
 HEADS = 4
 """Heads of the attention from cells to nodes."""

@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from nfgen.config import require
+from nfgen.config import AUTO, NONE, require
 from nfgen.errors import ArtifactError, ConfigError
 from nfgen.fields.spec import FieldSpec
 from nfgen.io import artifact
 from nfgen.tokenizers.base import KIND
 from nfgen.tokenizers.hub import pretrained_folder
 
-from .config import AUTO, NONE, OF_NETWORKS, VQConfig
+from .config import OF_NETWORKS, VQConfig
 
 SHIPPED = {(3, "sdf"): "base-3d"}
 """By dims and output of the fields."""

@@ -13,7 +13,7 @@ from pydantic import (
     model_validator,
 )
 
-from nfgen.config import Configuration, require
+from nfgen.config import AUTO, Configuration, require
 from nfgen.fields.spec import FieldSpec
 
 STORED_KINDS = {"residual": "rvq"}
@@ -27,8 +27,6 @@ WarpStrength = Annotated[float, Field(ge=0, le=1.5)]
 """Beyond 1.5, space folds over."""
 Basis = Literal["spline", "octahedral"]
 
-AUTO, NONE = "auto", "none"
-"""Instead of the name of a base."""
 OF_NETWORKS = (
     "max_tokens", "cells", "slots", "quantizer", "levels", "codebook", "probes", "nodes", "basis", "width", "channels",
     "encoder_blocks", "decoder_blocks", "mirror", "truncation",

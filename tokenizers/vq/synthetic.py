@@ -57,9 +57,9 @@ class MadeUp:
         """Solids, where these can be used, then composites of fields; so many in all."""
         spec = fields.spec
         solids = int(count * SOLIDS) if (spec.dims, spec.output) == (3, "sdf") else 0
-        return self._encoded(itertools.chain(self._solids(spec, solids), self._composites(fields, count - solids)))
+        return self._encoded(itertools.chain(self._solids(spec, solids, 1), self._composites(fields, count - solids)))
 
-    def solids(self, spec: FieldSpec, count: int, warps: int = 1) -> Synthetic:
+    def solids(self, spec: FieldSpec, count: int, warps: int) -> Synthetic:
         """Random solids and shapes of built-in families in turn, each in so many warps, as signed distances in 3-D."""
         return self._encoded(self._solids(spec, count, warps))
 
@@ -93,7 +93,7 @@ class MadeUp:
             found[places] = those[torch.randint(len(those), (int(places.sum()),), generator=self.generator)]
         return found
 
-    def _solids(self, spec: FieldSpec, count: int, warps: int = 1) -> Iterator[Seen]:
+    def _solids(self, spec: FieldSpec, count: int, warps: int) -> Iterator[Seen]:
         with progress(count, "solids", "shape") as bar:
             for some in batches(count, AT_ONCE):
                 solids = [(family_solid if i % 2 else random_solid)(i) for i in range(some.start, some.stop)]

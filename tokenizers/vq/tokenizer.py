@@ -24,7 +24,7 @@ from einops import rearrange
 from jaxtyping import Float, Int
 from torch import Tensor
 
-from nfgen.config import require
+from nfgen.config import NONE, require
 from nfgen.errors import CollapsedCodebookWarning, ConfigError
 from nfgen.fields.field_set import FieldSet
 from nfgen.fields.mlp import batches
@@ -41,7 +41,7 @@ from nfgen.tokens.vocabulary import Vocabulary
 
 from .base import settled
 from .bounding_box import INTERVALS, Box
-from .config import NONE, PretrainedConfig, VQConfig
+from .config import PretrainedConfig, VQConfig
 from .dataset import WarpedFields
 from .grid_field import GridField
 from .latent_optimization import refine
