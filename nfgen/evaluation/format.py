@@ -107,7 +107,7 @@ def _beside(scores: dict[str, Any]) -> list[str]:
             f"pieces, {draws['alike']} alike"
             + (f", {draws['crowded']} where too many fell (--balanced)" if draws.get("crowded") else "")
             + f"; of those meshed {draws['one_piece']:.1%} have 99 % of their volume in one piece, before redraws and "
-            "offsets"
+            "offsets, crumbs included"
         )
     if scores.get("distinct") is not None:
         chosen = "drawn again until they differ (--distinct)" if scores["distinct"] else "independent draws"

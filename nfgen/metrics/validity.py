@@ -45,11 +45,10 @@ def mesh_validity(mesh: "trimesh.Trimesh | None") -> Validity:
     """Examine one mesh; None stands for a field without a surface."""
     if not has_surface(mesh):
         return Validity(False, False, False, 0, 0, 0.0, None, None)
-    body = _bodies(mesh)
+    body, volumes = surface_volumes(mesh)
     share = largest_share(mesh)
     if not mesh.is_watertight:
         return Validity(True, False, False, int(body.max()) + 1, 0, share, None, None)
-    volumes = _volumes(mesh, body)
     total = float(volumes.sum())
     outward = bool(mesh.is_winding_consistent and total > 0)
     solids = _solids(volumes)
@@ -64,23 +63,24 @@ def largest_share(mesh: "trimesh.Trimesh | None") -> float:
     """`mesh_validity(mesh).largest_share`, without looking at anything else; 0 of None."""
     if not has_surface(mesh):
         return 0.0
-    body = _bodies(mesh)
-    sizes = _solids(_volumes(mesh, body)) if mesh.is_watertight else np.bincount(body, mesh.area_faces)
+    body, volumes = surface_volumes(mesh)
+    sizes = _solids(volumes) if mesh.is_watertight else np.bincount(body, mesh.area_faces)
     return float(sizes.max() / sizes.sum()) if len(sizes) else 0.0
 
 
-def _bodies(mesh: "trimesh.Trimesh") -> npt.NDArray[np.integer]:
-    """Number of the surface that each face belongs to, [faces]: surfaces share no edge."""
+def surface_volumes(mesh: "trimesh.Trimesh") -> tuple[npt.NDArray[np.integer], npt.NDArray[np.float64]]:
+    """The surfaces of a mesh that share no edge, and what each holds.
+
+    Returns:
+        The number of the surface that each face belongs to, [faces], and the volumes, [surfaces]: below 0 where a
+        surface is inside out, as that of a cavity is; without meaning where it is open.
+    """
     import trimesh
 
-    return trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
-
-
-def _volumes(mesh: "trimesh.Trimesh", body: npt.NDArray[np.integer]) -> npt.NDArray[np.float64]:
-    """What each closed surface holds, [surfaces]; below 0 where it is inside out."""
+    body = trimesh.graph.connected_component_labels(mesh.face_adjacency, node_count=len(mesh.faces))
     corners = np.asarray(mesh.triangles)
     tetrahedra = np.einsum("fc,fc->f", corners[:, 0], np.cross(corners[:, 1], corners[:, 2])) / 6
-    return np.bincount(body, tetrahedra).astype(np.float64, copy=False)
+    return body, np.bincount(body, tetrahedra).astype(np.float64, copy=False)
 
 
 def _solids(volumes: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:

@@ -19,7 +19,7 @@ from nfgen.runtime.device import announce, find_device
 from nfgen.runtime.progress import progress
 from nfgen.shapes.base import Transform
 
-from .config import ExportConfig
+from .config import ExportConfig, GenerateConfig
 from .finish import check_finish, finish
 from .mesh_config import SurfaceConfig
 from .sample_set import KIND as SAMPLES
@@ -71,6 +71,7 @@ def export(
     device = find_device(config.device)
     if chosen in MESHES:
         announce(device)
+    config = _as_sampled(source, config)
     write = _writer(chosen, config.meshing, device)
     if single:
         if out.exists() and not overwrite:
@@ -93,6 +94,14 @@ def export(
         content = {"source": str(source), "settings": made, "files": files}
         artifact.write_config(folder, KIND, content | ({} if chosen == "onnx" else {"meshes": meshes}))
     return [out / file for file in files]
+
+
+def _as_sampled(source: Path, config: ExportConfig) -> ExportConfig:
+    """The settings, where samples were meshed without crumbs and nothing is said of them, without crumbs, too."""
+    if artifact.kind_of(source) != SAMPLES or "crumbs" in config.said():
+        return config
+    made = GenerateConfig.of_samples(artifact.read_config(source))
+    return config.with_settings({"crumbs": made.meshing.crumbs})
 
 
 def _check(config: ExportConfig, format: str) -> None:

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from nfgen.errors import ArtifactError
 from nfgen.fields.field import Field
+from nfgen.fields.finishing.crumbs import without_crumbs
 from nfgen.fields.finishing.normals import field_normals
 from nfgen.fields.finishing.printing import NEARLY, check_printing, cut_flat, largest_body, thickened
 from nfgen.fields.finishing.simplification import simplified
@@ -129,6 +130,10 @@ def finish(field: Field, mesh: "trimesh.Trimesh", config: SurfaceConfig, format:
         mesh: its surface at their resolution, with faces.
     """
     changes: list[str] = []
+    if config.crumbs:
+        mesh, dropped, share = without_crumbs(mesh, config.crumbs)
+        crumbs = "crumb" if dropped == 1 else "crumbs"
+        changes += [f"{dropped} {crumbs} left out, {share:.2%} of the volume"] if dropped else []
     if config.printable:
         field, mesh = _solid(field, mesh, config, changes)
     if config.smooth:

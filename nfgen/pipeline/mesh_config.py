@@ -9,6 +9,7 @@ from nfgen.errors import ConfigError
 from nfgen.fields.resolution import RESOLUTION, Resolution
 from nfgen.io.lengths import NAMES, UNIT_OF_FORMAT, Length, parse_length
 from nfgen.io.mesh_formats import MeshFormat
+from nfgen.models.config import Share
 
 
 class SurfaceConfig(Configuration):
@@ -19,6 +20,9 @@ class SurfaceConfig(Configuration):
     offset: Annotated[float, Field(gt=-1, lt=1)] = 0.0
     """Move surfaces outwards so far, such as 0.006, in units of the cube [-1, 1]^d: thin parts that tokens break hold
     together."""
+    crumbs: Share = 0.0
+    """Leave out of meshes what holds less than this share of the volume: small bodies beside a shape, such as 0.05, and
+    small cavities in it; 0 = nothing. The field keeps them."""
     smooth: Annotated[int, Field(ge=0, le=100)] = 0
     """Rounds of smoothing that keep the size (Taubin); 10 takes away what is uneven from cell to cell, 0 = none."""
     simplify: Annotated[int, Field(ge=4)] | None = None

@@ -66,7 +66,8 @@ class Journal:
         self._count(index, sample, empty, body, why)
 
     def draws(self) -> dict[str, float | int | None]:
-        """What became of all draws: the figures before any was drawn again, and before any offset.
+        """What became of all draws: the figures before any was drawn again, before any offset, crumbs
+        included.
 
         `drawn`, `kept`, and those dropped, `empty`, `in_pieces`, `alike` and `crowded` (those that `balanced` left out,
         which were not meshed); of those meshed, `one_piece`, the share that have 99 % of their volume in one body, and

@@ -22,7 +22,9 @@ SAMPLING = "sampling"
 """Key of a run's config."""
 PLAIN = {"temperature": 1.0, "balanced": True}
 MEMORISED = 1.1  # the last held-out loss beside the lowest one: beyond, the last weights write what they know by heart
-BODY, MOSTLY, LOOKED_AT, CELLS, FEWEST = 0.95, 0.9, 16, 48, 50
+BODY, CRUMBS = 0.95, 0.05
+"""Samples that hold less than the one in one body are drawn again; what hangs beside it holds less than the other."""
+MOSTLY, LOOKED_AT, CELLS, FEWEST = 0.9, 16, 48, 50
 
 
 def choose_sampling(folder: Path, model: str, tokenizer: Tokenizer, tokens: Tensor) -> dict[str, Any]:
@@ -30,8 +32,8 @@ def choose_sampling(folder: Path, model: str, tokenizer: Tokenizer, tokens: Tens
 
     Measured on 439 chairs, on a split of them (`benchmarks/LOG.md`): the last weights draw better shapes than those of
     the lowest held-out loss, as long as they have not learned by heart; what they draw too often is drawn again, which
-    does more for coverage than a contrast or another temperature; so are shapes in pieces, where the fields have one
-    body.
+    does more for coverage than a contrast or another temperature. Where the fields have one body, so are shapes in
+    pieces, and crumbs are left out of meshes.
 
     Args:
         folder: of the run, with its log.
@@ -47,7 +49,7 @@ def choose_sampling(folder: Path, model: str, tokenizer: Tokenizer, tokens: Tens
         some = torch.linspace(0, len(tokens) - 1, LOOKED_AT).long()
         shares = [largest_share(field.mesh(CELLS)) for field in decode_fields(tokenizer, tokens[some])]
         if sum(share is not None and share >= BODY for share in shares) >= MOSTLY * len(shares):
-            chosen |= {"require_body": BODY}
+            chosen |= {"require_body": BODY, "crumbs": CRUMBS}
     return chosen
 
 

@@ -19,6 +19,7 @@ from nfgen.fields.mlp import flatten
 from nfgen.fields.slopes import field_gradients
 from nfgen.fields.spec import FieldSpec
 from nfgen.io.meshes import turned_upright, write_mesh
+from nfgen.metrics.validity import surface_volumes
 from nfgen.pipeline.export import export
 from nfgen.pipeline.finish import Size, finish, size_of
 from nfgen.pipeline.generate import generate
@@ -170,6 +171,24 @@ def test_one_body_is_left_and_stands_flat() -> None:
     leaning = trimesh.creation.box((0.2, 0.2, 2))
     leaning.vertices[:, 0] += leaning.vertices[:, 2]
     assert not cut_flat(leaning)[2]
+
+
+def test_crumbs_are_left_out_of_samples_and_of_what_is_exported_of_them(tmp_path: Path) -> None:
+    settings = {"n": 4, "resolution": 32, "temperature": 1.5, "require_body": 0.0, "balanced": False}  # in pieces
+    generate("chairs", tmp_path / "all", crumbs=0, **settings)
+    generate("chairs", tmp_path / "out", crumbs=0.2, **settings)
+    export(tmp_path / "out", tmp_path / "again", resolution=32)
+    export(tmp_path / "out", tmp_path / "whole", resolution=32, crumbs=0)
+
+    def surfaces(folder: Path) -> list[int]:
+        return [len(surface_volumes(trimesh.load_mesh(path))[1]) for path in sorted(folder.glob("*.glb"))]
+
+    every, few = surfaces(tmp_path / "all"), surfaces(tmp_path / "out")
+    assert sum(few) < sum(every)
+    assert surfaces(tmp_path / "again") == few
+    assert surfaces(tmp_path / "whole") == every
+    said = [any("left out" in change for change in entry["mesh"]["changes"]) for entry in read_list(tmp_path / "out")]
+    assert said == [one < other for one, other in zip(few, every, strict=True)]
 
 
 def test_sizes_do_not_change_what_is_compared(run: Path, tmp_path: Path) -> None:
