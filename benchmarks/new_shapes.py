@@ -82,24 +82,25 @@ def scored(run: Run, way: Sampled, known: Floats, heldout: Floats, sets: int, se
         assert cloud is not None
         clouds.append(cloud if run.frame is None else run.frame.invert(cloud.astype(np.float64)))
         whole += (largest_share(sample.decoded.mesh) or 0) >= WHOLE
-    among, unseen = chamfer_matrix(heldout), chamfer_matrix(heldout, known)
-
-    def against_heldout(some: Floats) -> dict[str, float]:
-        across = chamfer_matrix(some, heldout)
-        return {"1_nna": one_nna(chamfer_matrix(some), across, among), "cov": cov(across), "mmd": mmd(across)}
-
-    parts = []
+    unseen, parts = chamfer_matrix(heldout, known), []
     for start in range(0, len(clouds), len(heldout)):
         some = np.stack(clouds[start : start + len(heldout)]).astype(np.float32)
         near = chamfer_matrix(some, known)
         copying, novelty = copying_scores(near, unseen), np.median(near.min(axis=1)) / np.median(unseen.min(axis=1))
         news = {"z_u": copying["z_u"], "near_copies": copying["copy_rate"]["value"], "novelty": float(novelty)}
-        parts.append(against_heldout(some) | news)
+        parts.append(against(heldout, some) | news)
     mean = {key: float(np.mean([part[key] for part in parts])) for key in parts[0]}
     rng = np.random.default_rng(seed)
-    others = [against_heldout(known[rng.permutation(len(known))[: len(heldout)]]) for _ in range(sets)]
+    others = [against(heldout, known[rng.permutation(len(known))[: len(heldout)]]) for _ in range(sets)]
     ceiling = {key: float(np.mean([one[key] for one in others])) for key in others[0]}
     return mean | {"sets": parts, "one_piece": whole / len(clouds), "real": ceiling}
+
+
+def against(heldout: Floats, some: Floats) -> dict[str, float]:
+    """Scores of a set of shapes beside held-out ones."""
+    across = chamfer_matrix(some, heldout)
+    among = chamfer_matrix(heldout)
+    return {"1_nna": one_nna(chamfer_matrix(some), across, among), "cov": cov(across), "mmd": mmd(across)}
 
 
 if __name__ == "__main__":
