@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nfgen.runtime.words import counted
+
 from . import options
 from .config_options import ConfigCommand
 
@@ -46,7 +48,7 @@ def edit(how: str, run: Path, config: "EditConfig", shapes: tuple[str, ...], ove
     from nfgen.report import write_report  # not before the first mesh: it takes its time
 
     empty = sum(sample.empty for sample in samples)
-    click.echo(f"{len(samples)} samples are in {out}; {out / 'contact_sheet.png'} shows them")
+    click.echo(f"{counted(len(samples), 'sample')} in {out}; {out / 'contact_sheet.png'} shows them")
     if empty:
         click.echo(f"warning: {empty} of them have no surface", err=True)
     click.echo(f"{write_report([out, run])} shows them to turn: open it in a browser")

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nfgen.runtime.words import counted
+
 from . import options
 from .config_options import ConfigCommand
 
@@ -82,7 +84,7 @@ def fit(
     )
     for line in fit_notes(fields):
         click.echo(line, err=True)
-    click.echo(f"{len(fields)} fields of {fields.spec.size} weights are in {out}; {_figures(fields.report)}")
+    click.echo(f"{counted(len(fields), 'field')} of {fields.spec.size} weights in {out}; {_figures(fields.report)}")
     click.echo(options.next_line("nfgen", "train", out, "-o", "RUN"))
 
 

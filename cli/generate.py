@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
+from nfgen.runtime.words import counted
+
 from . import options
 from .config_options import ConfigCommand
 
@@ -66,7 +68,7 @@ def generate(
     empty = sum(sample.empty for sample in samples)
     if turntable is not None and empty < len(samples):
         click.echo(f"{write_turntables(out, turntable)[0]} turns them")
-    click.echo(f"{len(samples)} samples are in {out}; {out / 'contact_sheet.png'} shows them")
+    click.echo(f"{counted(len(samples), 'sample')} in {out}; {out / 'contact_sheet.png'} shows them")
     if empty < len(samples) and (note := config.meshing.size_note(config.meshing.format)) is not None:
         click.echo(note)
     changed = sum(bool(sample.mesh and sample.mesh["changes"]) for sample in samples)

@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from nfgen.runtime.words import counted
+
 from . import options
 from .config_options import ConfigCommand
 
@@ -63,7 +65,7 @@ def tokenize(
     if as_json:
         click.echo(json.dumps(tokens.report))
         return
-    click.echo(f"{len(tokens)} fields are {tokens.vocabulary.length} tokens each, in {out}")
+    click.echo(f"{counted(len(tokens), 'field')} of {tokens.vocabulary.length} tokens in {out}")
     for line in table(tokens.report):
         click.echo(line)
     click.echo(options.next_line("nfgen", "train", out, "-o", "RUN"))

@@ -3,6 +3,7 @@
 from typing import Any
 
 from nfgen.metrics.mmd_cov_nna import ENOUGH
+from nfgen.runtime.words import counted
 
 PARTS = {"train": "known shapes", "heldout": "held-out shapes"}
 METRICS = (("MMD x100", "mmd"), ("COV %", "cov"), ("1-NNA %", "1_nna"))
@@ -69,7 +70,10 @@ def score_lines(scores: dict[str, Any]) -> list[str]:
 
 def pair_lines(result: dict[str, Any]) -> list[str]:
     """The figures of reconstructions."""
-    lines = [f"{len(result['pairs'])} pairs, seed {result['seed']}", f"{'':25}{'mean':>10}{'median':>10}{'pairs':>8}"]
+    lines = [
+        f"{counted(len(result['pairs']), 'pair')}, seed {result['seed']}",
+        f"{'':25}{'mean':>10}{'median':>10}{'pairs':>8}",
+    ]
     for name, key, factor in PAIR_FIGURES:
         figure = result[key]
         cells = ["-" if figure[of] is None else f"{factor * figure[of]:.4g}" for of in ("mean", "median")]

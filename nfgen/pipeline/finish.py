@@ -17,6 +17,7 @@ from nfgen.fields.finishing.smoothing import smoothed
 from nfgen.fields.finishing.unwrapping import check_unwrapping, unwrapped
 from nfgen.io.lengths import UNIT_OF_FORMAT, Length
 from nfgen.io.meshes import WITH_NORMALS, Unwrapped, Up, check_format, write_mesh
+from nfgen.runtime.words import counted
 from nfgen.shapes.base import Transform
 
 from .mesh_config import SurfaceConfig
@@ -132,8 +133,7 @@ def finish(field: Field, mesh: "trimesh.Trimesh", config: SurfaceConfig, format:
     changes: list[str] = []
     if config.crumbs:
         mesh, dropped, share = without_crumbs(mesh, config.crumbs)
-        crumbs = "crumb" if dropped == 1 else "crumbs"
-        changes += [f"{dropped} {crumbs} left out, {share:.2%} of the volume"] if dropped else []
+        changes += [f"{counted(dropped, 'crumb')} left out, {share:.2%} of the volume"] if dropped else []
     if config.printable:
         field, mesh = _solid(field, mesh, config, changes)
     if config.smooth:

@@ -143,7 +143,7 @@ def test_edits_are_samples_and_say_how_they_were_made(places: Path, tmp_path: Pa
     sample = places / "samples" / "sample-0000.png"
     options = ("-n", 3, "--resolution", 16, "--share", 0.4, "-o", tmp_path / "out")
     printed = command("edit", "vary", places / "run", sample, *options)
-    assert "3 samples are in" in printed.output
+    assert "3 samples in" in printed.output
     config = read_config(tmp_path / "out", "samples")
     assert config["edit"]["how"] == "vary"
     assert config["edit"]["share"] == 0.4
