@@ -69,9 +69,9 @@ tokenizer: .venv/installed
 # The run that ships with nfgen, as nfgen/shipped/chairs. An interrupted call goes on with the command that it was in.
 chairs: .venv/installed
 	test -d made/shapes || $(BIN)/nfgen shapes chair -n 200 -o made/shapes
-	test -d made/fields || $(BIN)/nfgen fit made/shapes --steps 600 --resume -o made/fields
-	test -d made/tokens || $(BIN)/nfgen tokenize made/fields --heldout 0.05 --steps 2500 --synthetic 6400 --resume -o made/tokens
-	test -d made/run || $(BIN)/nfgen train made/tokens --width 96 --steps 900 --resume -o made/run
+	test -d made/fields || $(BIN)/nfgen fit made/shapes --resume -o made/fields
+	test -d made/tokens || $(BIN)/nfgen tokenize made/fields --heldout 0.05 --steps 3000 --resume -o made/tokens
+	test -d made/run || $(BIN)/nfgen train made/tokens --resume -o made/run
 	test -d made/samples || $(BIN)/nfgen generate made/run -n 24 --resume -o made/samples
 	$(BIN)/python benchmarks/ship_run.py made/run made/samples nfgen/shipped/chairs
 

@@ -66,7 +66,7 @@ def main(
         chosen = every.select(torch.from_numpy(np.sort(order[:count])))
         tokens = work / name / f"tokens_{count}"
         if not tokens.exists():
-            tokenize(chosen, tokens, "pretrained", tune=0, seed=seed)
+            tokenize(chosen, tokens, "pretrained", steps=0, seed=seed)
         for begun, init in BEGUN.items():
             if any((row["shapes"], row["begun"]) == (count, begun) for row in entry["rows"]):
                 continue

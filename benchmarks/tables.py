@@ -141,10 +141,28 @@ def new_shapes() -> list[str]:
     return grid(["begun", "bits of an unseen chair", "weights", *scores], rows)
 
 
+def few_shapes() -> list[str]:
+    """Samples of models that learned from few and from more shapes."""
+    rows = []
+    for name, found in result("few_shapes.json").items():
+        for of in sorted(found["rows"], key=lambda one: (one["shapes"], one["begun"] != "with the GPT that ships")):
+            shares = [f"{100 * of[key]:.1f}" for key in ("1_nna", "cov")]
+            mmd, near = of["mmd"] / found["real"]["mmd"], f"{100 * of['near_copies']:.1f}"
+            scores = [*shares, f"{mmd:.2f}", f"{of['z_u']:.1f}", near, f"{of['novelty']:.2f}"]
+            rows.append(
+                [f"{of['shapes']} {name}", of["begun"], f"{of['steps']:,}", f"{of['bits_per_field']:.0f}", *scores]
+            )
+        real = [f"{100 * found['real'][key]:.1f}" for key in ("1_nna", "cov")]
+        rows.append([f"real {name}", "", "", "", *real, "1.00", "0", "5", "1"])
+    head = ["learned from", "begun", "steps", "bits of an unseen one", "1-NNA %", "COV %", "MMD of real", "Z_U"]
+    return grid([*head, "near copies %", "novelty"], rows)
+
+
 TABLES: dict[str, Callable[[], list[str]]] = {
     "base": base,
     "chairs": partial(samples, "chairs"),
     "draws": draws,
+    "few_shapes": few_shapes,
     "new_shapes": new_shapes,
     "sofas": partial(samples, "sofas"),
     "systems": systems,

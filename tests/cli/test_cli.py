@@ -71,7 +71,7 @@ def test_from_fields_to_meshes_by_vq(chairs: Path, tmp_path: Path) -> None:
     again = run("generate", tmp_path / "run", "-n", 1, "--require-surface", "--resolution", 24, "--format", "obj",
                 "--turntable", "gif", "--quiet", "-o", tmp_path / "again")  # fmt: skip
     assert (tmp_path / "again" / "sample-0000.gif").is_file()
-    assert "1 samples" in again.output
+    assert "1 sample in" in again.output
     first = [(tmp_path / name / "sample-0000.safetensors").read_bytes() for name in ("out", "again")]
     assert first[0] == first[1], "a sample depends on its seed and index, not on how many are made"
     page = run("report", tmp_path / "out", "--quiet")
