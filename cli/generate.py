@@ -73,7 +73,7 @@ def generate(
         click.echo(note)
     changed = sum(bool(sample.mesh and sample.mesh["changes"]) for sample in samples)
     if changed:
-        click.echo(f"{changed} meshes were changed: {out / 'samples.json'} says how")
+        click.echo(f"{changed} of the meshes changed: {out / 'samples.json'} says how")
     if empty:
         click.echo(f"warning: {empty} of them have no surface; --require-surface draws again for those", err=True)
     click.echo(f"{write_report([out, run])} shows them to turn: open it in a browser")
