@@ -68,3 +68,14 @@ def test_spline_hats_add_up_to_one_and_reproduce_planes(dims: int) -> None:
     hats = all_hats(basis, points)
     torch.testing.assert_close(hats.sum(1), torch.ones(500), atol=1e-5, rtol=0)
     torch.testing.assert_close(hats @ (basis.nodes * spacing - 1), points, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_gradients_of_spline_sums_are_those_of_the_layers(dims: int) -> None:
+    cells = Cells((2, 3, 2)[:dims], mirror=True)
+    basis = SplineBasis(cells, 2)
+    rows = uniform(4, len(basis.nodes), 5).requires_grad_()
+    points, above = 1.2 * uniform(4, 50, dims, seed=1), uniform(4, 50, 5, seed=2)
+    ways = [HatBasis.interpolate(basis, rows, points), basis.interpolate(rows, points)]
+    through_layers, own = (torch.autograd.grad((sums * above).sum(), rows)[0] for sums in ways)
+    torch.testing.assert_close(own, through_layers, atol=1e-5, rtol=1e-5)
