@@ -4,7 +4,8 @@
 
 It learns from random solids and shapes of the built-in families, all warped, so that it needs neither shapes nor fits.
 The tokens and the training are kept in the work folder, so that an interrupted call goes on; then the model, and what
-the card says of it, are written beside the tokenizer.
+the card says of it, are written beside the tokenizer. `--begin` goes on from such a model of an earlier state of the
+tokenizer, whose codes meant nearly the same.
 """
 
 from pathlib import Path
@@ -21,6 +22,7 @@ from nfgen.models.registry import MODEL, SHARED, load_model
 from nfgen.models.training.config import TrainerConfig
 from nfgen.models.training.result import TrainResult
 from nfgen.models.training.trainer import train
+from nfgen.pipeline.train import TUNED_RATE
 from nfgen.runtime.device import CPU
 from nfgen.tokenizers.vq.synthetic import MadeUp
 
@@ -35,9 +37,10 @@ EVALUATE_EVERY = 500
 @click.argument("tokenizer", type=click.Path(exists=True, path_type=Path))
 @click.option("--solids", default=16_000, show_default=True, help="Made-up shapes, a fiftieth of them held out.")
 @click.option("--steps", default=6_000, show_default=True, help="Of the training.")
+@click.option("--begin", type=click.Path(exists=True, path_type=Path), help="A folder with a model to go on from.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("base"), show_default=True)
 @click.option("--seed", default=0, show_default=True)
-def main(tokenizer: Path, solids: int, steps: int, work: Path, seed: int) -> None:
+def main(tokenizer: Path, solids: int, steps: int, begin: Path | None, work: Path, seed: int) -> None:
     """Train, and write the model into the folder of the TOKENIZER."""
     show_progress(True)
     known = VQTokenizer.load(tokenizer)
@@ -46,10 +49,13 @@ def main(tokenizer: Path, solids: int, steps: int, work: Path, seed: int) -> Non
     heldout = torch.arange(len(tokens)) >= len(tokens) - max(1, round(solids * HELD_OUT)) * WARPS
     # To the end: of so many shapes none is learned by heart.
     config = TrainerConfig(steps=steps, patience=0, evaluate_every=EVALUATE_EVERY, sample_every=0, seed=seed)
+    init = None
+    if begin:
+        config, init = config.replace(learning_rate=TUNED_RATE), load_model(begin)
     run = work / "solids_gpt"
     settings = preset("gpt", "tiny")
-    result = train("gpt", settings, known.vocabulary, tokens, none, heldout, run, config, resume=True)
-    write_model(load_model(run, "last"), result, tokenizer, solids)
+    result = train("gpt", settings, known.vocabulary, tokens, none, heldout, run, config, resume=True, init=init)
+    write_model(load_model(run, "last"), result, tokenizer, solids, "further " if begin else "")
 
 
 def encoded_solids(tokenizer: VQTokenizer, path: Path, solids: int, seed: int) -> Tensor:
@@ -61,14 +67,14 @@ def encoded_solids(tokenizer: VQTokenizer, path: Path, solids: int, seed: int) -
     return files.read_tensors(path)["tokens"]
 
 
-def write_model(model: SequenceModel, result: TrainResult, out: Path, solids: int) -> None:
-    """A model as a file beside a tokenizer, whose card tells of it."""
+def write_model(model: SequenceModel, result: TrainResult, out: Path, solids: int, which: str) -> None:
+    """A model as a file beside a tokenizer, whose card tells of it and `which` steps it took."""
     files.write_tensors(out / SHARED, model.state_dict())
     files.write_json(out / MODEL, model.describe())
     about = (
         f"{HEADING}\n\n"
         f"`nfgen train` begins with it where tokens are of this tokenizer or of one that was tuned from it. "
-        f"{model.parameter_count:,} parameters; {result.steps:,} steps on {solids:,} random solids and shapes of the "
+        f"{model.parameter_count:,} parameters; {result.steps:,} {which}steps on {solids:,} random solids and shapes of the "
         f"built-in families; {result.bits_per_field:.0f} bits for one that it has not seen; digest of the weights "
         f"`{files.content_digest(out / SHARED)}`.\n"
     )
