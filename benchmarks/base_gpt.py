@@ -74,8 +74,8 @@ def write_model(model: SequenceModel, result: TrainResult, out: Path, solids: in
     about = (
         f"{HEADING}\n\n"
         f"`nfgen train` begins with it where tokens are of this tokenizer or of one that was tuned from it. "
-        f"{model.parameter_count:,} parameters; {result.steps:,} {which}steps on {solids:,} random solids and shapes of the "
-        f"built-in families; {result.bits_per_field:.0f} bits for one that it has not seen; digest of the weights "
+        f"{model.parameter_count:,} parameters; {result.steps:,} {which}steps on {solids:,} random solids and shapes "
+        f"of the built-in families; {result.bits_per_field:.0f} bits for one that it has not seen; digest of the weights "
         f"`{files.content_digest(out / SHARED)}`.\n"
     )
     card = out / "README.md"
