@@ -75,8 +75,8 @@ def write_model(model: SequenceModel, result: TrainResult, out: Path, solids: in
         f"{HEADING}\n\n"
         f"`nfgen train` begins with it where tokens are of this tokenizer or of one that was tuned from it. "
         f"{model.parameter_count:,} parameters; {result.steps:,} {which}steps on {solids:,} random solids and shapes "
-        f"of the built-in families; {result.bits_per_field:.0f} bits for one that it has not seen; digest of the weights "
-        f"`{files.content_digest(out / SHARED)}`.\n"
+        f"of the built-in families; {result.bits_per_field:.0f} bits for one that it has not seen; digest of the "
+        f"weights `{files.content_digest(out / SHARED)}`.\n"
     )
     card = out / "README.md"
     others = card.read_text(encoding="utf-8").partition(f"\n{HEADING}")[0].rstrip("\n")

@@ -170,7 +170,8 @@ class Trainer:
         config = self.config
         # With a time limit progress is shown in seconds, as the number of steps is not known.
         total, unit = (math.ceil(60 * config.minutes), "s") if config.minutes else (config.last_step or 0, "step")
-        with progress(total, "train, at most" if config.past_best else "train", unit) as bar:
+        label = "train, at most" if config.past_best else "train"
+        with progress(total, label, unit, min(self._reached(), total)) as bar:
             try:
                 while True:
                     self._show(bar)
@@ -336,12 +337,14 @@ class Trainer:
             f"{kept}: resume from it (--resume) with a lower learning rate, as --learning-rate {self.peak / 3:.1g}",
         )
 
+    def _reached(self) -> int:
+        return int(self.state.seconds) if self.config.minutes is not None else self.state.step
+
     def _show(self, bar: Progress) -> None:
-        now = int(self.state.seconds) if self.config.minutes is not None else self.state.step
         last = self.state.losses[-1] if self.state.losses else self.state.loss
         figures = {} if last is None else {"loss": last}
         if self.state.best_loss is not None:
             figures["val"] = self.state.best_loss
         if self.spent:
             figures["tokens/s"] = self.seen / self.spent
-        bar.update(min(now, bar.total) - bar.done, **figures)
+        bar.update(min(self._reached(), bar.total) - bar.done, **figures)

@@ -33,12 +33,12 @@ def hidden_progress() -> Iterator[None]:
 class Progress:
     """Progress of one long work; `update` advances it and may show named figures."""
 
-    def __init__(self, total: int, label: str, unit: str, stream: TextIO | None) -> None:
+    def __init__(self, total: int, label: str, unit: str, stream: TextIO | None, done: int = 0) -> None:
         self.total, self.label, self.unit, self.stream = total, label, unit, stream
-        self.done = 0
+        self.done = self.begun = done
         self._started = self._reported = time.monotonic()
         on_terminal = stream is not None and stream.isatty()
-        self._bar = tqdm(total=total, desc=label, unit=unit, file=stream) if on_terminal else None
+        self._bar = tqdm(total=total, initial=done, desc=label, unit=unit, file=stream) if on_terminal else None
 
     def update(self, count: int = 1, **figures: float | str) -> None:
         """Advance by `count` units; `figures` are shown beside the bar."""
@@ -49,9 +49,11 @@ class Progress:
         elif self.stream is not None and self.done < self.total and time.monotonic() - self._reported >= PLAIN_SECONDS:
             self._reported = time.monotonic()
             seconds = self._reported - self._started
-            left = seconds / max(self.done, 1) * (self.total - self.done)
             shown = "".join(f", {k} {_short(v)}" for k, v in figures.items())
-            print(f"{self.label}: {self.done}/{self.total} {self.unit}{shown}, {left:.0f} s left", file=self.stream)
+            if self.done > self.begun:
+                left = seconds / (self.done - self.begun) * (self.total - self.done)
+                shown += f", {left:.0f} s left"
+            print(f"{self.label}: {self.done}/{self.total} {self.unit}{shown}", file=self.stream)
 
     def close(self) -> None:
         """Close the bar, or print the last line."""
@@ -63,9 +65,9 @@ class Progress:
 
 
 @contextlib.contextmanager
-def progress(total: int, label: str, unit: str = "it") -> Iterator[Progress]:
-    """Show the progress of a long work of `total` units."""
-    work = Progress(total, label, unit, sys.stderr if _shown else None)
+def progress(total: int, label: str, unit: str = "it", done: int = 0) -> Iterator[Progress]:
+    """Show the progress of a long work of `total` units, of which some were done before."""
+    work = Progress(total, label, unit, sys.stderr if _shown else None, done)
     try:
         yield work
     finally:

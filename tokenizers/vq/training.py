@@ -30,6 +30,7 @@ from .quantizers import Quantizer
 
 WARMUP = 0.03  # share of the steps
 CLOCK_STARTS = 0.05  # share of the time limit before which it has no effect, so that short runs are deterministic
+SMOOTHING = 0.98  # of the loss that is shown
 FINAL_RATE = 0.02  # of the learning rate
 SIGN_WEIGHT = 1.0
 # Under uncertainty, IoU is largest if points with a probability of at least IoU / (1 + IoU) count as inside: half of
@@ -83,14 +84,18 @@ def train(
     reached = first
     started = time.monotonic() - spent
     networks.train()
-    shown, figures = 0.0, Deferred(pool.device)
+    shown: dict[str, float] = {}
+    figures = Deferred(pool.device)
+
+    def finished(step: int) -> float:
+        late = (time.monotonic() - started) / (60 * config.minutes) if config.minutes else 0.0
+        return late if late > max(step / steps, CLOCK_STARTS) else step / steps
+
     # In percent, as either the steps or the time limit ends it.
-    with progress(100, f"train {name}", "%") as bar:
+    with progress(100, f"train {name}", "%", int(100 * finished(first))) as bar:
         try:
             for step in range(first, steps):
-                late = (time.monotonic() - started) / (60 * config.minutes) if config.minutes else 0.0
-                done = late if late > max(step / steps, CLOCK_STARTS) else step / steps
-                if done >= 1:
+                if (done := finished(step)) >= 1:
                     break
                 for optimizer, rates in zip(optimizers, peaks, strict=True):
                     for group, rate in zip(optimizer.param_groups, rates, strict=True):
@@ -104,17 +109,16 @@ def train(
                     losses = fetched(figures)
                     if losses is None:
                         raise checkpoint.diverged(step)
-                    shown = losses[0] if step + 1 == len(losses) else shown
                     for loss in losses:
-                        shown += 0.02 * (loss - shown)
-                bar.update(int(100 * done) - bar.done, loss=shown, step=step)
+                        shown["loss"] = loss + SMOOTHING * (shown.get("loss", loss) - loss)
+                bar.update(int(100 * done) - bar.done, **shown, step=step)
         except KeyboardInterrupt:
             checkpoint.save(reached, time.monotonic() - started)
             raise
         if fetched(figures) is None:
             raise checkpoint.diverged(reached)
         checkpoint.save(reached, time.monotonic() - started)
-        bar.update(100 - bar.done, loss=shown)
+        bar.update(100 - bar.done, **shown)
     networks.eval()
 
 
