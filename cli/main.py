@@ -14,6 +14,7 @@ from nfgen.runtime.launcher import count, is_first_to_end, is_main
 from nfgen.runtime.machine import slowed_threads
 from nfgen.runtime.malloc import keep_freed_memory
 from nfgen.runtime.provenance import made_by
+from nfgen.runtime.signals import noted_sigint
 
 from .app import app
 from .check import check
@@ -76,18 +77,27 @@ class Group(click.Group):
         named = next((word for word in self._words if word in self.commands), "")
         if named in COMPUTING and count() == 1 and (slowed := slowed_threads()) is not None:
             click.echo(f"warning: {slowed}", err=True)
-        try:
-            return super().invoke(ctx)
-        except click.NoSuchOption as error:
-            raise nearest_option(error) from None
-        except KeyboardInterrupt:  # here and not in `main`, where click has already made an "Aborted!" of it
-            again, remedy = ["nfgen", *(word for word in self._words if word not in ("--resume", "--overwrite"))], None
-            if named in GOING_ON:
-                remedy = f"go on with: {shlex.join(again)}"
-            elif named and any(parameter.name == "resume" for parameter in self.commands[named].params):
-                launched = ", by as many processes as you like" if count() > 1 else ""
-                remedy = f"go on with{launched}: {shlex.join([*again, '--resume'])}"
-            _end(INTERRUPTED, "interrupted", remedy)
+        with noted_sigint() as pressed:
+            try:
+                return super().invoke(ctx)
+            except click.NoSuchOption as error:
+                raise nearest_option(error) from None
+            except KeyboardInterrupt:  # here and not in `main`, where click has already made an "Aborted!" of it
+                self._interrupted(named)
+            except Exception:
+                if pressed:
+                    self._interrupted(named)
+                raise
+
+    def _interrupted(self, named: str) -> NoReturn:
+        """End a command after Ctrl-C, and say how it goes on."""
+        again, remedy = ["nfgen", *(word for word in self._words if word not in ("--resume", "--overwrite"))], None
+        if named in GOING_ON:
+            remedy = f"go on with: {shlex.join(again)}"
+        elif named and any(parameter.name == "resume" for parameter in self.commands[named].params):
+            launched = ", by as many processes as you like" if count() > 1 else ""
+            remedy = f"go on with{launched}: {shlex.join([*again, '--resume'])}"
+        _end(INTERRUPTED, "interrupted", remedy)
 
 
 def _require_values(words: Sequence[str]) -> None:

@@ -24,6 +24,23 @@ def sigint_calls(handler: Callable[[], None]) -> Iterator[Any]:
 
 
 @contextlib.contextmanager
+def noted_sigint() -> Iterator[list[bool]]:
+    """Give a list that is no longer empty once Ctrl-C was pressed, also where a library that was being imported makes
+    an error of its own of the KeyboardInterrupt."""
+    presses: list[bool] = []
+
+    def note() -> None:
+        presses.append(True)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        with sigint_calls(note):
+            yield presses
+    else:
+        yield presses
+
+
+@contextlib.contextmanager
 def uninterrupted() -> Iterator[None]:
     """Hold Ctrl-C back until the block ends, so that a step or a checkpoint is complete or not there at all.
 

@@ -66,3 +66,18 @@ def test_a_process_started_deaf_to_ctrl_c_stays_so() -> None:
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
     finally:
         signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGINT"), reason="no such signal")
+def test_ctrl_c_is_no_error_where_a_library_makes_one_of_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    def imported() -> None:  # as extension modules do that catch what is raised while they are imported
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except KeyboardInterrupt:
+            raise ImportError("std::bad_cast") from None
+
+    monkeypatch.setattr(doctor, "examine", imported)
+    done = CliRunner().invoke(main, ["doctor"])
+    assert done.exit_code == 130
+    assert done.stderr == "nfgen: interrupted\n"
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler, "as before"
