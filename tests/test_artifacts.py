@@ -1,7 +1,8 @@
 """Configurations are checked strictly, vocabularies say what may stand where, artifacts are whole or absent."""
 
 import json
-import multiprocessing
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -149,23 +150,23 @@ def test_only_artifacts_are_overwritten_and_only_when_told_to(tmp_path: Path) ->
     assert (home / "letter.txt").read_text() == "dear"
 
 
-def _write_in_another_process(path: Path, answer: "multiprocessing.Queue[str]") -> None:
-    try:
-        write(path)
-        answer.put("written")
-    except ArtifactError as error:
-        answer.put(error.problem)
+WRITE = """
+import sys
+from nfgen.errors import ArtifactError
+from nfgen.io import artifact
+try:
+    with artifact.writing(sys.argv[1], "thing"):
+        print("written")
+except ArtifactError as error:
+    print(error.problem)
+"""
 
 
 def test_a_second_process_is_refused(tmp_path: Path) -> None:
-    context = multiprocessing.get_context("fork")
-    answer = context.Queue()
     with artifact.writing(tmp_path / "thing", "thing") as folder:
         (folder / "work").write_text("of the first")
-        other = context.Process(target=_write_in_another_process, args=(tmp_path / "thing", answer))
-        other.start()
-        assert "another process" in answer.get(timeout=600)
-        other.join()
+        other = [sys.executable, "-c", WRITE, str(tmp_path / "thing")]
+        assert "another process" in subprocess.run(other, check=True, capture_output=True, text=True).stdout
         assert (folder / "work").read_text() == "of the first"
         artifact.write_config(folder, "thing", {})
 

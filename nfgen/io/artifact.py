@@ -82,6 +82,8 @@ def resolved(path: str | Path) -> Path:
     try:
         place = Path(path).resolve()
         here = Path.cwd()
+        if place.is_symlink():  # from Python 3.13 on `resolve` leaves them
+            raise RuntimeError("links in a circle")
     except (OSError, RuntimeError, ValueError) as error:  # links in a circle, a NUL
         raise ArtifactError(f"{str(path)!r} is no path ({error})", "choose another --out") from error
     if place == here or place in here.parents:

@@ -219,6 +219,7 @@ def test_damaged_matlab_files_are_refused_in_a_sentence(packed: bool, tmp_path: 
     assert all(problem.startswith("b.mat: ") and "\n" not in problem for problem in problems)
 
 
+@pytest.mark.filterwarnings("ignore:.*utcnow:DeprecationWarning")  # of pynrrd, when it writes
 def test_nrrd_has_its_place_and_its_spacing(tmp_path: Path) -> None:
     nrrd = pytest.importorskip("nrrd", reason="the extra volumes is not installed")
     flat = SOLID[:, :, ::2]  # voxels twice as high
