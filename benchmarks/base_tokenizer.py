@@ -1,14 +1,13 @@
 """The tokenizer that ships with nfgen: trained on random solids and on real parts, measured on shapes of other kinds.
 
-    python benchmarks/base_tokenizer.py --data technic.zip --data glands.npz --measure chairs.npz
+    python benchmarks/base_tokenizer.py --data technic.zip --data glands.npz --measure chairs.npz --minutes 75
 
 It is made by the product's own commands: `nfgen fit` of each set of shapes, and `nfgen tokenize --solids 0.7` of all
-fields together, twice: anew, and from there with a deeper decoder. `--begin` gives what stands for the first training.
-Random solids need neither shapes nor fits; without `--data` the fields are those of the built-in families. `--credit`
-says whose shapes they are, and under which licence, for the card. Sets to measure are fitted, encoded and decoded as
-they are, each class by itself; and, a third of each set that was held out, after a tuning of `--tune` minutes on the
-others. Every step is kept in the work folder, so that an interrupted run goes on. What is trained already is only
-measured:
+fields together. Random solids need neither shapes nor fits; without `--data` the fields are those of the built-in
+families. `--credit` says whose shapes they are, and under which licence, for the card. Sets to measure are fitted,
+encoded and decoded as they are, each class by itself; and, a third of each set that was held out, after a tuning of
+`--tune` minutes on the others. Every step is kept in the work folder, so that an interrupted run goes on. What is
+trained already is only measured:
 
     python benchmarks/base_tokenizer.py --tokenizer base-3d --measure modelnet7.npz
 """
@@ -35,17 +34,14 @@ from nfgen.tokens.round_trip import token_report
 from nfgen.tokens.token_set import TokenSet
 
 FIGURES = ("bits_per_field", "iou_before", "iou_after", "normal_cosine", "normal_angle_median", "eikonal_after")
-SETTINGS = {"solids": 0.7, "minutes": None, "views": 0, "synthetic": 0, "heldout": 0.05}
-FIRST = {"base": "none", "cells": (2, 5, 6), "decoder_blocks": 3, "steps": 16_200}
+SETTINGS = {"base": "none", "solids": 0.7, "cells": (2, 5, 6), "steps": 10**6, "views": 0, "heldout": 0.05}
 """Cells nearly as wide as deep and high, as the stream's solids are."""
-SECOND = {"decoder_blocks": 6, "learning_rate": 0.003}
 SOLIDS = "random solids of nfgen, an endless stream, seven of ten shapes in training"
 COLUMNS = {
     "iou_before": "IoU of the fits", "iou_after": "IoU", "normal_cosine": "cosine of normals",
     "eikonal_after": "eikonal error",
 }  # fmt: skip
 OF_A_FAMILY = 40
-FITTED = "fields_"
 HELD_OUT = 1 / 3  # of a set, from its tuning
 
 
@@ -55,14 +51,13 @@ HELD_OUT = 1 / 3  # of a set, from its tuning
 @click.option("-n", "most", default=600, show_default=True, help="Shapes of each set at most.")
 @click.option("--measure", type=click.Path(exists=True, path_type=Path), multiple=True, help="Shapes to measure on.")
 @click.option("--tokenizer", "trained", help="Measure this one, and train none.")
-@click.option("--begin", type=click.Path(exists=True, path_type=Path), help="A tokenizer to go on from.")
-@click.option("--steps", default=20_000, show_default=True, help="Of the second training.")
+@click.option("--minutes", default=75.0, show_default=True, help="Of the training.")
 @click.option("--tune", default=3.0, show_default=True, help="Minutes of a tuning; 0 = measure none.")
 @click.option("--work", type=click.Path(path_type=Path), default=Path("base"), show_default=True)
 @click.option("--name", default="base-3d", show_default=True, help="Of the tokenizer, a folder in the work folder.")
 def main(
     data: tuple[Path, ...], credit: tuple[str, ...], most: int, measure: tuple[Path, ...], trained: str | None,
-    begin: Path | None, steps: int, tune: float, work: Path, name: str,
+    minutes: float, tune: float, work: Path, name: str,
 ) -> None:  # fmt: skip
     """Train, measure, and write the tokenizer with its card."""
     show_progress(True)
@@ -70,25 +65,18 @@ def main(
     work.mkdir(parents=True, exist_ok=True)
     made = work / name
     if not trained:
-        fields = together([_fields(work, path, most) for path in data or _families(work)])
-        first = begin or _trained(fields, work / "tokens_first", FIRST)
-        last = _trained(fields, work / "tokens", SECOND | {"base": str(first), "steps": steps})
+        if not artifact.is_artifact(work / "tokens"):
+            fields = together([_fields(work, path, most) for path in data or _families(work)])
+            tokenize(fields, work / "tokens", "vq", minutes=minutes, resume=True, **SETTINGS)
         with made_by(None):
-            registry.load(last).save(made, overwrite=True)
+            registry.load(work / "tokens" / "tokenizer").save(made, overwrite=True)
     figures: dict[str, Any] = {"measured": measured(work, trained or str(made), measure, most, tune)}
     if not trained:
         credits = list(credit or [path.name for path in data])
-        figures |= {"digest": content_digest(made / FILE), "data": credits, "steps": steps}
+        figures |= {"digest": content_digest(made / FILE), "data": credits, "minutes": minutes}
         (made / "README.md").write_text(card(made, figures), encoding="utf-8")
     write_json(work / "base_tokenizer.json", figures)
     click.echo("\n".join(measured_table(figures)))
-
-
-def _trained(fields: FieldSet, out: Path, settings: dict[str, Any]) -> Path:
-    """The tokenizer of tokens that are there, or made now."""
-    if not artifact.is_artifact(out):
-        tokenize(fields, out, "vq", resume=True, **SETTINGS, **settings)
-    return out / "tokenizer"
 
 
 def measured(work: Path, base: str, sets: Sequence[Path], most: int, tune: float) -> dict[str, Any]:
@@ -128,8 +116,7 @@ def card(made: Path, figures: dict[str, Any]) -> str:
     data = "".join(f"\n- {source}" for source in [SOLIDS, *figures["data"]])
     about = (
         f"## Data\n{data}\n\n"
-        f"Trained for {FIRST['steps']:,} steps with a decoder of {FIRST['decoder_blocks']} blocks, and from there for "
-        f"{figures['steps']:,} with {SECOND['decoder_blocks']}; digest of the weights `{figures['digest']}`.\n\n"
+        f"Trained for {figures['minutes']:g} minutes; digest of the weights `{figures['digest']}`.\n\n"
         "## Figures\n\nShapes are fitted, encoded and decoded; IoU is that with the true shapes.\n\n"
         + "\n".join(["<!-- table: base -->", *measured_table(figures), "<!-- end -->"])
     )
@@ -154,10 +141,7 @@ def together(folders: Sequence[Path]) -> FieldSet:
     labels = [torch.full((len(fields),), number) for number, fields in enumerate(sets)]
     parts = [replace(fields, labels=label) for fields, label in zip(sets, labels, strict=True)]
     return FieldSet.joined(
-        parts,
-        spec=sets[0].spec,
-        classes=tuple(folder.name.removeprefix(FITTED) for folder in folders),
-        uniform_eval=sets[0].uniform_eval,
+        parts, spec=sets[0].spec, classes=tuple(folder.name for folder in folders), uniform_eval=sets[0].uniform_eval
     )
 
 
@@ -170,7 +154,7 @@ def _families(work: Path) -> list[Path]:
 
 
 def _fields(work: Path, shapes: Path, most: int) -> Path:
-    made = work / f"{FITTED}{shapes.stem}"
+    made = work / f"fields_{shapes.stem}"
     if not artifact.is_artifact(made):
         fit(shapes, made, limit=most, resume=True)
     return made

@@ -41,7 +41,6 @@ def _with_base(config: VQConfig, spec: FieldSpec) -> VQConfig:
         return config.replace(base=NONE)
     known, of = _networks(name)
     said = {key: value for key in OF_NETWORKS if key in config.said() and (value := getattr(config, key)) is not None}
-    known["decoder_blocks"] = max(known["decoder_blocks"], said.get("decoder_blocks", 0))  # further ones are added
     other = [key for key, value in said.items() if value != known[key]]
     if other and config.base == AUTO:
         return config.replace(base=NONE)

@@ -66,7 +66,7 @@ class VQConfig(Configuration):
     encoder_blocks: Blocks = 1
     """Residual blocks of the encoder; each widens the receptive field of a token by a cell."""
     decoder_blocks: Blocks = 3
-    """Residual blocks of the decoder. A base may have fewer: the others are added."""
+    """Residual blocks of the decoder."""
     base: str = AUTO
     """A fitted vq tokenizer to begin with: `base-3d` ships with nfgen; or a folder, or hf://owner/name. The settings of
     its networks hold. `auto`: the shipped one, if it suits the fields and what is set of the networks; `none`: begin

@@ -96,12 +96,6 @@ class Block(nn.Module):
         self.gather = nn.Linear(3 ** len(cells.counts) * MESSAGE_CHANNELS, channels)
         self.mlp = nn.Sequential(nn.Linear(channels, 2 * channels), nn.GELU(), nn.Linear(2 * channels, channels))
 
-    def begin_as_identity(self) -> None:
-        """Set the last layers of both branches to zero, so that the block passes on what it is given."""
-        for last in (self.gather, self.mlp[-1]):
-            for parameter in last.parameters():
-                nn.init.zeros_(parameter)
-
     def forward(self, cells: Float[Tensor, "fields cells channels"]) -> Float[Tensor, "fields cells channels"]:
         cells = cells + self.gather(self.neighbourhood(self.message_proj(self.mix_norm(cells))))
         return cells + self.mlp(self.mlp_norm(cells))

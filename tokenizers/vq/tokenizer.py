@@ -92,7 +92,7 @@ class VQTokenizer(Tokenizer):
             self._counts = base._counts if isinstance(base, VQTokenizer) else given or self._cell_counts(fields)
             networks = self._build().to(self.device)
             if isinstance(base, VQTokenizer):
-                networks.begin_as(base.networks)
+                networks.load_state_dict(base.networks.state_dict())
             if self.config.steps and self.config.minutes != 0:
                 generator = torch.Generator().manual_seed(self.config.seed)
                 pool = self._pool(networks.encoder, fields, generator)

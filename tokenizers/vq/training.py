@@ -24,7 +24,7 @@ from .config import VQConfig
 from .dataset import Batch, WarpedFields
 from .gradients import gradient_loss
 from .grid_field import GridField
-from .networks import Block, Decoder, Encoder
+from .networks import Decoder, Encoder
 from .probes import truncated_value
 from .quantizers import Quantizer
 
@@ -46,15 +46,6 @@ class VQNetworks(nn.Module):
     def __init__(self, encoder: Encoder, quantizer: Quantizer, decoder: Decoder, field: GridField) -> None:
         super().__init__()
         self.encoder, self.quantizer, self.decoder, self.field = encoder, quantizer, decoder, field
-
-    def begin_as(self, base: "VQNetworks") -> None:
-        """Take the weights of a base. Blocks that its decoder lacks begin as identities (Net2Net, Chen et al. 2016,
-        arXiv 1511.05641), so that the same tokens give the same fields."""
-        known = base.state_dict()
-        self.load_state_dict(known, strict=False)
-        for name, module in self.decoder.named_modules():
-            if isinstance(module, Block) and f"decoder.{name}.gather.weight" not in known:
-                module.begin_as_identity()
 
     def tokens(self, latents: Tensor, box: Box) -> Int[Tensor, "fields tokens"]:
         """The sequence of each field: its box, then the codes of its latents."""

@@ -76,21 +76,6 @@ def test_networks_are_those_of_the_base(base: Path, tiny_fields: FieldSet, setti
         VQTokenizer(base=str(base), **setting).fit(tiny_fields)
 
 
-def test_a_deeper_decoder_begins_as_that_of_the_base(base: Path, tiny_fields: FieldSet, tmp_path: Path) -> None:
-    shallow = registry.load(base)
-    blocks = shallow.config.decoder_blocks + 2
-    deep = VQTokenizer(base=str(base), decoder_blocks=blocks, steps=0).fit(tiny_fields)
-    assert sum(p.numel() for p in deep.networks.parameters()) > sum(p.numel() for p in shallow.networks.parameters())
-    tokens = shallow.encode(tiny_fields.weights)
-    assert torch.equal(deep.encode(tiny_fields.weights), tokens)
-    torch.testing.assert_close(deep.decode(tokens), shallow.decode(tokens))
-    trained = VQTokenizer(base=str(base), decoder_blocks=blocks, steps=2, **TRAINING).fit(tiny_fields)
-    assert not torch.equal(trained.decode(tokens), deep.decode(tokens))
-    deep.save(tmp_path / "deep")
-    with pytest.raises(ConfigError, match="decoder_blocks is 1, but 3 in the base"):
-        VQTokenizer(base=str(tmp_path / "deep"), decoder_blocks=1).fit(tiny_fields)
-
-
 def test_a_base_of_other_fields_is_refused(base: Path) -> None:
     flat = of_spec(FieldSpec(dims=2, frequencies=0, hidden=(8,), activation="relu"))
     with pytest.raises(ConfigError, match="3-D sdf fields, not 2-D"):
