@@ -33,10 +33,8 @@ def noted_sigint() -> Iterator[list[bool]]:
         presses.append(True)
         raise KeyboardInterrupt
 
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        with sigint_calls(note):
-            yield presses
-    else:
+    usual = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    with sigint_calls(note) if usual else contextlib.nullcontext():
         yield presses
 
 

@@ -110,7 +110,8 @@ class SplineBasis(HatBasis):
         with torch.no_grad():
             index, hats = self.near(points)
             index += torch.arange(len(rows), device=rows.device)[:, None, None] * rows.shape[1]
-        sums: Tensor = _weighted_sums(rows.flatten(0, 1), index.flatten(0, 1), hats.flatten(0, 1).to(rows.dtype))
+        add_up = _WeightedSums.apply if is_cpu(rows.device) else _weighted_sums
+        sums: Tensor = add_up(rows.flatten(0, 1), index.flatten(0, 1), hats.flatten(0, 1).to(rows.dtype))
         return sums.unflatten(0, points.shape[:2])
 
     def near(
@@ -126,15 +127,21 @@ class SplineBasis(HatBasis):
         return self.places[places], hats
 
 
+def _weighted_sums(
+    rows: Float[Tensor, "rows width"], index: Int[Tensor, "points near"], weights: Float[Tensor, "points near"]
+) -> Float[Tensor, "points width"]:
+    return functional.embedding_bag(index, rows, per_sample_weights=weights, mode="sum")
+
+
 class _WeightedSums(torch.autograd.Function):
-    """`_sums_of_bags`, and its gradient by a sparse product: that of `embedding_bag` sorts all indices, which takes ten
-    times as long on a processor."""
+    """The same, and its gradient by a sparse product: that of `embedding_bag` sorts all indices, which takes ten times
+    as long on a processor."""
 
     @staticmethod
     def forward(ctx: Any, rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
         ctx.save_for_backward(index, weights)
         ctx.number = len(rows)
-        return _sums_of_bags(rows, index, weights)
+        return _weighted_sums(rows, index, weights)
 
     @staticmethod
     def backward(ctx: Any, *above: Tensor) -> tuple[Tensor, None, None]:
@@ -142,19 +149,6 @@ class _WeightedSums(torch.autograd.Function):
         starts = np.arange(0, index.numel() + 1, index.shape[1])
         matrix = csc_array((weights.flatten().numpy(), index.flatten().numpy(), starts), shape=(ctx.number, len(index)))
         return torch.from_numpy(matrix @ above[0].numpy()), None, None
-
-
-def _sums_of_bags(
-    rows: Float[Tensor, "rows width"], index: Int[Tensor, "bags near"], weights: Float[Tensor, "bags near"]
-) -> Float[Tensor, "bags width"]:
-    return functional.embedding_bag(index, rows, per_sample_weights=weights, mode="sum")
-
-
-def _weighted_sums(rows: Tensor, index: Tensor, weights: Tensor) -> Tensor:
-    """For each bag the sum of the rows of its indices, each times its weight."""
-    if rows.requires_grad and is_cpu(rows.device):
-        return _WeightedSums.apply(rows, index, weights)
-    return _sums_of_bags(rows, index, weights)
 
 
 BASES: dict[Basis, type[HatBasis]] = {"spline": SplineBasis, "octahedral": OctahedralBasis}
